@@ -1,0 +1,116 @@
+"""The calls of a Keras model in the order of its summary, with nested models opened.
+
+Only attributes of the model are read; Keras itself is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """One result of one call. `symbol` is a KerasTensor, `source` the name of the layer that made it."""
+
+    source: str
+    symbol: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """All axes, the batch first."""
+        return tuple(self.symbol.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One use of a layer or of a keras.ops operation; a shared layer has several.
+
+    `name` has the names of the nested models in front: "backbone/stem". `arguments` are the positional and
+    the named ones as they were given, tensors among them.
+    """
+
+    name: str
+    operation: Any
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def keras_class(self) -> str:
+        """The Keras class that the operation is or derives from; Layer for a layer of one's own."""
+        classes = type(self.operation).__mro__
+        return next((c.__name__ for c in classes if c.__module__.partition(".")[0] == "keras"), "object")
+
+
+def calls(model: Any) -> list[Call]:
+    """Every call of a functional or built sequential model, inputs first.
+
+    Raises:
+        InputError: The model has no graph to read, an axis other than the batch has no fixed size, or a layer
+            keeps channels before height and width.
+    """
+    graph = _graph(model)
+    if graph is None:
+        raise InputError(
+            f"{getattr(model, 'name', model)!r} has no graph of layers; give a functional Keras model, "
+            "or a sequential one that has been built with its input shape."
+        )
+    found: list[Call] = []
+    inputs = []
+    for symbol in graph.inputs:
+        layer = symbol._keras_history.operation
+        inputs.append(Tensor(layer.name, symbol))
+        found.append(Call(layer.name, layer, ((), {}), (), (inputs[-1],)))
+    _follow(graph, inputs, "", found)
+    for call in found:
+        if getattr(call.operation, "data_format", None) == "channels_first":
+            raise InputError(
+                f"Layer {call.name} keeps channels first; only [batch, height, width, channels] is read."
+            )
+        for tensor in call.outputs:
+            if None in tensor.shape[1:]:
+                raise InputError(
+                    f"The output of {call.name} has no fixed size, {tensor.shape}; build the model with an "
+                    "input shape in which only the batch is open."
+                )
+    return found
+
+
+def _graph(model: Any) -> Any:
+    """What holds the nodes: the model itself, or what a Sequential keeps inside; None if there is nothing."""
+    graph = getattr(model, "_functional", None) or model
+    return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
+def _follow(graph: Any, given: Sequence[Tensor], prefix: str, found: list[Call]) -> list[Tensor]:
+    """Walk from the given inputs to the outputs, and append each call to `found`."""
+    known = {id(symbol): tensor for symbol, tensor in zip(graph.inputs, given, strict=True)}
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            if node.is_input or any(id(symbol) not in known for symbol in node.input_tensors):
+                continue
+            inputs = tuple(known[id(symbol)] for symbol in node.input_tensors)
+            name = prefix + node.operation.name
+            nested = _graph(node.operation)
+            if nested is None:
+                outputs: Sequence[Tensor] = [Tensor(name, symbol) for symbol in _results(node, inputs)]
+                arguments = (node.arguments.args, node.arguments.kwargs)
+                found.append(Call(name, node.operation, arguments, inputs, tuple(outputs)))
+            else:
+                outputs = _follow(nested, inputs, f"{name}/", found)
+            known.update((id(symbol), tensor) for symbol, tensor in zip(node.outputs, outputs, strict=True))
+    return [known[id(symbol)] for symbol in graph.outputs]
+
+
+def _results(node: Any, inputs: Sequence[Tensor]) -> list[Any]:
+    """What a call gives; computed anew where a nested model is used at another size than its own."""
+    if all(tensor.shape == tuple(own.shape) for tensor, own in zip(inputs, node.input_tensors, strict=True)):
+        return list(node.outputs)
+    symbols = {id(own): tensor.symbol for tensor, own in zip(inputs, node.input_tensors, strict=True)}
+    args, kwargs = node.arguments.fill_in(symbols)
+    results = node.operation.compute_output_spec(*args, **kwargs)
+    return list(results) if isinstance(results, list | tuple) else [results]

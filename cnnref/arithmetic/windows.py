@@ -1,0 +1,219 @@
+"""How each Keras operation reads its input: the windows it slides, and what its units then see of the image.
+
+What is not known here keeps the field of its input if height and width stay as they are, and otherwise loses
+it: a missing field is better than a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .graph import Call, Tensor
+from .receptive_field import Field, union
+from .sizes import same_padding
+
+#: What the units of a map see along height and width; None where it is not known.
+Fields: TypeAlias = tuple[Field | None, Field | None]
+Pair: TypeAlias = tuple[int, int]
+
+CONVOLUTIONS = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
+POOLINGS = {"MaxPooling2D", "AveragePooling2D"}
+#: Read height and width as a whole and may leave both in place.
+GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
+#: Convolutions written as keras.ops calls, whose kernels are arguments and not weights.
+CONVOLUTION_OPS = {"Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"}
+#: May mix positions although height and width stay the same (slices and pads: where `window_of` gives None).
+MIXING = {
+    "AdaptiveAveragePool", "AdaptiveMaxPool", "AdditiveAttention", "AffineTransform", "Attention",
+    "AveragePool", "AveragePooling3D", "Conv3D", "Conv3DTranspose", "Dot", "Einsum", "ElasticTransform",
+    "FFT2", "GaussianBlur", "GetItem", "IFFT2", "MapCoordinates", "Matmul", "MaxPool", "MaxPooling3D",
+    "Moveaxis", "Pad", "PerspectiveTransform", "Rot90", "Swapaxes", "Take", "TakeAlongAxis", "Tensordot",
+}  # fmt: skip
+#: Layers of which it is known how often they use each number of their kernels; `geometry` counts them.
+KERNEL_LAYERS = {
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Dense",
+    "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Window:
+    """What slides over height and width: a convolution, a pooling; 1x1 where units are only added or cut.
+
+    Attributes:
+        kernel: Cells, vertically and horizontally.
+        strides: Units from one position to the next.
+        padding: Units added (top, bottom, left, right); a negative number is cut off. For a transposed
+            convolution, units cut off its full answer.
+        dilation: Units from one cell to the next.
+        transposed: The window is not read from the input but laid on the output.
+    """
+
+    kernel: Pair
+    strides: Pair = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    transposed: bool = False
+
+    def field(self, field: Field | None, axis: int) -> Field | None:
+        """The field behind the window, along height (axis 0) or width (axis 1)."""
+        if field is None:
+            return None
+        slide = field.slid_back if self.transposed else field.slid
+        return slide(self.kernel[axis], self.strides[axis], self.padding[2 * axis], self.dilation[axis])
+
+    def formula(self, n: int, axis: int) -> str:
+        """How the output size follows from the input size `n` along one axis, with all numbers filled in."""
+        before, after = self.padding[2 * axis : 2 * axis + 2]
+        k, s, d = self.kernel[axis], self.strides[axis], self.dilation[axis]
+        if self.transposed:
+            text = f"({n} - 1)*{s} + {d}*({k}-1) + 1{_signed(-before)}{_signed(-after)}"
+            return f"{text} = {(n - 1) * s + d * (k - 1) + 1 - before - after}"
+        text = f"floor(({n}{_signed(before)}{_signed(after)} - {d}*({k}-1) - 1)/{s}) + 1"
+        return f"{text} = {(n + before + after - d * (k - 1) - 1) // s + 1}"
+
+
+def _signed(number: int) -> str:
+    return f" - {-number}" if number < 0 else f" + {number}"
+
+
+def window_of(call: Call) -> Window | None:
+    """The window that a call slides over a [batch, height, width, channels] map; None if there is none."""
+    if not call.inputs or len(call.inputs[0].shape) != 4:
+        return None
+    operation, kind = call.operation, call.keras_class
+    height, width = call.inputs[0].shape[1:3]
+    if kind in CONVOLUTIONS or kind in POOLINGS:
+        kernel = operation.kernel_size if kind in CONVOLUTIONS else operation.pool_size
+        dilation = operation.dilation_rate if kind in CONVOLUTIONS else (1, 1)
+        window = Window(tuple(kernel), tuple(operation.strides), dilation=tuple(dilation))
+        return _padded(window, operation.padding, (height, width))
+    if kind == "Conv2DTranspose":
+        return _transposed(call)
+    if kind in ("ZeroPadding2D", "Cropping2D"):
+        (top, bottom), (left, right) = operation.padding if kind == "ZeroPadding2D" else operation.cropping
+        sign = 1 if kind == "ZeroPadding2D" else -1
+        return Window((1, 1), padding=(sign * top, sign * bottom, sign * left, sign * right))
+    if kind == "Pad" and operation.mode == "constant":
+        sides = list(operation.pad_width) * (4 if len(operation.pad_width) == 1 else 1)
+        return Window((1, 1), padding=(*sides[1], *sides[2]))
+    return _sliced(call) if kind == "GetItem" else None
+
+
+def _padded(window: Window, padding: str, size: Pair) -> Window:
+    """The window with the padding that "same" means for a map of this size."""
+    if padding != "same":
+        return window
+    sides = [
+        same_padding(*numbers)
+        for numbers in zip(size, window.kernel, window.strides, window.dilation, strict=True)
+    ]
+    return Window(window.kernel, window.strides, (*sides[0], *sides[1]), window.dilation)
+
+
+def _transposed(call: Call) -> Window:
+    """A transposed convolution undoes the sizes of a convolution and cuts off its padding."""
+    layer = call.operation
+    kernel, strides, dilation = tuple(layer.kernel_size), tuple(layer.strides), tuple(layer.dilation_rate)
+    cuts: list[int] = []
+    for axis in (0, 1):
+        n, out = call.inputs[0].shape[1 + axis], call.outputs[0].shape[1 + axis]
+        k, s, d = kernel[axis], strides[axis], dilation[axis]
+        before = same_padding(out, k, s, d)[0] if layer.padding == "same" else 0
+        cuts += [before, (n - 1) * s + d * (k - 1) + 1 - before - out]
+    return Window(kernel, strides, (cuts[0], cuts[1], cuts[2], cuts[3]), dilation, transposed=True)
+
+
+def _sliced(call: Call) -> Window | None:
+    """x[:, a:b:step, c:d:step] picks single units, as a 1x1 window with a stride would."""
+    args, kwargs = call.arguments
+    key = kwargs["key"] if "key" in kwargs else args[1]
+    key = list(key) if isinstance(key, list | tuple) else [key]
+    if any(part is None for part in key):
+        return None
+    if Ellipsis in key:
+        place = key.index(Ellipsis)
+        key[place : place + 1] = [slice(None)] * (5 - len(key))
+    parts = (key + [slice(None)] * 4)[1:3]
+    if not all(isinstance(part, slice) for part in parts):
+        return None
+    ranges = [part.indices(n) for part, n in zip(parts, call.inputs[0].shape[1:3], strict=True)]
+    if any(step < 1 for _, _, step in ranges):
+        return None
+    (top, bottom, down), (left, right, across) = ranges
+    height, width = call.inputs[0].shape[1:3]
+    return Window((1, 1), (down, across), (-top, bottom - height, -left, right - width))
+
+
+def holds_unknown_kernel(call: Call) -> bool:
+    """Whether the call uses kernels in a way that is not known here, as a layer of one's own or a wrapper."""
+    if call.keras_class in CONVOLUTION_OPS:
+        return True
+    names = [weight.name for weight in getattr(call.operation, "weights", ())]
+    return call.keras_class not in KERNEL_LAYERS and any("kernel" in name for name in names)
+
+
+def fields_after(call: Call, seen: Sequence[Fields]) -> list[Fields]:
+    """What the units of each output see, given what the units of each input see."""
+    if not call.inputs:
+        shapes = [tensor.shape for tensor in call.outputs]
+        return [(Field.pixels(s[1]), Field.pixels(s[2])) if len(s) == 4 else (None, None) for s in shapes]
+    window = window_of(call)
+    if window is not None:
+        return [(window.field(seen[0][0], 0), window.field(seen[0][1], 1))]
+    if call.keras_class == "UpSampling2D":
+        return [(_upsampled(call, seen[0][0], 0), _upsampled(call, seen[0][1], 1))]
+    return [(_kept(call, output, seen, 0), _kept(call, output, seen, 1)) for output in call.outputs]
+
+
+def _upsampled(call: Call, field: Field | None, axis: int) -> Field | None:
+    factor, how = call.operation.size[axis], call.operation.interpolation
+    if field is None or how not in ("nearest", "bilinear"):
+        return None
+    return field.repeated(factor) if how == "nearest" else field.interpolated(factor)
+
+
+def _kept(call: Call, output: Tensor, seen: Sequence[Fields], axis: int) -> Field | None:
+    """The field, along one axis, behind an operation that slides no window."""
+    fields = [
+        _one_kept(call, tensor, output, fields[axis], axis)
+        for tensor, fields in zip(call.inputs, seen, strict=True)
+    ]
+    return union(fields)
+
+
+def _one_kept(call: Call, tensor: Tensor, output: Tensor, field: Field | None, axis: int) -> Field | None:
+    """What the units of an output see through one of the inputs."""
+    if field is None or field.is_whole:
+        return field
+    if len(output.shape) < 4 or call.keras_class in GLOBAL:
+        return field.whole
+    if _reorders(call) or holds_unknown_kernel(call):
+        return None
+    before, after = tensor.shape[1 + axis], output.shape[1 + axis]
+    if _works_along(call, 1 + axis, len(tensor.shape)):
+        return field.whole if after in (before, 1) else None
+    if before == after or field.period == 0:
+        return field
+    return field.fixed if before == 1 else None
+
+
+def _reorders(call: Call) -> bool:
+    """Whether height and width may not be where they were."""
+    if call.keras_class == "Permute":
+        return tuple(call.operation.dims)[:2] != (1, 2)
+    if call.keras_class == "Transpose":
+        return tuple(call.operation.axes or ())[:3] != (0, 1, 2)
+    return call.keras_class in MIXING
+
+
+def _works_along(call: Call, axis: int, rank: int) -> bool:
+    """Whether a mean, a softmax, a normalisation and the like runs along this axis and so reads all of it."""
+    if not hasattr(call.operation, "axis"):
+        return False
+    axes = call.operation.axis
+    if axes is None:
+        return True
+    return axis in {int(number) % rank for number in (axes if hasattr(axes, "__iter__") else (axes,))}

@@ -1,0 +1,58 @@
+"""What is inside one file of CIFAR: records and class names, in the binary and in the Python version."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DatasetError
+from .pickles import read_pickle
+from .reading import RawLabels
+
+#: A stored image has 3,072 bytes: all red values, then all green, then all blue, row by row.
+PLANES = (3, 32, 32)
+PIXELS = 3072
+
+#: Stored images [n, 3072] and their labels [n], as they are in the file.
+Records = tuple[np.ndarray, RawLabels]
+
+
+def channels_last(images: np.ndarray) -> np.ndarray:
+    """Stored images [n, 3072] as [n, 32, 32, 3]."""
+    return np.ascontiguousarray(images.reshape(-1, *PLANES).transpose(0, 2, 3, 1))
+
+
+def binary_records(content: bytes, place: str, *, label_bytes: int) -> Records:
+    """Records of `label_bytes` label bytes, of which the last one counts, and the pixels."""
+    size = label_bytes + PIXELS
+    if len(content) % size or not content:
+        raise DatasetError(
+            f"{place} is damaged or cut short: expected a multiple of {size:,} bytes, "
+            f"the size of a record, found {len(content):,}."
+        )
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    return records[:, label_bytes:], records[:, label_bytes - 1]
+
+
+def python_records(content: bytes, place: str, *, key: str) -> Records:
+    """The pickled dict with the array `data` and a list of labels called `key`."""
+    batch = read_pickle(content, place)
+    images, labels = batch.get("data"), batch.get(key)
+    if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != PIXELS:
+        found = list(images.shape) if isinstance(images, np.ndarray) else "none"
+        raise DatasetError(f"{place}: expected an array 'data' of shape [n, {PIXELS}], found {found}.")
+    if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+        raise DatasetError(f"{place}: expected a list {key!r} of whole numbers, found none.")
+    return images, labels
+
+
+def text_names(content: bytes, _place: str) -> list[str]:
+    """One name a line."""
+    return content.decode("utf-8", "replace").split()
+
+
+def python_names(content: bytes, place: str, *, key: str) -> list[str]:
+    """The pickled dict with a list of names called `key`."""
+    names = read_pickle(content, place).get(key)
+    if not isinstance(names, list):
+        raise DatasetError(f"{place}: expected a list {key!r} of names, found none.")
+    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]

@@ -1,0 +1,185 @@
+"""MNIST and Fashion-MNIST: the .npz that Keras distributes, and the IDX files as they were published.
+
+LeCun, Cortes, Burges: The MNIST database of handwritten digits, 1998.
+Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DatasetError
+from .dataset import Dataset
+from .downloads import Download
+from .idx import parse_idx
+from .npz import read_npz
+from .reading import check_counts, checked_labels, read_bytes
+
+SIZE = (28, 28)
+#: What the arrays are called in the .npz: images and labels, of the training and the test part.
+ARRAYS = (("x_train", "y_train"), ("x_test", "y_test"))
+#: The same as names of IDX files, each with the rank of its array.
+IDX_NAMES = (
+    (("train-images", 3), ("train-labels", 1)),
+    (("t10k-images", 3), ("t10k-labels", 1)),
+)
+ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images [n, 28, 28] and labels [n] of the training or the test part, and the files they came from."""
+
+    images: np.ndarray
+    images_place: str
+    labels: np.ndarray
+    labels_place: str
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != SIZE:
+            raise DatasetError(
+                f"{self.images_place}: expected uint8 images of {SIZE[0]}x{SIZE[1]}, "
+                f"found {self.images.dtype} {list(self.images.shape)}."
+            )
+        if self.labels.dtype.kind not in "iu" or self.labels.ndim != 1:
+            raise DatasetError(
+                f"{self.labels_place}: expected one row of whole numbers, "
+                f"found {self.labels.dtype} {list(self.labels.shape)}."
+            )
+        check_counts(self.images, self.images_place, self.labels, self.labels_place)
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """One of the two sets: what tells it from the other, and how it is found in a data folder."""
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    npz_names: tuple[str, ...]
+    #: Sub-folders of a data folder that belong to this set alone.
+    folders: tuple[str, ...]
+    #: Whether every class has exactly 6,000 of the 60,000 training images.
+    balanced: bool
+    downloads: tuple[Download, ...]
+
+    @property
+    def accepted(self) -> str:
+        """The files that are understood, for people."""
+        return (
+            f"{self.npz_names[0]}, or {self.folders[0]}/ with train-images-idx3-ubyte, "
+            f"train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (plain or .gz),"
+        )
+
+    def read(self, folder: Path) -> Dataset | None:
+        """Read the set from a data folder; None if the folder holds nothing of it."""
+        for base in (".", *self.folders):
+            for name in self.npz_names:
+                if (path := folder / base / name).exists():
+                    return self._assemble(_npz_parts(path), path)
+        # Both sets use the same names for IDX files, so a folder that says which set it holds comes first.
+        for base in (*self.folders, "."):
+            if any(_idx_path(folder / base, stem, rank) for part in IDX_NAMES for stem, rank in part):
+                return self._assemble(_idx_parts(folder / base), folder / base)
+        return None
+
+    def _assemble(self, parts: tuple[Part, Part], source: Path) -> Dataset:
+        train, test = parts
+        train_labels, test_labels = (
+            checked_labels(part.labels, len(self.labels), part.labels_place) for part in parts
+        )
+        self._refuse_the_other(train_labels, train.labels_place)
+        return Dataset(
+            name=self.name,
+            train_images=train.images[..., np.newaxis],
+            train_labels=train_labels,
+            test_images=test.images[..., np.newaxis],
+            test_labels=test_labels,
+            labels=self.labels,
+            source=str(source),
+        )
+
+    def _refuse_the_other(self, train_labels: np.ndarray, place: str) -> None:
+        """Raise if a whole set is evidently the other one. A set that someone cut down does not tell."""
+        if len(train_labels) != 60_000:
+            return
+        balanced = bool((np.bincount(train_labels) == 6_000).all())
+        if balanced != self.balanced:
+            other = MNIST if self.balanced else FASHION_MNIST
+            raise DatasetError(
+                f"{place} holds the labels of {other.title}, not of {self.title}: each class has "
+                f"{'exactly' if balanced else 'not exactly'} 6,000; put the files of {self.title} into a "
+                f"sub-folder {self.folders[0]}/, and those of {other.title} into {other.folders[0]}/."
+            )
+
+
+def _npz_parts(path: Path) -> tuple[Part, Part]:
+    arrays = read_npz(path, (name for part in ARRAYS for name in part))
+    train, test = (
+        Part(arrays[images], f"{images} in {path}", arrays[labels], f"{labels} in {path}")
+        for images, labels in ARRAYS
+    )
+    return train, test
+
+
+def _idx_path(folder: Path, stem: str, rank: int) -> Path | None:
+    """The file in any spelling: train-images-idx3-ubyte or train-images.idx3-ubyte, plain or .gz."""
+    spellings = (f"{stem}{mark}idx{rank}-ubyte{suffix}" for suffix in ("", ".gz") for mark in "-.")
+    return next((folder / name for name in spellings if (folder / name).is_file()), None)
+
+
+def _idx_parts(folder: Path) -> tuple[Part, Part]:
+    def read(stem: str, rank: int) -> tuple[np.ndarray, str]:
+        path = _idx_path(folder, stem, rank)
+        if path is None:
+            raise DatasetError(
+                f"{folder} has no {stem}-idx{rank}-ubyte (plain or .gz), but others of the four IDX files."
+            )
+        return parse_idx(read_bytes(path, gzipped=path.suffix == ".gz"), rank, str(path)), str(path)
+
+    train, test = (Part(*read(*images), *read(*labels)) for images, labels in IDX_NAMES)
+    return train, test
+
+
+MNIST = Mnist(
+    name="mnist",
+    title="MNIST",
+    labels=tuple("0123456789"),
+    npz_names=("mnist.npz",),
+    folders=("mnist", "MNIST/raw", "MNIST"),
+    balanced=False,
+    downloads=(
+        Download(
+            f"{ORIGIN}mnist.npz",
+            sha256="731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+        ),
+    ),
+)
+
+FASHION_MNIST = Mnist(
+    name="fashion_mnist",
+    title="Fashion-MNIST",
+    labels=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    npz_names=("fashion_mnist.npz", "fashion-mnist.npz"),
+    folders=("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST"),
+    balanced=True,
+    downloads=tuple(
+        Download(f"{ORIGIN}{stem}-idx{rank}-ubyte.gz", folder="fashion-mnist")
+        for part in IDX_NAMES
+        for stem, rank in part
+    ),
+)

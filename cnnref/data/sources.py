@@ -1,0 +1,108 @@
+"""Which data sets there are, and where each is looked for: a data folder, Keras' cache, Keras' download."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from ..errors import DatasetError, InputError
+from .cifar import CIFAR10, CIFAR100, Cifar
+from .dataset import Dataset
+from .digits import read_digits
+from .downloads import cache_folder, fetch
+from .folder import read_folder
+from .mnist import FASHION_MNIST, MNIST, Mnist
+
+PUBLISHED: dict[str, Mnist | Cifar] = {
+    known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100)
+}
+#: Environment variable with the data folder, for when none is given.
+VARIABLE = "CNNREF_DATA"
+FOLDER = "folder:"
+
+
+def names() -> list[str]:
+    """Names that `load` takes, beside folder:PATH."""
+    return [*PUBLISHED, "digits"]
+
+
+def load(
+    name: str, data_dir: Path | str | None = None, *, image_shape: tuple[int, int, int] | None = None
+) -> Dataset:
+    """Read a data set, whole or not at all.
+
+    Args:
+        name: one of `names()` in any usual spelling (fashion-mnist, CIFAR-10), or folder:PATH for a folder
+            with one sub-folder of pictures a class.
+        data_dir: folder with the published files; by default the one that CNNREF_DATA names. Keras' cache and
+            then Keras' download are tried when the set is not in it.
+        image_shape: height, width and channels that the pictures of folder:PATH are read as, by default the
+            size of the first one in RGB. Every other set has its own shape, and only that can be asked for.
+
+    Raises:
+        InputError: there is no such set, or it has another image shape.
+        DatasetError: the files are missing everywhere, damaged, or not what they say they are.
+    """
+    folder = None if data_dir is None else _existing(Path(data_dir), "")
+    if name.startswith(FOLDER):
+        return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape)
+    known = _known_name(name)
+    dataset = read_digits() if known == "digits" else _published(PUBLISHED[known], folder or _usual_folder())
+    if image_shape is not None and tuple(image_shape) != dataset.image_shape:
+        raise InputError(
+            f"Images of {known} are {_shape(dataset.image_shape)}, not {_shape(image_shape)} as asked for; "
+            "only the pictures of folder:PATH can be read in another shape."
+        )
+    return dataset
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _known_name(name: str) -> str:
+    """The name as `names` spells it."""
+    spellings = {_bare(known): known for known in names()}
+    if _bare(name) in spellings:
+        return spellings[_bare(name)]
+    near = difflib.get_close_matches(_bare(name), spellings, n=1)
+    hint = f"did you mean {spellings[near[0]]}? " if near else ""
+    raise InputError(f"There is no data set {name!r}; {hint}choose {', '.join(names())} or {FOLDER}PATH.")
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _usual_folder() -> Path | None:
+    """The data folder that the environment names, if it names one."""
+    named = os.environ.get(VARIABLE)
+    return _existing(Path(named), f" (from {VARIABLE})") if named else None
+
+
+def _existing(folder: Path, origin: str) -> Path:
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise DatasetError(f"The data folder {folder}{origin} does not exist or is no folder; name another.")
+    return folder
+
+
+def _published(known: Mnist | Cifar, folder: Path | None) -> Dataset:
+    cache = cache_folder()
+    places = [place for place in (folder, cache) if place is not None]
+    for place in places:
+        if dataset := known.read(place):
+            return dataset
+    try:
+        fetched = fetch(known.downloads)
+    except Exception as error:  # Keras raises a bare Exception, among others.
+        hint = "" if folder else f", or into a folder that --data-dir or {VARIABLE} names"
+        raise DatasetError(
+            f"{known.title} is not in {' or '.join(map(str, places))}, and its download failed ({error}). "
+            f"Put {known.accepted} into {places[0]}{hint}."
+        ) from error
+    dataset = known.read(fetched)
+    if dataset is None:
+        raise DatasetError(f"{known.title} was downloaded to {fetched} but is not there.")
+    return dataset

@@ -1,0 +1,121 @@
+"""What must be set before a backend is imported, and what the machine turns out to be.
+
+This is the one door to Keras: every module of the package takes `keras`, `layers` and `ops` from here. They are
+imported at first use, so that listing models or checking a file costs no TensorFlow import, and always after
+`prepare` has set the environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+import warnings
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+#: Set unless the user has set them. oneDNN is off by default on CPUs without AVX-512, where it is worth most.
+DEFAULTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+#: The packages whose versions a run or a bundle records.
+PACKAGES = ("cnnref", "keras", "tensorflow", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "tf2onnx", "jax", "torch")
+
+
+def prepare() -> None:
+    """Set what a backend reads once, when it is imported. Calling it again changes nothing."""
+    if "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ:
+        warnings.warn(
+            "TensorFlow was imported before cnnref, too late to turn oneDNN on (training on a CPU can be about 3 times "
+            "slower without it); import cnnref first, or set TF_ENABLE_ONEDNN_OPTS=1.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+class _Lazy(ModuleType):
+    """Stands for a module and imports it when the first name is asked of it."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        prepare()
+        return getattr(importlib.import_module(self.__name__), attribute)
+
+
+if TYPE_CHECKING:
+    import keras
+    from keras import layers, ops
+else:
+    keras, layers, ops = (_Lazy(name) for name in ("keras", "keras.layers", "keras.ops"))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and the backend."""
+    keras.utils.set_random_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that decide a result, read without importing any of them."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's name as the operating system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def accelerators() -> list[str]:
+    """Names of the GPUs (or TPUs) that the running backend will compute on; empty on a CPU."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    if backend == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return []
+
+
+def report() -> dict[str, Any]:
+    """What a number depends on: machine, device, backend, versions and settings."""
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "accelerators": accelerators(),
+        "backend": keras.backend.backend(),
+        "settings": {name: os.environ.get(name, "") for name in DEFAULTS},
+        "versions": versions(),
+    }
+
+
+def device_line() -> str:
+    """The device report as one line for people."""
+    found = accelerators()
+    device = ", ".join(found) if found else f"CPU ({cpu_name()}, {usable_cores()} cores; no GPU found)"
+    return f"{device}; Keras on {keras.backend.backend()}"

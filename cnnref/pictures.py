@@ -1,0 +1,160 @@
+"""Picture files to pixels and back: the one place that says how a file becomes what a network sees."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import InputError
+from .files import write_whole
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: How `read_picture` treats a file, in words; a bundle carries these so that others can do the same.
+RULE: dict[str, str] = {
+    "orientation": "the first frame of the file, turned upright as its EXIF orientation says",
+    "transparency": "composited on white",
+    "color": (
+        "RGB, or grayscale with ITU-R 601 weights (0.299 red, 0.587 green, 0.114 blue); 16-bit values are "
+        "divided by 257, floats are taken as 0..1 or else as 0..255; colour profiles are not applied"
+    ),
+    "crop": "the largest centred rectangle with the aspect ratio of the input",
+    "resize": "bilinear with antialiasing (Pillow's BILINEAR); a picture of the right size is not resampled",
+}
+
+#: Pillow also knows formats that it hands to other programs (EPS) or that are no pictures; those stay closed.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
+def read_picture(source: Path | bytes, height: int, width: int, channels: int) -> np.ndarray:
+    """Read a picture as `RULE` says.
+
+    Args:
+        source: the file, or its bytes.
+        height, width: size of the result in pixels.
+        channels: 1 for grayscale, 3 for RGB.
+
+    Returns:
+        uint8 [height, width, channels], values 0..255.
+
+    Raises:
+        InputError: the file is missing, empty, cut short, no picture or too large; or the shape makes no
+            sense.
+    """
+    if channels not in (1, 3) or height < 1 or width < 1:
+        raise InputError(
+            f"A picture cannot be read as {height}x{width}x{channels}: "
+            "height and width are at least 1, channels is 1 (grayscale) or 3 (RGB)."
+        )
+    from PIL import Image
+
+    image = _open(source)
+    image = image.convert("L" if channels == 1 else "RGB")
+    image = image.crop(_centre_box(image.width, image.height, width, height))
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.array(image, np.uint8).reshape(height, width, channels)
+
+
+def picture_size(source: Path | bytes) -> tuple[int, int]:
+    """Height and width in pixels of a picture that stands upright. Raises what `read_picture` raises."""
+    image = _open(source)
+    return image.height, image.width
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write uint8 [height, width, 1 or 3] as a PNG file, whole or not at all."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+        raise InputError(
+            f"{path} cannot be written: a picture is uint8 [height, width, 1 or 3], "
+            f"and this array is {image.dtype} {list(image.shape)}."
+        )
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(buffer, format="PNG")
+    write_whole(path, buffer.getvalue())
+
+
+def _open(source: Path | bytes) -> Image.Image:
+    """Decode the first frame: upright, 8 bits a value, nothing transparent, mode L or RGB."""
+    from PIL import Image, ImageOps
+
+    name, content = _content(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as file:
+                file.load()
+                image = _opaque(_to_8_bits(ImageOps.exif_transpose(file), name))
+                # A mode without a way to RGB (CIE L*a*b*) should fail here, with the file's name.
+                return image if image.mode in ("L", "RGB") else image.convert("RGB")
+    except InputError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise InputError(f"{name} is no picture ({', '.join(FORMATS)} are read).") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        limit = Image.MAX_IMAGE_PIXELS or 0
+        raise InputError(f"{name} has more than {limit:,} pixels, too many to be safely opened.") from None
+    except Exception as error:  # Decoders meet damage with almost any exception.
+        raise InputError(
+            f"{name} is damaged or cut short, and cannot be read as a picture ({error})."
+        ) from error
+
+
+def _content(source: Path | bytes) -> tuple[str, bytes]:
+    if isinstance(source, bytes):
+        name, content = f"The picture of {len(source):,} bytes", source
+    else:
+        name = str(source)
+        try:
+            content = Path(source).read_bytes()
+        except OSError as error:
+            raise InputError(f"{name} cannot be read as a picture ({error.strerror or error}).") from None
+    if not content:
+        raise InputError(f"{name} is empty, so it is no picture.")
+    return name, content
+
+
+def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    """16-bit and float pictures as mode L. Pillow's own conversion would clip every value over 255."""
+    if image.mode != "F" and not image.mode.startswith("I"):
+        return image
+    from PIL import Image
+
+    values = np.asarray(image, np.float64)
+    low, high = values.min(), values.max()
+    if image.mode == "F":
+        top = 1.0 if high <= 1 else 255.0
+    else:
+        top = 65_535.0
+        if isinstance(transparent := image.info.get("transparency"), int):
+            values = np.where(values == transparent, top, values)  # becomes white, as `RULE` says
+    if not (low >= 0 and high <= top):  # also true of NaN
+        raise InputError(
+            f"{name} holds values from {low:g} to {high:g}; "
+            "whole numbers are read from 0..65,535, floats from 0..1 or 0..255."
+        )
+    return Image.fromarray(np.rint(values * (255 / top)).astype(np.uint8))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    from PIL import Image
+
+    picture = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def _centre_box(width: int, height: int, wanted_width: int, wanted_height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the largest centred box with the wanted aspect ratio."""
+    box_width = min(width, max(1, round(height * wanted_width / wanted_height)))
+    box_height = min(height, max(1, round(width * wanted_height / wanted_width)))
+    left, top = (width - box_width) // 2, (height - box_height) // 2
+    return left, top, left + box_width, top + box_height

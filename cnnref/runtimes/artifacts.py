@@ -1,0 +1,36 @@
+"""From an artifact's name to the runner that its format needs."""
+
+from __future__ import annotations
+
+from ..errors import InputError
+from .bundle import Bundle
+from .runner import Runner
+
+
+def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runner:
+    """Load an artifact of a bundle in its runtime, with one thread a usable core unless told otherwise.
+
+    Raises:
+        InputError: the bundle has no such artifact, or none that can be run here; or `threads` is below 1.
+        RuntimeMissingError: the runtime is not installed.
+        VerificationError: the runtime cannot load the file.
+    """
+    names = [artifact.name for artifact in bundle.runnable()]
+    if name not in names:
+        raise InputError(
+            f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}."
+        )
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; give 1 or more.")
+    artifact, path = bundle.artifacts[name], bundle.folder / name
+    if artifact.format == "onnx":
+        from .onnx_runtime import OnnxRunner
+
+        return OnnxRunner(path, layout=artifact.layout, threads=threads)
+    if artifact.format == "tflite":
+        from .litert import LiteRTRunner
+
+        return LiteRTRunner(path, threads=threads)
+    from .saved_model import SavedModelRunner
+
+    return SavedModelRunner(path, threads=threads)

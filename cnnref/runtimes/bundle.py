@@ -1,0 +1,231 @@
+"""What a bundle promises: bundle.json read, checked and turned into a record.
+
+A bundle is a folder of files that all compute the same function, and bundle.json says which: the names,
+shapes and types at both ends, the labels, the preprocessing that is inside every graph, and the size and
+SHA-256 of every other file. Reading it proves nothing about those files; `verify` does that.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import InputError
+
+FORMAT = "cnnref-bundle"
+VERSION = 1
+MANIFEST = "bundle.json"
+REPORT = "report.json"
+
+#: The two names that every exported file uses.
+IMAGE = "image"
+PROBABILITIES = "probabilities"
+
+#: Formats that a runtime of this package runs; a .keras file belongs to Keras and is only hashed here.
+RUNNABLE = ("onnx", "tflite", "saved_model")
+FORMATS = (*RUNNABLE, "keras")
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """Size in bytes and SHA-256 (hexadecimal) that a file must have."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported form of the model.
+
+    `tolerance` is the largest allowed difference of a probability, for reference values up to 1 in magnitude,
+    and None where nothing is run. `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels,
+    height, width].
+    """
+
+    name: str
+    format: str
+    precision: str
+    layout: str
+    tolerance: float | None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's promise. `shape` is (height, width, channels); `document` is bundle.json as it was read."""
+
+    folder: Path
+    name: str
+    shape: tuple[int, int, int]
+    dtype: str
+    classes: int
+    activation: str | None
+    labels: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    weights_sha256: str
+    artifacts: dict[str, Artifact]
+    files: dict[str, ListedFile]
+    document: dict[str, Any]
+
+    def runnable(self) -> list[Artifact]:
+        """The artifacts that a runtime can run, in the order of bundle.json."""
+        return [artifact for artifact in self.artifacts.values() if artifact.format in RUNNABLE]
+
+    def parts(self, name: str) -> dict[str, ListedFile]:
+        """The listed files that make up `name`: itself, or everything below it when it is a folder."""
+        return {
+            file: facts for file, facts in self.files.items() if file == name or file.startswith(f"{name}/")
+        }
+
+    def entries(self) -> list[str]:
+        """What a report has one line for: the artifacts, then the listed files that are part of none."""
+        inside = {file for name in self.artifacts for file in self.parts(name)}
+        return [*self.artifacts, *(file for file in self.files if file not in inside)]
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Read and check bundle.json of a bundle folder.
+
+    Raises:
+        InputError: there is no such folder or bundle.json, or it is not one that this version understands.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that an export wrote.")
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(
+            f"{folder} has no {MANIFEST}, so it is not a bundle; give the folder that an export wrote."
+        )
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}); export the bundle again.") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InputError(
+            f'{path} does not say "format": "{FORMAT}", so it describes something else than a bundle.'
+        )
+    if document.get("version") != VERSION:
+        raise InputError(
+            f"{path} has version {document.get('version')!r}, and this cnnref reads version {VERSION}."
+        )
+    return _Manifest(path, document).bundle()
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    path: Path
+    document: dict[str, Any]
+
+    def bundle(self) -> Bundle:
+        top, at = self.document, ""
+        self.table(top, "picture", at)
+        self.table(top, "provenance", at)
+        self.text(top, "license", at)
+        labels = self.take(top, "labels", at, list, "a list")
+        if not all(isinstance(label, str) for label in labels):
+            self.refuse("labels must all be strings")
+        height, width, channels = self.ends(top, "input", IMAGE, 3)
+        (classes,) = self.ends(top, "output", PROBABILITIES, 1)
+        # A single output may name itself, or both sides of its yes-or-no question.
+        if len(labels) != classes and not (classes == 1 and len(labels) == 2):
+            self.refuse(f"{len(labels)} labels do not fit {classes} classes")
+        output = top["output"]
+        if "activation" not in output:
+            self.refuse("output has no key 'activation'")
+        if output["activation"] not in ("softmax", "sigmoid", "linear", None):
+            self.refuse(
+                f"output.activation is {output['activation']!r}, not softmax, sigmoid, linear or null"
+            )
+        artifacts = self.table(top, "artifacts", at)
+        files = self.table(top, "files", at)
+        return Bundle(
+            folder=self.path.parent,
+            name=self.text(top, "name", at),
+            shape=(height, width, channels),
+            dtype=self.text(top["input"], "dtype", "input."),
+            classes=classes,
+            activation=output["activation"],
+            labels=tuple(labels),
+            preprocessing=self.table(top, "preprocessing", at),
+            weights_sha256=self.text(self.table(top, "model", at), "weights_sha256", "model."),
+            artifacts={self.inside(name): self.artifact(artifacts, name) for name in artifacts},
+            files={self.inside(name): self.file(files, name) for name in files},
+            document=top,
+        )
+
+    def ends(self, top: Mapping[str, Any], key: str, name: str, rank: int) -> list[int]:
+        """The sizes after the batch of the input or the output."""
+        end = self.table(top, key, "")
+        if self.text(end, "name", f"{key}.") != name:
+            self.refuse(f"{key}.name is {end['name']!r}, and every bundle calls it {name!r}")
+        dtype = self.text(end, "dtype", f"{key}.")
+        if dtype not in (("float32", "uint8") if key == "input" else ("float32",)):
+            self.refuse(f"{key}.dtype {dtype!r} is not one that a bundle may have")
+        shape = self.take(end, "shape", f"{key}.", list, "a list")
+        sizes = shape[1:]
+        if (
+            len(sizes) != rank
+            or shape[0] != "batch"
+            or not all(type(size) is int and size > 0 for size in sizes)
+        ):
+            self.refuse(
+                f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}'
+            )
+        return sizes
+
+    def artifact(self, artifacts: Mapping[str, Any], name: str) -> Artifact:
+        at = f"artifacts[{name!r}]."
+        entry = self.table(artifacts, name, "artifacts.")
+        kind = self.text(entry, "format", at)
+        if kind not in FORMATS:
+            self.refuse(f"{at}format {kind!r} is none of {', '.join(FORMATS)}")
+        layout = entry.get("layout", "nhwc")
+        if layout != "nhwc" and not (layout == "nchw" and kind == "onnx"):
+            self.refuse(f"{at}layout {layout!r} is not one that a {kind} file can have")
+        tolerance = None
+        if kind in RUNNABLE:
+            tolerance = self.take(entry, "tolerance", at, (int, float), "a number")
+            if isinstance(tolerance, bool) or not math.isfinite(tolerance) or tolerance <= 0:
+                self.refuse(f"{at}tolerance is {tolerance}, not a positive number")
+        return Artifact(name, kind, str(entry.get("precision", "float32")), layout, tolerance)
+
+    def file(self, files: Mapping[str, Any], name: str) -> ListedFile:
+        at = f"files[{name!r}]."
+        entry = self.table(files, name, "files.")
+        size = self.take(entry, "bytes", at, int, "a whole number")
+        digest = self.text(entry, "sha256", at)
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            self.refuse(f"{at}sha256 is not 64 hexadecimal digits")
+        return ListedFile(size, digest)
+
+    def inside(self, name: str) -> str:
+        """`name` itself, if it is a plain relative path that stays in the folder, links included."""
+        plain = PurePosixPath(name)
+        stays = not plain.is_absolute() and ".." not in plain.parts and str(plain) == name and name != "."
+        if not stays or re.search(r"[\\:\x00-\x1f]", name):
+            self.refuse(f"the path {name!r} is not a plain path inside the bundle")
+        if not (self.path.parent / name).resolve().is_relative_to(self.path.parent.resolve()):
+            self.refuse(f"the path {name!r} is a link that leaves the bundle")
+        return name
+
+    def table(self, table: Mapping[str, Any], key: str, at: str) -> dict[str, Any]:
+        return self.take(table, key, at, dict, "an object")
+
+    def text(self, table: Mapping[str, Any], key: str, at: str) -> str:
+        return self.take(table, key, at, str, "a string")
+
+    def take(self, table: Mapping[str, Any], key: str, at: str, kind: Any, words: str) -> Any:
+        if key not in table:
+            self.refuse(f"the key '{at}{key}' is missing")
+        if not isinstance(table[key], kind):
+            self.refuse(f"{at}{key} is not {words}")
+        return table[key]
+
+    def refuse(self, why: str) -> None:
+        raise InputError(f"{self.path}: {why}; export the bundle again, or mend the file.")

@@ -1,0 +1,91 @@
+"""A .tflite file in LiteRT, through its signature."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..environment import usable_cores
+from .bundle import IMAGE, PROBABILITIES
+from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
+
+PACKAGE = "ai-edge-litert"
+SIGNATURE = "serving_default"
+METADATA = "cnnref"
+
+
+class LiteRTRunner:
+    """A loaded .tflite file; see `Runner`.
+
+    Raises:
+        RuntimeMissingError: ai-edge-litert is not installed.
+        VerificationError: LiteRT cannot load the file, or it has no signature `serving_default`.
+    """
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        runtime = import_runtime("ai_edge_litert.interpreter", PACKAGE)
+        self.path = path
+        self.threads = threads or usable_cores()
+        try:
+            self._content = path.read_bytes()
+            if not self._content:
+                raise ValueError("it is empty")
+            self._interpreter = runtime.Interpreter(model_content=self._content, num_threads=self.threads)
+            names = list(self._interpreter.get_signature_list())
+        except Exception as error:
+            raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None
+        if SIGNATURE not in names:
+            raise failure(
+                path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}"
+            )
+        self._signature = self._interpreter.get_signature_runner(SIGNATURE)
+        self._inputs = _tensors(self._signature.get_input_details())
+        self._outputs = _tensors(self._signature.get_output_details())
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        expected = self._inputs.get(IMAGE)
+        if expected is None or PROBABILITIES not in self._outputs:
+            raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {PROBABILITIES!r}")
+        feed = as_input(images, expected)
+        try:
+            # The runner resizes by itself, and LiteRT does nothing where the shape is the one it has.
+            result = self._signature(**{IMAGE: feed})[PROBABILITIES]
+        except Exception as error:
+            raise failure(
+                self.path, f"LiteRT cannot run it on {len(images)} images: {one_line(error)}"
+            ) from None
+        return np.array(result, np.float32)
+
+    def inputs(self) -> dict[str, Tensor]:
+        return dict(self._inputs)
+
+    def outputs(self) -> dict[str, Tensor]:
+        return dict(self._outputs)
+
+    def embedded(self) -> dict[str, Any] | None:
+        schema = import_runtime("ai_edge_litert.schema_py_generated", PACKAGE)
+        try:
+            model = schema.Model.GetRootAs(self._content)
+            entries = (model.Metadata(index) for index in range(model.MetadataLength()))
+            buffers = [
+                model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == METADATA.encode()
+            ]
+            found = json.loads(buffers[0].DataAsNumpy().tobytes()) if buffers else {}
+        except (ValueError, TypeError, AttributeError, IndexError, struct.error):
+            found = None
+        if not isinstance(found, dict):
+            raise failure(self.path, f"its metadata {METADATA!r} is not a JSON object")
+        return {key: found[key] for key in EMBEDDED if key in found}
+
+
+def _tensors(details: dict[str, dict[str, Any]]) -> dict[str, Tensor]:
+    return {name: Tensor(_shape(detail), np.dtype(detail["dtype"]).name) for name, detail in details.items()}
+
+
+def _shape(detail: dict[str, Any]) -> tuple[int | None, ...]:
+    return tuple(None if size < 0 else int(size) for size in detail["shape_signature"])

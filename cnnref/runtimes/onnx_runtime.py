@@ -1,0 +1,80 @@
+"""An .onnx file in ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..environment import usable_cores
+from .bundle import IMAGE, PROBABILITIES
+from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
+
+#: Where ONNX Runtime's names for element types differ from NumPy's.
+DTYPES = {"float": "float32", "double": "float64"}
+PREFIX = "cnnref."
+#: What goes wrong arrives as an exception; it need not be on standard error as well.
+QUIET = 4
+
+
+class OnnxRunner:
+    """A loaded .onnx file; see `Runner`.
+
+    Raises:
+        RuntimeMissingError: onnxruntime is not installed.
+        VerificationError: onnxruntime cannot load the file.
+    """
+
+    def __init__(self, path: Path, *, layout: str = "nhwc", threads: int | None = None) -> None:
+        runtime = import_runtime("onnxruntime", "onnxruntime")
+        self.path = path
+        self.threads = threads or usable_cores()
+        self._layout = layout
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = QUIET
+        try:
+            self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise failure(path, f"onnxruntime cannot load it: {one_line(error)}") from None
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        expected = self.inputs().get(IMAGE)
+        if expected is None:
+            raise failure(self.path, f"it has no input {IMAGE!r}")
+        feed = as_input(images, expected, self._layout)
+        try:
+            (result,) = self._session.run([PROBABILITIES], {IMAGE: feed})
+        except Exception as error:
+            raise failure(
+                self.path, f"onnxruntime cannot run it on {len(images)} images: {one_line(error)}"
+            ) from None
+        return np.asarray(result, np.float32)
+
+    def inputs(self) -> dict[str, Tensor]:
+        return {node.name: _tensor(node) for node in self._session.get_inputs()}
+
+    def outputs(self) -> dict[str, Tensor]:
+        return {node.name: _tensor(node) for node in self._session.get_outputs()}
+
+    def embedded(self) -> dict[str, Any] | None:
+        found = self._session.get_modelmeta().custom_metadata_map
+        entries = {key: found[PREFIX + key] for key in EMBEDDED if PREFIX + key in found}
+        for key in ("labels", "preprocessing", "provenance"):
+            if key in entries:
+                try:
+                    entries[key] = json.loads(entries[key])
+                except ValueError:
+                    raise failure(self.path, f"the metadata {PREFIX}{key} is not valid JSON") from None
+        return entries
+
+
+def _tensor(node: Any) -> Tensor:
+    element = node.type.removeprefix("tensor(").removesuffix(")")
+    # An open size has a name, or nothing at all.
+    return Tensor(
+        tuple(size if isinstance(size, int) else None for size in node.shape), DTYPES.get(element, element)
+    )

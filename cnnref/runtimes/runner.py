@@ -1,0 +1,107 @@
+"""What the three runtimes have in common: the shape of a runner, what goes in, and how a refusal is told."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, VerificationError
+
+#: What an exported file says of itself, and the keys under which it does.
+EMBEDDED = ("name", "labels", "preprocessing", "provenance", "weights_sha256")
+
+
+class RuntimeMissingError(VerificationError):
+    """The package that runs a file is not installed (or cannot be imported): nothing is known of the file."""
+
+    def __init__(self, package: str, problem: str) -> None:
+        super().__init__(f"{package} {problem}; install it with: pip install {package}")
+        self.note = f"not checked: {package} {problem}"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output as the file declares it; None stands for a size that is open until run time."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Runner(Protocol):
+    """A loaded artifact, on the CPU.
+
+    `threads` is the number of threads that the runtime computes with.
+    """
+
+    path: Path
+    threads: int
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities [batch, classes] of uint8 or float32 images [batch, height, width, channels], 0..255.
+
+        Raises:
+            InputError: the images are not of that kind, or not of the size that the file takes.
+            VerificationError: the runtime fails.
+        """
+        ...
+
+    def inputs(self) -> dict[str, Tensor]:
+        """The declared inputs by name."""
+        ...
+
+    def outputs(self) -> dict[str, Tensor]:
+        """The declared outputs by name."""
+        ...
+
+    def embedded(self) -> dict[str, Any] | None:
+        """What the file says of itself, by the keys of EMBEDDED; None if the format has no place for it."""
+        ...
+
+
+def import_runtime(module: str, package: str) -> ModuleType:
+    """Import a runtime's module, or raise RuntimeMissingError."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise RuntimeMissingError(package, "is not installed") from None
+    except ImportError as error:
+        raise RuntimeMissingError(package, f"cannot be imported ({one_line(error)})") from None
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """A runtime's complaint, which may run over many lines, as one."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def failure(path: Path, text: str) -> VerificationError:
+    """The error that names the file."""
+    return VerificationError(f"{path.name}: {text}")
+
+
+def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> NDArray[Any]:
+    """Images [batch, height, width, channels] in the type and layout that a file takes.
+
+    Raises:
+        InputError: the images have another type, no batch, or not the size that the file was made for.
+    """
+    if images.dtype not in (np.uint8, np.float32):
+        raise InputError(f"the images are {images.dtype}; give uint8 or float32 pixel values from 0 to 255.")
+    if images.ndim != 4 or len(images) == 0:
+        raise InputError(f"the images have shape {images.shape}, not [batch, height, width, channels].")
+    if layout == "nchw":
+        images = images.transpose(0, 3, 1, 2)
+    known = zip(images.shape[1:], expected.shape[1:], strict=False)
+    if any(size not in (found, None) for found, size in known):
+        raise InputError(
+            f"the images have shape {list(images.shape)}, and {list(expected.shape)} is asked for."
+        )
+    if expected.dtype == "uint8" and images.dtype != np.uint8:
+        images = np.clip(np.rint(images), 0, 255)
+    return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))

@@ -1,0 +1,52 @@
+"""samples.npz: a few pictures and what Keras made of them when the bundle was exported."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .runner import failure, one_line
+
+FILE = "samples.npz"
+AT_LEAST = 8
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images [n, height, width, channels], labels [n] (-1 where unknown), probabilities [n, classes]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+def read_samples(bundle: Bundle) -> Samples:
+    """Read samples.npz of a bundle.
+
+    Raises:
+        VerificationError: it cannot be read, or does not fit what bundle.json says.
+    """
+    path = bundle.folder / FILE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels, probabilities = (arrays[key] for key in ("images", "labels", "probabilities"))
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise failure(path, f"it cannot be read: {one_line(error)}") from None
+    count = len(images) if images.ndim else 0
+    wanted = {
+        "images": (images, "uint8", (count, *bundle.shape)),
+        "labels": (labels, "int64", (count,)),
+        "probabilities": (probabilities, "float32", (count, bundle.classes)),
+    }
+    for name, (array, dtype, shape) in wanted.items():
+        if array.dtype != dtype or array.shape != shape:
+            raise failure(path, f"{name} is {array.dtype} {list(array.shape)}, not {dtype} {list(shape)}")
+    if count < AT_LEAST:
+        raise failure(path, f"it has {count} pictures, and at least {AT_LEAST} are needed")
+    if not np.isfinite(probabilities).all():
+        raise failure(path, "probabilities has values that are not finite")
+    return Samples(images, labels, probabilities)

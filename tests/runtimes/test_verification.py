@@ -1,0 +1,273 @@
+"""A whole bundle passes; each kind of damage is caught and named with its file, and hides no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_bundle import (
+    Weights,
+    change_samples,
+    edit,
+    onnx_bytes,
+    pictures,
+    rehash,
+)
+
+from cnnref.errors import InputError
+from cnnref.runtimes import Check, Report, verify, write_report
+
+RUN = ["saved_model", "model.onnx", "model.tflite"]
+
+
+FILES = [
+    "model.onnx",
+    "model.tflite",
+    "model.keras",
+    "saved_model/saved_model.pb",
+    "labels.txt",
+    "samples.npz",
+]
+
+
+def by_file(report: Report) -> dict[str, Check]:
+    return {check.file: check for check in report.checks}
+
+
+def failed(report: Report) -> set[str]:
+    return {check.file for check in report.checks if not check.ok}
+
+
+def test_a_whole_bundle_passes(pristine: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in pristine.rglob("*")}
+    report = verify(pristine)
+    assert report.problems == []
+    assert report.ok
+    assert report.not_checked == []
+    checks = by_file(report)
+    assert set(checks) == {"model.keras", *RUN, "labels.txt", "samples.npz", "README.md"}
+    for name in RUN:
+        difference = checks[name].largest_difference
+        assert difference is not None
+        assert difference < 1e-6
+        assert checks[name].batches == [1, 3, 8]
+        assert checks[name].allowed == 1e-5
+    assert checks["model.keras"].largest_difference is None
+    assert checks["model.keras"].bytes == 16
+    saved = sum(file.stat().st_size for file in (pristine / "saved_model").rglob("*") if file.is_file())
+    assert checks["saved_model"].bytes == saved
+    assert {file: file.stat().st_mtime_ns for file in pristine.rglob("*")} == before
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_flipped_bit_is_caught(bundle: Path, file: str) -> None:
+    content = bytearray((bundle / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / file).write_bytes(content)
+    report = verify(bundle)
+    assert failed(report) == {file.split("/")[0]}
+    (problem,) = report.problems
+    assert "sha256" in problem
+    assert file in problem
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_is_cut_short_is_caught_with_both_sizes(bundle: Path, file: str) -> None:
+    content = (bundle / file).read_bytes()
+    (bundle / file).write_bytes(content[:-5])
+    (problem,) = verify(bundle).problems
+    assert file in problem
+    assert f"should have {len(content)} bytes and has {len(content) - 5}" in problem
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_caught(bundle: Path, file: str) -> None:
+    (bundle / file).unlink()
+    (problem,) = verify(bundle).problems
+    assert file in problem
+    assert "missing" in problem
+
+
+def test_a_damaged_file_is_not_handed_to_its_runtime(bundle: Path) -> None:
+    (bundle / "model.onnx").write_bytes(b"")
+    check = by_file(verify(bundle))["model.onnx"]
+    assert check.batches == []
+    assert "not run" in check.note
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.tflite", "saved_model/saved_model.pb", "samples.npz"])
+def test_a_file_that_was_cut_short_before_it_was_listed_is_caught(bundle: Path, file: str) -> None:
+    content = (bundle / file).read_bytes()
+    (bundle / file).write_bytes(content[: len(content) // 2])
+    rehash(bundle)
+    report = verify(bundle)
+    assert failed(report) == {file.split("/")[0]}
+    assert "cannot" in report.problems[0]
+
+
+def test_all_failures_are_collected(bundle: Path) -> None:
+    (bundle / "model.onnx").unlink()
+    (bundle / "model.tflite").write_bytes(b"x")
+    (bundle / "README.md").write_text("# Tiny\n")
+    (bundle / "labels.txt").write_text("cross\ndot\nring\n")
+    report = verify(bundle)
+    assert failed(report) == {"model.onnx", "model.tflite", "README.md", "labels.txt"}
+    assert not report.ok
+
+
+def test_a_stray_file_inside_a_saved_model_is_caught(bundle: Path) -> None:
+    (bundle / "saved_model" / "assets" / "extra").write_text("x")
+    assert verify(bundle).problems == ["saved_model: saved_model/assets/extra is not listed in bundle.json"]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "saved_model", "labels.txt", "samples.npz"])
+def test_what_bundle_json_does_not_list_is_caught(bundle: Path, name: str) -> None:
+    def forget(document: dict[str, Any]) -> None:
+        document["files"] = {
+            file: facts for file, facts in document["files"].items() if not file.startswith(name)
+        }
+
+    edit(bundle, forget)
+    report = verify(bundle)
+    assert failed(report) == {name}
+    assert f"{name}: bundle.json lists no size and sha256 for it" in report.problems
+
+
+def test_swapped_labels_in_the_text_file_are_caught(bundle: Path) -> None:
+    (bundle / "labels.txt").write_text("ring\ncross\ndot\n")
+    rehash(bundle)
+    assert verify(bundle).problems == ["labels.txt: label 0 is 'ring', and bundle.json has 'cross'"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"cross\nring\n", "2 labels"),
+        (b"cross\nring\ndot\n\n", "4 labels"),
+        (b"\xff\nring\ndot\n", "not UTF-8"),
+    ],
+)
+def test_a_wrong_label_file_is_caught(bundle: Path, content: bytes, told: str) -> None:
+    (bundle / "labels.txt").write_bytes(content)
+    rehash(bundle)
+    (problem,) = verify(bundle).problems
+    assert problem.startswith("labels.txt: ")
+    assert told in problem
+
+
+SEVEN = {"images": pictures(7), "labels": np.zeros(7, np.int64), "probabilities": np.ones((7, 3), np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        (SEVEN, "7 pictures"),
+        ({"images": pictures().astype(np.float32)}, "images is float32"),
+        ({"labels": np.zeros(9, np.int64)}, "labels is int64"),
+        ({"probabilities": np.zeros((10, 4), np.float32)}, "probabilities is float32"),
+        ({"probabilities": np.full((10, 3), np.inf, np.float32)}, "not finite"),
+        ({"images": np.array([None] * 10, dtype=object)}, "cannot be read"),
+    ],
+)
+def test_samples_that_do_not_fit_are_caught(bundle: Path, arrays: dict[str, np.ndarray], told: str) -> None:
+    change_samples(bundle, **arrays)
+    report = verify(bundle, only=["model.onnx"])
+    assert failed(report) == {"samples.npz"}
+    assert told in report.problems[0]
+    assert "not compared" in by_file(report)["model.onnx"].note
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [
+        ("model.onnx", "onnxruntime", "onnxruntime"),
+        ("model.tflite", "ai_edge_litert.interpreter", "ai-edge-litert"),
+        ("saved_model", "tensorflow", "tensorflow"),
+    ],
+)
+def test_a_missing_runtime_is_told_and_is_no_failure(
+    pristine: Path, name: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    report = verify(pristine)
+    assert report.ok
+    assert report.not_checked == [f"{name}: not checked: {package} is not installed"]
+    assert by_file(report)[name].status == "not checked"
+
+
+def test_only_the_named_files_are_checked(bundle: Path) -> None:
+    (bundle / "model.onnx").unlink()
+    report = verify(bundle, only=["model.tflite", "labels.txt"])
+    assert report.ok
+    assert [check.file for check in report.checks] == ["model.tflite", "labels.txt", "samples.npz"]
+    assert [check.file for check in verify(bundle, only=["model.keras"]).checks] == ["model.keras"]
+    with pytest.raises(InputError, match=r"no 'model\.pt' to verify"):
+        verify(bundle, only=["model.pt"])
+
+
+def test_a_report_is_written_as_json(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "model.keras").unlink()
+    report = verify(bundle)
+    write_report(report, tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text())
+    assert read["ok"] is False
+    assert read["checks"][0]["file"] == "model.keras"
+    assert read["checks"][0]["status"] == "failed"
+    assert read["checks"][0]["problems"] == ["it is missing"]
+    assert read["checks"][1]["status"] == "ok"
+    assert read["versions"]["numpy"] == np.__version__
+
+
+def test_a_report_of_numbers_that_are_none_is_still_json(bundle: Path, tmp_path: Path) -> None:
+    weights = Weights()
+    weights.dense_bias[1] = np.nan
+    (bundle / "model.onnx").write_bytes(onnx_bytes(weights))
+    rehash(bundle)
+    write_report(verify(bundle, only=["model.onnx"]), tmp_path / "report.json")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    read = json.loads((tmp_path / "report.json").read_text(), parse_constant=refuse)
+    assert read["checks"][0]["largest_difference"] is None
+    assert "nan" in read["checks"][0]["problems"][0]
+
+
+def test_onnx_and_tflite_are_verified_without_tensorflow_and_at_once(pristine: Path) -> None:
+    code = """
+import sys, time
+start = time.perf_counter()
+import cnnref.runtimes
+light = time.perf_counter() - start
+assert "numpy" not in sys.modules
+from cnnref.runtimes import verify
+report = verify(sys.argv[1], only=["model.onnx", "model.tflite"])
+whole = time.perf_counter() - start
+assert report.ok and [check.batches for check in report.checks][:2] == [[1, 3, 8], [1, 3, 8]]
+heavy = [name for name in ("tensorflow", "keras", "onnx", "PIL") if name in sys.modules]
+print(light, whole, *heavy)
+"""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    lights, wholes = [], []
+    for _ in range(3):
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(pristine)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        light, whole, *heavy = run.stdout.split()
+        assert heavy == []
+        lights.append(float(light))
+        wholes.append(float(whole))
+    assert min(lights) < 0.2
+    assert min(wholes) < 1
