@@ -109,7 +109,7 @@ def sample(batch: Images, coordinates: NDArray[np.float32], border: str) -> Imag
 def mirror(position: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Fold positions outside 0..size-1 back, as if the picture were continued by its mirror image."""
     period = np.float32(2 * (size - 1))
-    folded = np.abs(np.mod(position, period))
+    folded = np.mod(position, period, dtype=np.float32)
     return np.minimum(folded, period - folded)
 
 

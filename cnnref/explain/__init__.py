@@ -1,0 +1,1 @@
+"""Pictures and tables for people who would rather look than read."""

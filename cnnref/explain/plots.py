@@ -1,0 +1,93 @@
+"""Plots as PNG bytes: learning curves, confusion matrix, predictions. Drawn without a display, the same each time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
+
+
+def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
+    """Loss and error over the epochs; `rows` are those of metrics.csv (values of 0..1 for accuracy)."""
+    figure = _figure(9, 3.6)
+    loss, error = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in rows]
+    for key, name, color in (("", "training (distorted pictures)", ORANGE), ("val_", "validation", BLUE)):
+        if f"{key}loss" in rows[0]:
+            loss.plot(epochs, [row[f"{key}loss"] for row in rows], color=color, label=name)
+            error.plot(epochs, [100 * (1 - row[f"{key}accuracy"]) for row in rows], color=color, label=name)
+    loss.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
+    error.set(xlabel="epoch", ylabel="error in %", yscale="log")
+    for axes in (loss, error):
+        axes.grid(alpha=0.25, which="both")
+        axes.spines[["top", "right"]].set_visible(False)
+    loss.legend(frameon=False)
+    figure.suptitle(title, fontsize=11)
+    return _png(figure)
+
+
+def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
+    """Counts of (true class, predicted class); the colour shows the share of the true class, mistakes stand out."""
+    classes = len(labels)
+    side = 2.2 + 0.42 * min(classes, 30)
+    figure = _figure(side + 0.6, side)
+    axes = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
+    if classes <= 20:
+        for row, column in np.ndindex(matrix.shape):
+            if matrix[row, column]:
+                color = "white" if share[row, column] > 0.4 else "black"
+                axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=color, fontsize=8)
+        slanted = {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 2 else {}
+        axes.set_xticks(range(classes), labels, fontsize=8, **slanted)
+        axes.set_yticks(range(classes), labels, fontsize=8)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(title, fontsize=10)
+    return _png(figure)
+
+
+def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[Any], labels: Sequence[str]) -> bytes:
+    """Each picture [height, width, channels] over the bars of its five most probable classes."""
+    columns = min(len(pictures), 5)
+    rows = -(-len(pictures) // columns)
+    figure = _figure(2.1 * columns, 3.3 * rows)
+    cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[1.6, 1] * rows)
+    for axes in cells.flat:
+        axes.axis("off")
+    for index, (picture, scores) in enumerate(zip(pictures, probabilities, strict=True)):
+        row, column = divmod(index, columns)
+        shown, bars = cells[2 * row, column], cells[2 * row + 1, column]
+        shown.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
+        best = np.argsort(-scores, kind="stable")[:5]
+        shown.set_title(f"{labels[best[0]]}  {100 * scores[best[0]]:.1f} %", fontsize=10)
+        bars.axis("on")
+        bars.barh(range(len(best)), scores[best], color=[BLUE] + [GRAY] * (len(best) - 1))
+        bars.set_yticks(range(len(best)), [labels[i] for i in best], fontsize=7)
+        bars.set_xlim(0, 1)
+        bars.set_xticks([])
+        bars.invert_yaxis()
+        bars.spines[:].set_visible(False)
+        bars.tick_params(length=0)
+    return _png(figure)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    # Matplotlib would write its version into the file.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,234 @@
+"""The table of all models: what each is called, the facts about it, and the function that builds it.
+
+A family is one function from an image tensor to an output tensor; `register` turns each row of its table of
+variants into a builder of the same signature as the others. Keras is imported when a model is built, not before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ..environment import keras
+from ..errors import InputError
+from .blocks import Head, TooSmallError, normalize
+
+Shape = tuple[int, int, int]
+Builder = Callable[..., "keras.Model"]
+
+#: The arguments that every builder has, in this order.
+COMMON = {
+    "input_shape": None,
+    "classes": None,
+    "classifier_activation": "softmax",
+    "include_top": True,
+    "normalization": None,
+}
+
+
+class Variant:
+    """One row of a family's table: the facts that tests assert, and what the row fixes of the family function.
+
+    Args:
+        trainable_params: trainable parameters at the family's input shape and classes.
+        macs: multiply-accumulates of convolutions and dense layers there.
+        params: parameters as Keras counts them, where that is more than the trainable ones (BatchNorm statistics).
+        published: accuracy in percent by data set, as the paper gives it.
+        **fixed: keyword arguments of the family function. What no row fixes, the caller may choose.
+    """
+
+    def __init__(
+        self,
+        *,
+        trainable_params: int,
+        macs: int,
+        params: int | None = None,
+        published: Mapping[str, float] | None = None,
+        **fixed: Any,
+    ) -> None:
+        self.trainable_params = trainable_params
+        self.macs = macs
+        self.params = trainable_params if params is None else params
+        self.published = dict(published or {})
+        self.fixed = fixed
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The facts about one model. `input_shape` is (height, width, channels); `published` is in percent."""
+
+    name: str
+    family: str
+    input_shape: Shape
+    classes: int
+    params: int
+    trainable_params: int
+    macs: int
+    paper: str
+    year: int
+    published: Mapping[str, float] = field(default_factory=dict)
+
+
+_specs: dict[str, Spec] = {}
+_builders: dict[str, Builder] = {}
+
+
+def register(
+    *, input_shape: Shape, classes: int, paper: str, year: int, variants: Mapping[str, Variant]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a builder of every row in `variants`; the decorated function is family(image, top, *, ...)."""
+
+    def decorate(family: Callable[..., Any]) -> Callable[..., Any]:
+        for name, row in variants.items():
+            if name in _specs:
+                raise ValueError(f"Two models are called {name!r}.")
+            _specs[name] = Spec(
+                name=name,
+                family=family.__name__,
+                input_shape=input_shape,
+                classes=classes,
+                params=row.params,
+                trainable_params=row.trainable_params,
+                macs=row.macs,
+                paper=paper,
+                year=year,
+                published=MappingProxyType(row.published),
+            )
+            _builders[name] = _builder(_specs[name], family, row.fixed)
+        return family
+
+    return decorate
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Sorted names of the models that match a pattern such as "lenet*"."""
+    return sorted(fnmatch.filter(_specs, pattern))
+
+
+def spec(name: str) -> Spec:
+    """The facts about a model.
+
+    Raises:
+        InputError: there is no model of that name.
+    """
+    return _specs[_known(name)]
+
+
+def builder(name: str) -> Builder:
+    """The function that builds a model; `cnnref.models.NAME` is the same one."""
+    return _builders[_known(name)]
+
+
+def build(
+    name: str,
+    input_shape: Shape | None = None,
+    classes: int | None = None,
+    classifier_activation: str | None = "softmax",
+    include_top: bool = True,
+    **options: Any,
+) -> keras.Model:
+    """Build a model with fresh weights.
+
+    Args:
+        name: one of `list_models()`.
+        input_shape: (height, width, channels); by default the paper's.
+        classes: width of the output; by default the paper's.
+        classifier_activation: "softmax", "sigmoid" (binary), "linear" (regression), or None for logits.
+        include_top: False gives the last feature maps [batch, height, width, channels] instead of the classifier.
+        **options: what this model's builder takes beyond these, see `help(cnnref.models.NAME)`.
+
+    Returns:
+        An uncompiled functional `keras.Model` with the input "image".
+
+    Raises:
+        InputError: there is no such model or option, or the shape, classes or activation do not go together.
+    """
+    function = builder(name)
+    accepted = inspect.signature(function).parameters
+    if unknown := [option for option in options if option not in accepted]:
+        raise InputError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(accepted)}.")
+    return function(input_shape, classes, classifier_activation, include_top, **options)
+
+
+def _known(name: str) -> str:
+    if name not in _specs:
+        near = difflib.get_close_matches(name, _specs, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"There is no model {name!r}; {hint}`cnnref models` lists all.")
+    return name
+
+
+def _builder(facts: Spec, family: Callable[..., Any], fixed: Mapping[str, Any]) -> Builder:
+    free = [
+        parameter
+        for parameter in inspect.signature(family).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name not in fixed
+    ]
+
+    def build_variant(*args: Any, **kwargs: Any) -> keras.Model:
+        given = dict(signature.bind(*args, **kwargs).arguments)
+        common = {name: given.pop(name, default) for name, default in COMMON.items()}
+        return _assemble(facts, family, {**fixed, **given}, **common)
+
+    usual = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+        for name, default in COMMON.items()
+    ]
+    signature = inspect.Signature([*usual, *free])
+    build_variant.__name__ = build_variant.__qualname__ = facts.name
+    build_variant.__doc__ = inspect.getdoc(inspect.getmodule(family))
+    build_variant.__module__ = family.__module__
+    build_variant.__signature__ = signature  # type: ignore[attr-defined]
+    return build_variant
+
+
+def _assemble(
+    facts: Spec,
+    family: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    input_shape: Sequence[int] | None,
+    classes: int | None,
+    classifier_activation: str | None,
+    include_top: bool,
+    normalization: tuple[Sequence[float], Sequence[float]] | None,
+) -> keras.Model:
+    shape = _checked_shape(facts.input_shape if input_shape is None else input_shape)
+    head = Head(facts.classes if classes is None else classes, classifier_activation, include_top)
+    try:
+        image = keras.Input(shape, name="image")
+        scaled = normalize(image, *normalization) if normalization else image
+        return keras.Model(image, family(scaled, head, **arguments), name=facts.name)
+    except TooSmallError as error:
+        smallest = _smallest_square(family, arguments, shape[2], max(*facts.input_shape[:2], *shape[:2]))
+        raise InputError(
+            f"An input of {shape[0]}x{shape[1]} is too small for {facts.name}: {error}; "
+            f"the smallest square input that works is {smallest}x{smallest}."
+        ) from None
+
+
+def _checked_shape(shape: Sequence[int]) -> Shape:
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise InputError(
+            f"input_shape is {tuple(shape)}; give (height, width, channels), three positive whole numbers."
+        )
+    height, width, channels = shape
+    return height, width, channels
+
+
+def _smallest_square(family: Callable[..., Any], arguments: Mapping[str, Any], channels: int, works: int) -> int:
+    """Bisect for the smallest square input whose feature maps do not vanish."""
+    low, high = 0, works
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            family(keras.Input((middle, middle, channels)), Head(1, None, include_top=False), **arguments)
+            high = middle
+        except TooSmallError:
+            low = middle
+    return high

@@ -1,0 +1,58 @@
+"""Models as files: .keras files that are the same bytes for the same model, and the identity of weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..environment import keras
+from ..errors import InputError
+from ..files import write_whole
+
+#: The earliest date a zip file can hold; stands for "no date" in files that must not differ from run to run.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """SHA-256 over all weights of a model, in its order, as little-endian values with their shapes."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        value = np.asarray(keras.ops.convert_to_numpy(variable))
+        little = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<")))
+        digest.update(f"{variable.path}{value.shape}{value.dtype.name}".encode())
+        digest.update(little.tobytes())
+    return digest.hexdigest()
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Write a .keras file, whole or not at all, without the dates that Keras puts into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        dated = Path(folder) / "dated.keras"
+        model.save(dated)
+        undated = Path(folder) / "undated.keras"
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(undated, "w", zipfile.ZIP_STORED) as target:
+            for name in sorted(source.namelist()):
+                content = source.read(name)
+                if name == "metadata.json":
+                    facts = {key: value for key, value in json.loads(content).items() if key != "date_saved"}
+                    content = json.dumps(facts, sort_keys=True).encode()
+                target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
+        write_whole(path, undated.read_bytes())
+
+
+def load_model(path: Path) -> keras.Model:
+    """Read a .keras file; code in it is never run.
+
+    Raises:
+        InputError: the file is missing, damaged, or needs code that Keras does not have.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{path} cannot be loaded as a Keras model: {reason}") from None

@@ -1,0 +1,175 @@
+"""A recipe: everything that decides a training run, in one TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ..data.augmentation import Augmentation
+from ..errors import InputError
+
+SHIPPED = Path(__file__).parent.parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """The update rule. `weight_decay` is an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, not on biases."""
+
+    name: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        one_of("optimizer.name", self.name, ("sgd", "adam"))
+        at_least("optimizer.learning_rate", self.learning_rate, 1e-12)
+        at_least("optimizer.weight_decay", self.weight_decay, 0)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate over the run: up from zero over the share `warmup` of all steps, then down to zero."""
+
+    warmup: float = 0.15
+    decay: str = "linear"
+
+    def __post_init__(self) -> None:
+        one_of("schedule.decay", self.decay, ("linear", "cosine", "constant"))
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"schedule.warmup is {self.warmup}; give a share of the run, from 0 to below 1.")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the source of the architecture or the best known peer reports, in percent of the test set."""
+
+    accuracy: float = 0.0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. `validation` training images are kept aside for choices; the test set is for the end."""
+
+    name: str
+    model: str
+    dataset: str
+    epochs: int
+    batch_size: int
+    description: str = ""
+    seed: int = 0
+    validation: int = 0
+    label_smoothing: float = 0.0
+    options: dict[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    published: Published = field(default_factory=Published)
+
+    def __post_init__(self) -> None:
+        for name, smallest in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("validation", 0)):
+            at_least(name, getattr(self, name), smallest)
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"label_smoothing is {self.label_smoothing}; give a number from 0 to below 1.")
+
+    def toml(self) -> str:
+        """The recipe as a TOML file that reads back equal."""
+        plain = dataclasses.asdict(self)
+        tables = {key: value for key, value in plain.items() if isinstance(value, dict)}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items() if key not in tables]
+        for key, table in tables.items():
+            if table:
+                lines += ["", f"[{key}]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
+        return "\n".join(lines) + "\n"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides the weights (not of name, description and published numbers)."""
+        plain = dataclasses.asdict(self)
+        for key in ("name", "description", "published"):
+            del plain[key]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def read_recipe(source: str | Path) -> Recipe:
+    """Read a shipped recipe by its name, or any recipe by the path of its TOML file.
+
+    Raises:
+        InputError: there is no such recipe, or the file does not describe one; the message names the key.
+    """
+    path = Path(source)
+    if path.suffix != ".toml":
+        path = SHIPPED / f"{source}.toml"
+        if str(source) not in list_recipes():
+            near = difflib.get_close_matches(str(source), list_recipes(), n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise InputError(
+                f"There is no recipe {str(source)!r}; {hint}choose {', '.join(list_recipes())}, "
+                "or give the path of a .toml file."
+            )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"The recipe {path} is not valid TOML: {error}.") from None
+    table.setdefault("name", path.stem)
+    return _record(Recipe, table, path, "")
+
+
+def _record(kind: Any, table: dict[str, Any], path: Path, prefix: str) -> Any:
+    """Turn a table into a dataclass, naming the first key that does not fit."""
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(f"{path} has an unknown key {prefix + key!r}; {hint}known are {', '.join(hints)}.")
+        values[key] = _value(hints[key], value, path, prefix + key)
+    required = [f.name for f in dataclasses.fields(kind) if _is_required(f)]
+    if missing := [key for key in required if key not in values]:
+        raise InputError(f"{path} lacks the key {prefix + missing[0]!r}; add it.")
+    try:
+        return kind(**values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _is_required(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+
+
+def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise InputError(f"{path}: {key} is a table, write it as [{key}].")
+        return _record(kind, value, path, f"{key}.")
+    expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (str, dict))
+    if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{path}: {key} is {value!r}, and a {expected[0].__name__} is expected.")
+    return float(value) if kind is float else value
+
+
+def one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{key} is {value!r}; choose {', '.join(choices)}.")
+
+
+def at_least(key: str, value: float, smallest: float) -> None:
+    """Refuse a number that is too small."""
+    if value < smallest:
+        raise InputError(f"{key} is {value}; give at least {smallest}.")

@@ -1,0 +1,85 @@
+"""A run folder: what a training run leaves behind, and how it is read again.
+
+recipe.toml, environment.json, metrics.csv, curves.png, confusion_matrix.png and .json, checkpoints/, samples.npz
+(test pictures for the exported files to be checked with), model.keras (raw pixels to probabilities) and, when the
+run is done, results.json.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..files import write_whole
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training run."""
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe with every value that was used."""
+        return self.folder / "recipe.toml"
+
+    @property
+    def model(self) -> Path:
+        """The trained network, from raw pixels to probabilities."""
+        return self.folder / "model.keras"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder with the last checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """A few test pictures with their labels."""
+        return self.folder / "samples.npz"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end."""
+        return (self.folder / "results.json").is_file()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The final numbers.
+
+        Raises:
+            InputError: the folder is not that of a finished run.
+        """
+        path = self.folder / "results.json"
+        if not path.is_file():
+            state = "has not finished; continue it with --resume" if self.recipe.is_file() else "is not a run folder"
+            raise InputError(f"{self.folder} {state}.")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file of the run."""
+        write_whole(self.folder / name, json.dumps(content, indent=2) + "\n")
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv, one an epoch."""
+        path = self.folder / "metrics.csv"
+        if not path.is_file():
+            return []
+        with open(path, newline="", encoding="utf-8") as stream:
+            rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+    def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Write metrics.csv anew."""
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.folder / "metrics.csv", buffer.getvalue())
