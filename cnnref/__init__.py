@@ -12,25 +12,38 @@ from typing import TYPE_CHECKING, Any
 from .environment import prepare
 
 if TYPE_CHECKING:
-    from .export import export, load
+    from . import arithmetic, data, export, models, runtimes
+    from .export import load
     from .models import build, list_models, spec
     from .runtimes import benchmark, verify
     from .training import train
 
 __version__ = "0.1.0"
-__all__ = ["benchmark", "build", "export", "list_models", "load", "models", "spec", "train", "verify"]
+__all__ = [
+    "arithmetic",
+    "benchmark",
+    "build",
+    "data",
+    "export",
+    "list_models",
+    "load",
+    "models",
+    "runtimes",
+    "spec",
+    "train",
+    "verify",
+]
 
 _HOME = {
     "benchmark": "runtimes",
     "build": "models",
-    "export": "export",
     "list_models": "models",
     "load": "export",
     "spec": "models",
     "train": "training",
     "verify": "runtimes",
 }
-_ROOMS = ("arithmetic", "data", "models", "runtimes")
+_ROOMS = ("arithmetic", "data", "export", "models", "runtimes")
 
 prepare()
 

@@ -20,7 +20,18 @@ from typing import TYPE_CHECKING, Any
 DEFAULTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 #: The packages whose versions a run or a bundle records.
-PACKAGES = ("cnnref", "keras", "tensorflow", "numpy", "onnx", "onnxruntime", "ai-edge-litert", "tf2onnx", "jax", "torch")
+PACKAGES = (
+    "cnnref",
+    "keras",
+    "tensorflow",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "tf2onnx",
+    "jax",
+    "torch",
+)
 
 
 def prepare() -> None:

@@ -102,9 +102,7 @@ def _open(source: Path | bytes) -> Image.Image:
         limit = Image.MAX_IMAGE_PIXELS or 0
         raise InputError(f"{name} has more than {limit:,} pixels, too many to be safely opened.") from None
     except Exception as error:  # Decoders meet damage with almost any exception.
-        raise InputError(
-            f"{name} is damaged or cut short, and cannot be read as a picture ({error})."
-        ) from error
+        raise InputError(f"{name} is damaged or cut short, and cannot be read as a picture ({error}).") from error
 
 
 def _content(source: Path | bytes) -> tuple[str, bytes]:

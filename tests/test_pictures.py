@@ -108,9 +108,7 @@ def test_16_bit_values_are_divided_by_257_and_not_clipped(kind, dtype):
     assert found.ravel().tolist() == [0, 0, 1, 1, 128, 254, 255, 255]
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"), [([0, 0.5, 1], [0, 128, 255]), ([0, 1.4, 254.6], [0, 1, 255])]
-)
+@pytest.mark.parametrize(("values", "expected"), [([0, 0.5, 1], [0, 128, 255]), ([0, 1.4, 254.6], [0, 1, 255])])
 def test_floats_are_0_to_1_or_0_to_255(values, expected):
     content = encoded(Image.fromarray(np.array([values], np.float32)), "TIFF")
     assert read_picture(content, 1, 3, 1).ravel().tolist() == expected
@@ -139,9 +137,7 @@ def test_every_mode_of_a_picture_is_read(mode):
         np.testing.assert_array_equal(read_picture(content, 3, 2, channels), np.full((3, 2, channels), 255))
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "rows", "columns"), [(4, 8, (0, 4), (2, 6)), (9, 4, (2, 6), (0, 4))]
-)
+@pytest.mark.parametrize(("height", "width", "rows", "columns"), [(4, 8, (0, 4), (2, 6)), (9, 4, (2, 6), (0, 4))])
 def test_the_centre_is_cropped_to_the_asked_ratio(height, width, rows, columns):
     image = noise(height, width)
     found = read_picture(encoded(Image.fromarray(image)), 4, 4, 3)
@@ -169,8 +165,7 @@ def big_header():
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100)))]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
 
 

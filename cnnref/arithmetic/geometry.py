@@ -158,8 +158,6 @@ def _macs(call: Call) -> int | None:
     kind, layer = call.keras_class, call.operation
     if kind not in KERNEL_LAYERS:
         return 0
-    kernels = (
-        [layer.depthwise_kernel, layer.pointwise_kernel] if kind.startswith("Separable") else [layer.kernel]
-    )
+    kernels = [layer.depthwise_kernel, layer.pointwise_kernel] if kind.startswith("Separable") else [layer.kernel]
     positions = (call.inputs if kind.endswith("Transpose") else call.outputs)[0].shape[1:-1]
     return math.prod(positions) * sum(math.prod(kernel.shape) for kernel in kernels)

@@ -46,8 +46,22 @@ class Call:
         return next((c.__name__ for c in classes if c.__module__.partition(".")[0] == "keras"), "object")
 
 
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A model as the calls that it is made of, inputs first, and what goes in and comes out."""
+
+    calls: tuple[Call, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
 def calls(model: Any) -> list[Call]:
-    """Every call of a functional or built sequential model, inputs first.
+    """Every call of a functional or built sequential model, inputs first; see `trace`."""
+    return list(trace(model).calls)
+
+
+def trace(model: Any) -> Graph:
+    """The calls of a functional or built sequential model.
 
     Raises:
         InputError: The model has no graph to read, an axis other than the batch has no fixed size, or a layer
@@ -65,19 +79,17 @@ def calls(model: Any) -> list[Call]:
         layer = symbol._keras_history.operation
         inputs.append(Tensor(layer.name, symbol))
         found.append(Call(layer.name, layer, ((), {}), (), (inputs[-1],)))
-    _follow(graph, inputs, "", found)
+    outputs = _follow(graph, inputs, "", found)
     for call in found:
         if getattr(call.operation, "data_format", None) == "channels_first":
-            raise InputError(
-                f"Layer {call.name} keeps channels first; only [batch, height, width, channels] is read."
-            )
+            raise InputError(f"Layer {call.name} keeps channels first; only [batch, height, width, channels] is read.")
         for tensor in call.outputs:
             if None in tensor.shape[1:]:
                 raise InputError(
                     f"The output of {call.name} has no fixed size, {tensor.shape}; build the model with an "
                     "input shape in which only the batch is open."
                 )
-    return found
+    return Graph(tuple(found), tuple(inputs), tuple(outputs))
 
 
 def _graph(model: Any) -> Any:

@@ -225,9 +225,7 @@ def _add_bias(sums: Array, bias: ArrayLike | None) -> Array:
         return sums
     bias = _numbers(bias, "bias")
     if bias.shape != sums.shape[-1:]:
-        raise InputError(
-            f"The bias must be one number for each of {sums.shape[-1]} outputs, not shape {bias.shape}."
-        )
+        raise InputError(f"The bias must be one number for each of {sums.shape[-1]} outputs, not shape {bias.shape}.")
     return sums + bias
 
 
@@ -257,9 +255,7 @@ def _frame(
     elif isinstance(padding, numbers.Integral):
         frame = [(int(padding), int(padding))] * 2
     else:
-        raise InputError(
-            f'padding must be "valid", "same", a number or (top, bottom, left, right), not {padding!r}.'
-        )
+        raise InputError(f'padding must be "valid", "same", a number or (top, bottom, left, right), not {padding!r}.')
     for (size, cells, stride, spread), sides in zip(axes, frame, strict=True):
         output_size(size, cells, stride, sides, spread)
     return frame

@@ -81,16 +81,12 @@ class Field:
     def slid(self, kernel: int, stride: int, before: int, dilation: int) -> Field | None:
         """Behind a window of `kernel` cells, `before` units of padding in front (negative: units cut off)."""
         reach = dilation * (kernel - 1)
-        return self.read_by(
-            lambda unit: (unit * stride - before, unit * stride - before + reach), down=stride
-        )
+        return self.read_by(lambda unit: (unit * stride - before, unit * stride - before + reach), down=stride)
 
     def slid_back(self, kernel: int, stride: int, before: int, dilation: int) -> Field | None:
         """Behind a transposed convolution that cuts `before` units off the front of its full answer."""
         reach = dilation * (kernel - 1)
-        return self.read_by(
-            lambda unit: (-((reach - unit - before) // stride), (unit + before) // stride), up=stride
-        )
+        return self.read_by(lambda unit: (-((reach - unit - before) // stride), (unit + before) // stride), up=stride)
 
     def repeated(self, factor: int) -> Field | None:
         """Behind an upsampling that repeats each unit."""

@@ -49,9 +49,7 @@ def same_padding(n: int, kernel: int, stride: int = 1, dilation: int = 1) -> tup
     ((2, 2), (0, 1), (0, 0))
     """
     if min(n, kernel, stride, dilation) < 1:
-        raise InputError(
-            f"Size {n}, kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1."
-        )
+        raise InputError(f"Size {n}, kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1.")
     positions = -(-n // stride)
     missing = max((positions - 1) * stride + dilation * (kernel - 1) + 1 - n, 0)
     return missing // 2, missing - missing // 2

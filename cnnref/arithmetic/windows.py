@@ -107,8 +107,7 @@ def _padded(window: Window, padding: str, size: Pair) -> Window:
     if padding != "same":
         return window
     sides = [
-        same_padding(*numbers)
-        for numbers in zip(size, window.kernel, window.strides, window.dilation, strict=True)
+        same_padding(*numbers) for numbers in zip(size, window.kernel, window.strides, window.dilation, strict=True)
     ]
     return Window(window.kernel, window.strides, (*sides[0], *sides[1]), window.dilation)
 
@@ -178,8 +177,7 @@ def _upsampled(call: Call, field: Field | None, axis: int) -> Field | None:
 def _kept(call: Call, output: Tensor, seen: Sequence[Fields], axis: int) -> Field | None:
     """The field, along one axis, behind an operation that slides no window."""
     fields = [
-        _one_kept(call, tensor, output, fields[axis], axis)
-        for tensor, fields in zip(call.inputs, seen, strict=True)
+        _one_kept(call, tensor, output, fields[axis], axis) for tensor, fields in zip(call.inputs, seen, strict=True)
     ]
     return union(fields)
 

@@ -37,9 +37,7 @@ def training_batches(
         order = random.permutation(len(images))
         for step in range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size]
-            batch = (
-                augmentation(images[chosen], random) if augmentation else images[chosen].astype(np.float32)
-            )
+            batch = augmentation(images[chosen], random) if augmentation else images[chosen].astype(np.float32)
             yield batch, labels[chosen]
         epoch += 1
 

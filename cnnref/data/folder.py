@@ -86,9 +86,7 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
         pictures = _visible(folder)
         for picture in pictures:
             if picture.is_dir() or picture.suffix.lower() not in SUFFIXES:
-                raise DatasetError(
-                    f"{picture} is no picture; a class folder holds {', '.join(SUFFIXES)} files only."
-                )
+                raise DatasetError(f"{picture} is no picture; a class folder holds {', '.join(SUFFIXES)} files only.")
         if len(pictures) < at_least:
             raise DatasetError(
                 f"{folder} holds {len(pictures) or 'no'} picture{'s' * (len(pictures) != 1)}; "

@@ -88,9 +88,7 @@ class Mnist:
 
     def _assemble(self, parts: tuple[Part, Part], source: Path) -> Dataset:
         train, test = parts
-        train_labels, test_labels = (
-            checked_labels(part.labels, len(self.labels), part.labels_place) for part in parts
-        )
+        train_labels, test_labels = (checked_labels(part.labels, len(self.labels), part.labels_place) for part in parts)
         self._refuse_the_other(train_labels, train.labels_place)
         return Dataset(
             name=self.name,
@@ -119,8 +117,7 @@ class Mnist:
 def _npz_parts(path: Path) -> tuple[Part, Part]:
     arrays = read_npz(path, (name for part in ARRAYS for name in part))
     train, test = (
-        Part(arrays[images], f"{images} in {path}", arrays[labels], f"{labels} in {path}")
-        for images, labels in ARRAYS
+        Part(arrays[images], f"{images} in {path}", arrays[labels], f"{labels} in {path}") for images, labels in ARRAYS
     )
     return train, test
 

@@ -36,9 +36,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
         stream = io.BytesIO(archive.read(f"{name}.npy"))
         array = np.lib.format.read_array(stream, allow_pickle=False)
     except Exception as error:
-        raise DatasetError(
-            f"{name} in {path} is damaged or no plain array ({error}); get the file again."
-        ) from error
+        raise DatasetError(f"{name} in {path} is damaged or no plain array ({error}); get the file again.") from error
     if surplus := len(stream.read()):
         raise DatasetError(f"{name} in {path} is damaged: {surplus:,} bytes follow the end of the array.")
     return array

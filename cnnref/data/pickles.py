@@ -59,9 +59,7 @@ def _data(item: Any, place: str) -> Any:
     # One level of lists and no more: nested ones could be made to unfold without end.
     if isinstance(item, PLAIN) or (isinstance(item, list) and all(isinstance(leaf, PLAIN) for leaf in item)):
         return item
-    raise DatasetError(
-        f"{place} holds a {type(item).__name__} that is no array, string, number, or list of such."
-    )
+    raise DatasetError(f"{place} holds a {type(item).__name__} that is no array, string, number, or list of such.")
 
 
 # The stand-ins are classes with a `__setstate__`: a pickle can write attributes into anything without one.

@@ -46,7 +46,5 @@ def checked_labels(labels: RawLabels, classes: int, place: str) -> np.ndarray:
     values = labels.tolist() if isinstance(labels, np.ndarray) else labels
     for record, label in enumerate(values):
         if not 0 <= label < classes:
-            raise DatasetError(
-                f"{place} has label {label} at record {record:,}; labels go from 0 to {classes - 1}."
-            )
+            raise DatasetError(f"{place} has label {label} at record {record:,}; labels go from 0 to {classes - 1}.")
     return np.array(values, np.int64)

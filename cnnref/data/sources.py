@@ -14,9 +14,7 @@ from .downloads import cache_folder, fetch
 from .folder import read_folder
 from .mnist import FASHION_MNIST, MNIST, Mnist
 
-PUBLISHED: dict[str, Mnist | Cifar] = {
-    known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100)
-}
+PUBLISHED: dict[str, Mnist | Cifar] = {known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
 #: Environment variable with the data folder, for when none is given.
 VARIABLE = "CNNREF_DATA"
 FOLDER = "folder:"
@@ -27,9 +25,7 @@ def names() -> list[str]:
     return [*PUBLISHED, "digits"]
 
 
-def load(
-    name: str, data_dir: Path | str | None = None, *, image_shape: tuple[int, int, int] | None = None
-) -> Dataset:
+def load(name: str, data_dir: Path | str | None = None, *, image_shape: tuple[int, int, int] | None = None) -> Dataset:
     """Read a data set, whole or not at all.
 
     Args:

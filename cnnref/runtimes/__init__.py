@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .report import Check, Report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
     from .samples import Samples, read_samples
+    from .shelf import find_bundle, list_bundles
     from .verification import verify
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "accuracy",
     "agreement",
     "benchmark",
+    "find_bundle",
+    "list_bundles",
     "open_artifact",
     "predict",
     "read_bundle",
@@ -50,6 +53,7 @@ _FILES = {
     "prediction": ("Prediction", "predict"),
     "report": ("Check", "Report", "write_report"),
     "runner": ("Runner", "RuntimeMissingError", "Tensor"),
+    "shelf": ("find_bundle", "list_bundles"),
     "samples": ("Samples", "read_samples"),
     "verification": ("verify",),
 }

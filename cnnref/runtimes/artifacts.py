@@ -17,9 +17,7 @@ def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runn
     """
     names = [artifact.name for artifact in bundle.runnable()]
     if name not in names:
-        raise InputError(
-            f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}."
-        )
+        raise InputError(f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}.")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give 1 or more.")
     artifact, path = bundle.artifacts[name], bundle.folder / name

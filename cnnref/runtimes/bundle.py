@@ -78,9 +78,7 @@ class Bundle:
 
     def parts(self, name: str) -> dict[str, ListedFile]:
         """The listed files that make up `name`: itself, or everything below it when it is a folder."""
-        return {
-            file: facts for file, facts in self.files.items() if file == name or file.startswith(f"{name}/")
-        }
+        return {file: facts for file, facts in self.files.items() if file == name or file.startswith(f"{name}/")}
 
     def entries(self) -> list[str]:
         """What a report has one line for: the artifacts, then the listed files that are part of none."""
@@ -99,21 +97,15 @@ def read_bundle(folder: str | Path) -> Bundle:
         raise InputError(f"{folder} is not a folder; give the folder that an export wrote.")
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError(
-            f"{folder} has no {MANIFEST}, so it is not a bundle; give the folder that an export wrote."
-        )
+        raise InputError(f"{folder} has no {MANIFEST}, so it is not a bundle; give the folder that an export wrote.")
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); export the bundle again.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(
-            f'{path} does not say "format": "{FORMAT}", so it describes something else than a bundle.'
-        )
+        raise InputError(f'{path} does not say "format": "{FORMAT}", so it describes something else than a bundle.')
     if document.get("version") != VERSION:
-        raise InputError(
-            f"{path} has version {document.get('version')!r}, and this cnnref reads version {VERSION}."
-        )
+        raise InputError(f"{path} has version {document.get('version')!r}, and this cnnref reads version {VERSION}.")
     return _Manifest(path, document).bundle()
 
 
@@ -139,9 +131,7 @@ class _Manifest:
         if "activation" not in output:
             self.refuse("output has no key 'activation'")
         if output["activation"] not in ("softmax", "sigmoid", "linear", None):
-            self.refuse(
-                f"output.activation is {output['activation']!r}, not softmax, sigmoid, linear or null"
-            )
+            self.refuse(f"output.activation is {output['activation']!r}, not softmax, sigmoid, linear or null")
         artifacts = self.table(top, "artifacts", at)
         files = self.table(top, "files", at)
         return Bundle(
@@ -169,14 +159,8 @@ class _Manifest:
             self.refuse(f"{key}.dtype {dtype!r} is not one that a bundle may have")
         shape = self.take(end, "shape", f"{key}.", list, "a list")
         sizes = shape[1:]
-        if (
-            len(sizes) != rank
-            or shape[0] != "batch"
-            or not all(type(size) is int and size > 0 for size in sizes)
-        ):
-            self.refuse(
-                f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}'
-            )
+        if len(sizes) != rank or shape[0] != "batch" or not all(type(size) is int and size > 0 for size in sizes):
+            self.refuse(f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}')
         return sizes
 
     def artifact(self, artifacts: Mapping[str, Any], name: str) -> Artifact:

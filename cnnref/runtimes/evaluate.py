@@ -26,15 +26,11 @@ def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: in
     """
     labels = np.asarray(labels)
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"the labels are {labels.dtype} {list(labels.shape)}, not one whole number for each image."
-        )
+        raise InputError(f"the labels are {labels.dtype} {list(labels.shape)}, not one whole number for each image.")
     scores = run_in_batches(runner, images, batch)
     classes = max(scores.shape[1], 2)
     if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(
-            f"the labels go from {labels.min()} to {labels.max()}, and the model has {classes} classes."
-        )
+        raise InputError(f"the labels go from {labels.min()} to {labels.max()}, and the model has {classes} classes.")
     return float(np.mean(top1(scores) == labels))
 
 

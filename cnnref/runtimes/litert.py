@@ -40,9 +40,7 @@ class LiteRTRunner:
         except Exception as error:
             raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None
         if SIGNATURE not in names:
-            raise failure(
-                path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}"
-            )
+            raise failure(path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}")
         self._signature = self._interpreter.get_signature_runner(SIGNATURE)
         self._inputs = _tensors(self._signature.get_input_details())
         self._outputs = _tensors(self._signature.get_output_details())
@@ -56,9 +54,7 @@ class LiteRTRunner:
             # The runner resizes by itself, and LiteRT does nothing where the shape is the one it has.
             result = self._signature(**{IMAGE: feed})[PROBABILITIES]
         except Exception as error:
-            raise failure(
-                self.path, f"LiteRT cannot run it on {len(images)} images: {one_line(error)}"
-            ) from None
+            raise failure(self.path, f"LiteRT cannot run it on {len(images)} images: {one_line(error)}") from None
         return np.array(result, np.float32)
 
     def inputs(self) -> dict[str, Tensor]:
@@ -72,9 +68,7 @@ class LiteRTRunner:
         try:
             model = schema.Model.GetRootAs(self._content)
             entries = (model.Metadata(index) for index in range(model.MetadataLength()))
-            buffers = [
-                model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == METADATA.encode()
-            ]
+            buffers = [model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == METADATA.encode()]
             found = json.loads(buffers[0].DataAsNumpy().tobytes()) if buffers else {}
         except (ValueError, TypeError, AttributeError, IndexError, struct.error):
             found = None

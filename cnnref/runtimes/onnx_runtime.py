@@ -49,9 +49,7 @@ class OnnxRunner:
         try:
             (result,) = self._session.run([PROBABILITIES], {IMAGE: feed})
         except Exception as error:
-            raise failure(
-                self.path, f"onnxruntime cannot run it on {len(images)} images: {one_line(error)}"
-            ) from None
+            raise failure(self.path, f"onnxruntime cannot run it on {len(images)} images: {one_line(error)}") from None
         return np.asarray(result, np.float32)
 
     def inputs(self) -> dict[str, Tensor]:
@@ -75,6 +73,4 @@ class OnnxRunner:
 def _tensor(node: Any) -> Tensor:
     element = node.type.removeprefix("tensor(").removesuffix(")")
     # An open size has a name, or nothing at all.
-    return Tensor(
-        tuple(size if isinstance(size, int) else None for size in node.shape), DTYPES.get(element, element)
-    )
+    return Tensor(tuple(size if isinstance(size, int) else None for size in node.shape), DTYPES.get(element, element))

@@ -85,9 +85,7 @@ def _open(bundle: Bundle, artifact: str | None) -> Runner:
                 missing = error
     if missing is not None:
         raise missing
-    raise InputError(
-        f"{bundle.folder} has none of {', '.join(PREFERRED)}; name the artifact that is to be run."
-    )
+    raise InputError(f"{bundle.folder} has none of {', '.join(PREFERRED)}; name the artifact that is to be run.")
 
 
 def _prediction(bundle: Bundle, runner: Runner, file: Path, row: NDArray[np.float32], top: int) -> Prediction:

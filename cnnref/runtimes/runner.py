@@ -99,9 +99,7 @@ def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> ND
         images = images.transpose(0, 3, 1, 2)
     known = zip(images.shape[1:], expected.shape[1:], strict=False)
     if any(size not in (found, None) for found, size in known):
-        raise InputError(
-            f"the images have shape {list(images.shape)}, and {list(expected.shape)} is asked for."
-        )
+        raise InputError(f"the images have shape {list(images.shape)}, and {list(expected.shape)} is asked for.")
     if expected.dtype == "uint8" and images.dtype != np.uint8:
         images = np.clip(np.rint(images), 0, 255)
     return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))

@@ -45,9 +45,7 @@ class SavedModelRunner:
         except Exception as error:
             raise failure(path, f"TensorFlow cannot load it: {one_line(error)}") from None
         if SIGNATURE not in names:
-            raise failure(
-                path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}"
-            )
+            raise failure(path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}")
         self._signature = self._loaded.signatures[SIGNATURE]
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -59,9 +57,7 @@ class SavedModelRunner:
             with self._tf.device(DEVICE):
                 result = self._signature(**{IMAGE: self._tf.constant(feed)})[PROBABILITIES]
         except Exception as error:
-            raise failure(
-                self.path, f"TensorFlow cannot run it on {len(images)} images: {one_line(error)}"
-            ) from None
+            raise failure(self.path, f"TensorFlow cannot run it on {len(images)} images: {one_line(error)}") from None
         return np.array(result, np.float32)
 
     def inputs(self) -> dict[str, Tensor]:

@@ -78,13 +78,9 @@ def _listed(bundle: Bundle, name: str) -> Check:
             cut = " (it is cut short)" if found < facts.bytes else ""
             check.problems.append(f"{which} should have {facts.bytes} bytes and has {found}{cut}")
         elif sha256_of(bundle.folder / file) != facts.sha256:
-            check.problems.append(
-                f"{which} has another sha256 than bundle.json lists, so its content has changed"
-            )
+            check.problems.append(f"{which} has another sha256 than bundle.json lists, so its content has changed")
     if path.is_dir():
-        inside = sorted(
-            file.relative_to(bundle.folder).as_posix() for file in path.rglob("*") if file.is_file()
-        )
+        inside = sorted(file.relative_to(bundle.folder).as_posix() for file in path.rglob("*") if file.is_file())
         check.problems += [f"{file} is not listed in bundle.json" for file in inside if file not in parts]
     check.bytes = size if path.exists() else None
     return check

@@ -195,7 +195,10 @@ class _EpochLog(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        row: dict[str, float] = {"epoch": epoch + 1, **{key: float(value) for key, value in (logs or {}).items()}}
+        row: dict[str, float] = {
+            "epoch": epoch + 1,
+            **{key: float(value) for key, value in (logs or {}).items()},
+        }
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         row["seconds"] = self.before + time.monotonic() - self.started
         self.rows.append(row)

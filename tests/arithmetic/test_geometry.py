@@ -140,14 +140,11 @@ def test_macs_are_positions_times_kernel(layer, expected):
 
 
 def test_height_and_width_have_their_own_arithmetic():
-    model = keras.Sequential(
-        [keras.Input((9, 6, 1)), layers.Conv2D(2, (3, 2), strides=(2, 1), padding="same")]
-    )
+    model = keras.Sequential([keras.Input((9, 6, 1)), layers.Conv2D(2, (3, 2), strides=(2, 1), padding="same")])
     row = layer_table(model)[-1]
     assert row.padding == (1, 1, 0, 1)
     assert row.size_formula == (
-        "height: floor((9 + 1 + 1 - 1*(3-1) - 1)/2) + 1 = 5; "
-        "width: floor((6 + 0 + 1 - 1*(2-1) - 1)/1) + 1 = 6"
+        "height: floor((9 + 1 + 1 - 1*(3-1) - 1)/2) + 1 = 5; width: floor((6 + 0 + 1 - 1*(2-1) - 1)/1) + 1 = 6"
     )
     assert (row.receptive_field, row.jump, row.start) == ((3, 2), (2, 1), (0, 0.5))
 
@@ -305,9 +302,7 @@ def subclassed():
         (lambda: keras.Sequential([layers.Dense(2)]), "built with its input shape"),
         (lambda: keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(2, 3)]), "no fixed size"),
         (
-            lambda: keras.Sequential(
-                [keras.Input((3, 8, 8)), layers.ZeroPadding2D(data_format="channels_first")]
-            ),
+            lambda: keras.Sequential([keras.Input((3, 8, 8)), layers.ZeroPadding2D(data_format="channels_first")]),
             "first",
         ),
     ],

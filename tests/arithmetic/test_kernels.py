@@ -42,8 +42,6 @@ def test_laplacian_is_silent_on_a_ramp_and_loud_on_a_dot():
 
 def test_blurs_spread_a_dot_and_keep_its_sum_and_sharpen_raises_it():
     dot = np.pad([[16.0]], 3)
-    np.testing.assert_allclose(
-        conv2d(dot, KERNELS["gaussian_blur"])[1:4, 1:4], [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
-    )
+    np.testing.assert_allclose(conv2d(dot, KERNELS["gaussian_blur"])[1:4, 1:4], [[1, 2, 1], [2, 4, 2], [1, 2, 1]])
     assert conv2d(dot, KERNELS["box_blur"]).sum() == pytest.approx(16)
     assert conv2d(dot, KERNELS["sharpen"])[2, 2] == 80

@@ -80,9 +80,7 @@ def test_bright_uint8_pixels_do_not_overflow():
     seed=st.integers(0, 2**16),
 )
 def test_conv2d_is_keras_conv2d(size, kernel, step, spread, padding, groups, widths, use_bias, seed):
-    strides, dilation = (
-        (spread, (1, 1)) if step == "stride" else ((1, 1), spread)
-    )  # Keras refuses both at once
+    strides, dilation = (spread, (1, 1)) if step == "stride" else ((1, 1), spread)  # Keras refuses both at once
     # TensorFlow 2.21 with oneDNN gives garbage for one channel, such strides and an answer of one column.
     assume(widths[0] * groups > 1 or not strides[0] == 1 < strides[1])
     depth = widths[1] * groups
@@ -146,9 +144,7 @@ def test_pooling_two_by_two_halves_height_and_width():
 
 def test_one_number_pads_all_four_sides():
     image, kernel = random(0, 1, 4, 5, 2), random(1, 3, 3, 2, 2)
-    np.testing.assert_array_equal(
-        conv2d(image, kernel, padding=1), conv2d(image, kernel, padding=(1, 1, 1, 1))
-    )
+    np.testing.assert_array_equal(conv2d(image, kernel, padding=1), conv2d(image, kernel, padding=(1, 1, 1, 1)))
     np.testing.assert_array_equal(max_pool2d(image, 3, padding=1), max_pool2d(image, 3, padding=(1, 1, 1, 1)))
 
 
@@ -173,9 +169,7 @@ def test_flatten_and_dense_are_keras_layers():
     ],
 )
 def test_activations_are_keras_layers(ours, theirs):
-    x = np.concatenate(
-        [5 * random(0, 4, 6), np.full((1, 6), -90, np.float32), np.full((1, 6), 90, np.float32)]
-    )
+    x = np.concatenate([5 * random(0, 4, 6), np.full((1, 6), -90, np.float32), np.full((1, 6), 90, np.float32)])
     np.testing.assert_allclose(ours(x), by_keras(theirs(), x), atol=1e-6)
 
 

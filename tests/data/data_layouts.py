@@ -36,9 +36,7 @@ def write_mnist_idx(folder: Path, arrays: Arrays, *, mark: str = "-", gzipped: b
         for key, kind, rank in ((f"x_{part}", "images", 3), (f"y_{part}", "labels", 1)):
             content = idx_bytes(arrays[key])
             name = f"{stem}-{kind}{mark}idx{rank}-ubyte"
-            (folder / (f"{name}.gz" if gzipped else name)).write_bytes(
-                gzip.compress(content) if gzipped else content
-            )
+            (folder / (f"{name}.gz" if gzipped else name)).write_bytes(gzip.compress(content) if gzipped else content)
 
 
 class _Python2Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]

@@ -59,9 +59,7 @@ def test_a_member_that_points_outside_is_refused_by_name(tmp_path, name, kind, l
 
 
 def test_a_link_inside_is_allowed_and_is_no_file(tmp_path):
-    assert (
-        archive(tmp_path, with_member("inside/link", tarfile.SYMTYPE, "../inside/file")).read("link") is None
-    )
+    assert archive(tmp_path, with_member("inside/link", tarfile.SYMTYPE, "../inside/file")).read("link") is None
 
 
 def test_no_part_of_an_archive_passes_for_the_archive(tmp_path):

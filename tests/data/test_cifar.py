@@ -67,9 +67,7 @@ def test_cifar100_reads_back_with_its_fine_labels(tmp_path, version, packed):
     files = cifar100_files(version, TRAIN_100, TEST_100)
     folder = FOLDERS_100[version]
     if packed:
-        (tmp_path / f"{folder}.tar.gz").write_bytes(
-            tar_gz({f"{folder}/{name}": files[name] for name in files})
-        )
+        (tmp_path / f"{folder}.tar.gz").write_bytes(tar_gz({f"{folder}/{name}": files[name] for name in files}))
     else:
         write_files(tmp_path / folder, files)
     dataset = load("cifar-100", tmp_path)
@@ -115,15 +113,11 @@ def test_no_part_of_a_file_passes_for_the_file(tmp_path, version):
 
 
 @pytest.mark.parametrize(("name", "expected", "found"), [("train.bin", 15, 14), ("test.bin", 3, 2)])
-def test_a_cifar100_file_that_ends_between_records_is_found_by_the_proportion(
-    tmp_path, name, expected, found
-):
+def test_a_cifar100_file_that_ends_between_records_is_found_by_the_proportion(tmp_path, name, expected, found):
     files = cifar100_files("binary", TRAIN_100, TEST_100)
     files[name] = files[name][:-3074]
     write_files(tmp_path / "cifar-100-binary", files)
-    with pytest.raises(
-        DatasetError, match=f"{name} is cut short .*expected {expected} records, found {found}"
-    ):
+    with pytest.raises(DatasetError, match=f"{name} is cut short .*expected {expected} records, found {found}"):
         load("cifar100", tmp_path)
 
 
@@ -138,9 +132,7 @@ def test_a_binary_file_of_the_wrong_size_is_named_with_both_sizes(tmp_path):
     files = cifar10_files("bin", BATCHES, TEST)
     files["data_batch_3.bin"] += b"\0"
     write_files(tmp_path / FOLDERS["bin"], files)
-    with pytest.raises(
-        DatasetError, match=r"data_batch_3\.bin .*expected a multiple of 3,073 bytes.*, found 12,293\."
-    ):
+    with pytest.raises(DatasetError, match=r"data_batch_3\.bin .*expected a multiple of 3,073 bytes.*, found 12,293\."):
         load("cifar10", tmp_path)
 
 
@@ -154,9 +146,7 @@ def test_each_missing_file_is_named_but_the_names_may_be_left_out(tmp_path, vers
         if name.startswith("batches.meta"):
             assert load("cifar10", tmp_path).labels == CIFAR10.labels
         else:
-            with pytest.raises(
-                DatasetError, match=f"{name} is missing; the (binary|Python) version of CIFAR-10"
-            ):
+            with pytest.raises(DatasetError, match=f"{name} is missing; the (binary|Python) version of CIFAR-10"):
                 load("cifar10", tmp_path)
         (folder / name).write_bytes(files[name])
 
@@ -172,9 +162,7 @@ def test_a_label_out_of_range_is_named_with_its_record(tmp_path, version):
     stored, labels = BATCHES[2]
     bad = (stored, np.array([*labels[:3], 10]))
     write_files(tmp_path / FOLDERS[version], cifar10_files(version, [*BATCHES[:2], bad, *BATCHES[3:]], TEST))
-    with pytest.raises(
-        DatasetError, match=r"data_batch_3\S* has label 10 at record 3; labels go from 0 to 9"
-    ):
+    with pytest.raises(DatasetError, match=r"data_batch_3\S* has label 10 at record 3; labels go from 0 to 9"):
         load("cifar10", tmp_path)
 
 
@@ -199,9 +187,7 @@ def test_a_label_out_of_range_is_named_with_its_record(tmp_path, version):
     ],
 )
 def test_a_pickle_with_unfit_content_is_refused(tmp_path, stored, labels, message):
-    files = cifar10_files("py", BATCHES, TEST) | {
-        "test_batch": python2_pickle({"data": stored, "labels": labels})
-    }
+    files = cifar10_files("py", BATCHES, TEST) | {"test_batch": python2_pickle({"data": stored, "labels": labels})}
     write_files(tmp_path / FOLDERS["py"], files)
     with pytest.raises(DatasetError, match=f"test_batch.*{message}"):
         load("cifar10", tmp_path)

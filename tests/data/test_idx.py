@@ -26,9 +26,7 @@ def test_what_was_written_is_read_back(array):
 def test_no_part_of_a_file_passes_for_the_file(array, data):
     content = idx_bytes(array)
     length = data.draw(st.integers(0, len(content) - 1))
-    with pytest.raises(
-        DatasetError, match=r"^file is .*cut short: .*expected .* bytes, found|^file is cut short"
-    ):
+    with pytest.raises(DatasetError, match=r"^file is .*cut short: .*expected .* bytes, found|^file is cut short"):
         parse_idx(content[:length], array.ndim, "file")
 
 
@@ -40,7 +38,5 @@ def test_bytes_after_the_end_are_refused():
 @pytest.mark.parametrize("magic", [b"\0\0\x08\x01", b"\0\0\x0d\x03", b"\x03\x08\0\0", b"PK\x03\x04"])
 def test_another_magic_number_is_named(magic):
     content = magic + idx_bytes(np.zeros((2, 28, 28), np.uint8))[4:]
-    with pytest.raises(
-        DatasetError, match=re.escape(f"0x00000803 (unsigned bytes, rank 3), found 0x{magic.hex()}")
-    ):
+    with pytest.raises(DatasetError, match=re.escape(f"0x00000803 (unsigned bytes, rank 3), found 0x{magic.hex()}")):
         parse_idx(content, 3, "file")

@@ -30,9 +30,7 @@ def test_every_layout_of_mnist_reads_back(tmp_path, base, layout):
     if layout == "npz":
         np.savez(folder / "mnist.npz", **arrays)
     else:
-        write_mnist_idx(
-            folder, arrays, mark="." if "dotted" in layout else "-", gzipped=layout.endswith("gz")
-        )
+        write_mnist_idx(folder, arrays, mark="." if "dotted" in layout else "-", gzipped=layout.endswith("gz"))
     dataset = load("mnist", tmp_path)
     assert_holds(dataset, arrays)
     assert dataset.name == "mnist"
@@ -119,14 +117,10 @@ def test_no_part_of_an_idx_file_passes_for_the_file(tmp_path, gzipped):
 def test_a_flipped_bit_in_a_gz_file_is_found_by_the_crc(tmp_path):
     write_mnist_idx(tmp_path, mnist_arrays(), gzipped=True)
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
-    content = bytearray(
-        gzip.compress(gzip.decompress(path.read_bytes()), 0)
-    )  # stored, so that it still inflates
+    content = bytearray(gzip.compress(gzip.decompress(path.read_bytes()), 0))  # stored, so that it still inflates
     content[500] ^= 1
     path.write_bytes(content)
-    with pytest.raises(
-        DatasetError, match=r"t10k-images-idx3-ubyte\.gz is no whole gzip file: CRC check failed"
-    ):
+    with pytest.raises(DatasetError, match=r"t10k-images-idx3-ubyte\.gz is no whole gzip file: CRC check failed"):
         load("mnist", tmp_path)
 
 
@@ -143,9 +137,7 @@ def test_each_missing_idx_file_is_named(tmp_path):
 def test_images_and_labels_of_different_counts_are_named(tmp_path):
     write_mnist_idx(tmp_path, mnist_arrays())
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(9, np.uint8)))
-    with pytest.raises(
-        DatasetError, match=r"images-idx3-ubyte holds 10 images and .*labels-idx1-ubyte 9 labels"
-    ):
+    with pytest.raises(DatasetError, match=r"images-idx3-ubyte holds 10 images and .*labels-idx1-ubyte 9 labels"):
         load("mnist", tmp_path)
 
 
@@ -153,9 +145,7 @@ def test_a_label_out_of_range_is_named_with_its_record(tmp_path):
     arrays = mnist_arrays()
     arrays["y_train"][7] = 10
     write_mnist_idx(tmp_path, arrays)
-    with pytest.raises(
-        DatasetError, match=r"train-labels-idx1-ubyte has label 10 at record 7; labels go from 0 to 9"
-    ):
+    with pytest.raises(DatasetError, match=r"train-labels-idx1-ubyte has label 10 at record 7; labels go from 0 to 9"):
         load("mnist", tmp_path)
 
 

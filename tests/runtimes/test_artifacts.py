@@ -97,17 +97,13 @@ def test_a_file_without_metadata_says_nothing_of_itself(bundle: Path) -> None:
 def test_unreadable_tflite_metadata_is_named(bundle: Path, content: bytes) -> None:
     path = bundle / "model.tflite"
     path.write_bytes(with_metadata(path.read_bytes(), content))
-    with pytest.raises(
-        VerificationError, match=r"^model.tflite: its metadata 'cnnref' is not a JSON object$"
-    ):
+    with pytest.raises(VerificationError, match=r"^model.tflite: its metadata 'cnnref' is not a JSON object$"):
         open_artifact(read_bundle(bundle), "model.tflite").embedded()
 
 
 def test_unreadable_onnx_metadata_is_named(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), embedded={**EMBEDDED, "labels": "no JSON"}))
-    with pytest.raises(
-        VerificationError, match=r"^model.onnx: the metadata cnnref.labels is not valid JSON$"
-    ):
+    with pytest.raises(VerificationError, match=r"^model.onnx: the metadata cnnref.labels is not valid JSON$"):
         open_artifact(read_bundle(bundle), "model.onnx").embedded()
 
 
@@ -122,9 +118,7 @@ def test_other_metadata_of_a_tflite_is_left_alone(bundle: Path) -> None:
 
 @pytest.mark.parametrize("name", ARTIFACTS)
 @pytest.mark.parametrize("content", [b"", b"no model at all", None], ids=["empty", "nonsense", "half"])
-def test_a_file_that_cannot_be_loaded_is_named_with_the_reason(
-    bundle: Path, name: str, content: bytes | None
-) -> None:
+def test_a_file_that_cannot_be_loaded_is_named_with_the_reason(bundle: Path, name: str, content: bytes | None) -> None:
     path = bundle / name / "saved_model.pb" if name == "saved_model" else bundle / name
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)

@@ -152,9 +152,7 @@ def test_a_link_that_leaves_the_folder_is_refused(bundle: Path, tmp_path: Path) 
     assert "'labels.txt' is a link that leaves the bundle" in refusal(bundle)
 
 
-@given(
-    st.lists(st.sampled_from(["..", ".", "", "a", "saved_model", "~", "a.b", " "]), min_size=1, max_size=5)
-)
+@given(st.lists(st.sampled_from(["..", ".", "", "a", "saved_model", "~", "a.b", " "]), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_every_accepted_path_lies_inside_the_folder(pristine: Path, parts: list[str]) -> None:
     name = "/".join(parts)

@@ -25,9 +25,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("artifact", ["model.onnx", "model.tflite", "saved_model"])
-def test_pictures_get_the_probabilities_of_their_pixels(
-    pristine: Path, files: list[Path], artifact: str
-) -> None:
+def test_pictures_get_the_probabilities_of_their_pixels(pristine: Path, files: list[Path], artifact: str) -> None:
     found = predict(pristine, files, artifact=artifact)
     expected = probabilities(pictures(), Weights())
     assert [prediction.file for prediction in found] == files
@@ -50,9 +48,7 @@ def test_more_pictures_than_one_batch_keep_their_order(pristine: Path, files: li
     many = [files[index % 10] for index in range(70)]
     found = predict(pristine, many, top=1)
     expected = probabilities(pictures(), Weights()).argmax(axis=1)
-    assert [prediction.top[0][0] for prediction in found] == [
-        LABELS[expected[index % 10]] for index in range(70)
-    ]
+    assert [prediction.top[0][0] for prediction in found] == [LABELS[expected[index % 10]] for index in range(70)]
     assert {len(prediction.top) for prediction in found} == {1}
 
 

@@ -129,9 +129,7 @@ def test_a_stray_file_inside_a_saved_model_is_caught(bundle: Path) -> None:
 @pytest.mark.parametrize("name", ["model.onnx", "saved_model", "labels.txt", "samples.npz"])
 def test_what_bundle_json_does_not_list_is_caught(bundle: Path, name: str) -> None:
     def forget(document: dict[str, Any]) -> None:
-        document["files"] = {
-            file: facts for file, facts in document["files"].items() if not file.startswith(name)
-        }
+        document["files"] = {file: facts for file, facts in document["files"].items() if not file.startswith(name)}
 
     edit(bundle, forget)
     report = verify(bundle)

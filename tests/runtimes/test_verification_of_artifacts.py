@@ -161,9 +161,7 @@ def test_not_a_number_is_caught(bundle: Path) -> None:
 def test_a_fixed_batch_is_caught(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), batch=1))
     rehash(bundle)
-    assert verify(bundle).problems == [
-        "model.onnx: its input image has shape [1, 8, 8, 1], not [batch, 8, 8, 1]"
-    ]
+    assert verify(bundle).problems == ["model.onnx: its input image has shape [1, 8, 8, 1], not [batch, 8, 8, 1]"]
 
 
 def test_another_input_type_than_declared_is_caught(bundle: Path) -> None:

@@ -1,0 +1,125 @@
+"""The promise that every exported file keeps, whatever its format.
+
+One input `image` [batch, height, width, channels] of raw pixel values 0..255, one output `probabilities`
+[batch, classes]; the batch is open, the preprocessing is inside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..arithmetic.graph import trace
+from ..environment import keras, layers
+from ..errors import ExportError, InputError
+from ..models.saving import weights_sha256
+from ..runtimes.bundle import IMAGE, PROBABILITIES
+
+FORMULA = "(image / 255 - mean) / std"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What is written into, and beside, every exported file.
+
+    `shape` is (height, width, channels); `preprocessing` holds mean and std, one a channel, of values 0..1;
+    `provenance` says where the weights come from.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    labels: tuple[str, ...]
+    activation: str | None
+    preprocessing: dict[str, Any]
+    weights_sha256: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """Width of the output."""
+        return len(self.labels)
+
+    def embedded(self) -> dict[str, Any]:
+        """What goes into the file itself."""
+        return {
+            "name": self.name,
+            "labels": list(self.labels),
+            "preprocessing": self.preprocessing,
+            "provenance": self.provenance,
+            "weights_sha256": self.weights_sha256,
+        }
+
+    def metadata(self) -> dict[str, str]:
+        """The same as strings for ONNX metadata_props, each key under cnnref."""
+        return {
+            f"cnnref.{key}": value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            for key, value in self.embedded().items()
+        }
+
+
+def contract_of(
+    model: keras.Model,
+    name: str,
+    labels: Sequence[str] | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Contract:
+    """Hold a model to the contract.
+
+    Raises:
+        ExportError: the model is no image classifier with one input and one output of fixed size.
+        InputError: the number of labels is not the number of classes.
+    """
+    try:
+        graph = trace(model)
+    except InputError as error:
+        raise ExportError(str(error)) from None
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ExportError(
+            f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; one image goes in and one "
+            "vector comes out of a model that is exported."
+        )
+    given, result = graph.inputs[0].shape[1:], graph.outputs[0].shape[1:]
+    if len(given) != 3 or given[2] not in (1, 3):
+        raise ExportError(f"{name} takes {given}, not an image of height, width and 1 or 3 channels.")
+    if len(result) != 1:
+        raise ExportError(f"{name} gives {result}, not one vector; build it with include_top=True.")
+    if labels is not None and len(labels) != result[0]:
+        raise InputError(f"There are {len(labels)} labels for the {result[0]} outputs of {name}; give one an output.")
+    return Contract(
+        name=name,
+        shape=(given[0], given[1], given[2]),
+        labels=tuple(labels) if labels is not None else tuple(map(str, range(result[0]))),
+        activation=_activation(graph.calls[-1].operation),
+        preprocessing=_preprocessing(graph, given[2]),
+        weights_sha256=weights_sha256(model),
+        provenance=provenance or {},
+    )
+
+
+def _activation(last: Any) -> str | None:
+    """What the last layer applies; None for plain sums, be they logits or a regression."""
+    if isinstance(last, layers.Softmax):
+        return "softmax"
+    name = getattr(getattr(last, "activation", None), "__name__", None)
+    return name if name in ("softmax", "sigmoid") else None
+
+
+def _preprocessing(graph: Any, channels: int) -> dict[str, Any]:
+    """Mean and std of a Rescaling right after the input; without one, those that change nothing."""
+    readers = [call.operation for call in graph.calls if graph.inputs[0] in call.inputs]
+    scale, offset = [1.0] * channels, [0.0] * channels
+    if len(readers) == 1 and type(readers[0]) is layers.Rescaling:
+        scale, offset = (per_channel(value, channels) for value in (readers[0].scale, readers[0].offset))
+    std = [1 / (255 * factor) for factor in scale]
+    mean = [-shift * deviation + 0.0 for shift, deviation in zip(offset, std, strict=True)]
+    return {"mean": mean, "std": std, "formula": FORMULA}
+
+
+def per_channel(value: Any, channels: int) -> list[float]:
+    """A scalar or one number a channel, as one number a channel."""
+    return [float(value)] * channels if isinstance(value, int | float) else [float(number) for number in value]
+
+
+__all__ = ["FORMULA", "IMAGE", "PROBABILITIES", "Contract", "contract_of", "per_channel"]

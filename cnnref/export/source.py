@@ -1,0 +1,117 @@
+"""What can be exported: a run, a bundle, a .keras file, or a name of the registry with fresh weights."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import environment
+from ..environment import keras
+from ..errors import InputError
+from ..models import build, list_models
+from ..models.saving import load_model
+from ..runtimes import read_bundle, read_samples
+from ..training.run import Run
+
+#: Pictures that an exported file is checked with if nothing better is known: noise, the same every time.
+NOISE = 8
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and all that is known about it.
+
+    `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
+    are checked with. `documents` are files of the run that the bundle keeps, by their name there.
+    """
+
+    model: keras.Model
+    name: str
+    labels: tuple[str, ...] | None
+    images: NDArray[np.uint8]
+    sample_labels: NDArray[np.int64]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, Path] = field(default_factory=dict)
+
+
+def find_source(source: str | Path) -> Source:
+    """Read what a user names.
+
+    Raises:
+        InputError: it is none of the things that can be exported, or cannot be read.
+    """
+    path = Path(source)
+    if (path / "bundle.json").is_file():
+        return _bundle(path)
+    if path.is_dir():
+        return _run(Run(path))
+    if path.is_file() and path.suffix == ".keras":
+        return from_model(load_model(path), path.stem)
+    if str(source) in list_models():
+        return from_model(build(str(source)), str(source))
+    raise InputError(
+        f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, or one of the "
+        f"models {', '.join(list_models())}."
+    )
+
+
+def from_model(model: keras.Model, name: str, labels: tuple[str, ...] | None = None) -> Source:
+    """A model by itself; noise stands in for pictures."""
+    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
+    # An unusual input is refused by the contract, with better words than could be found here.
+    sizes = shape if len(shape) == 3 and None not in shape else (1, 1, 1)
+    images = np.random.default_rng(0).integers(0, 256, (NOISE, *sizes), dtype=np.uint8)
+    unknown = np.full(NOISE, -1, dtype=np.int64)
+    return Source(model, name, labels, images, unknown, {"versions": environment.versions()})
+
+
+def _run(run: Run) -> Source:
+    results = run.results
+    try:
+        with np.load(run.samples, allow_pickle=False) as stored:
+            images, sample_labels = stored["images"], stored["labels"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{run.samples} cannot be read ({error}); train the run again.") from None
+    provenance = {
+        "recipe": results["recipe"],
+        "model": results["model"],
+        "dataset": results["dataset"],
+        "seed": results["seed"],
+        "epochs": results["epochs"],
+        "seconds": round(results["seconds"], 1),
+        "trained": results["finished"],
+        "test_accuracy": results["test"]["accuracy"],
+        "test_images": results["test"]["images"],
+        "published": results["published"],
+        "versions": environment.versions(),
+    }
+    kept = ("recipe.toml", "metrics.csv", "environment.json", "curves.png", "confusion_matrix.png")
+    return Source(
+        load_model(run.model),
+        results["recipe"],
+        tuple(results["labels"]),
+        images,
+        sample_labels,
+        provenance,
+        {f"training/{name}": run.folder / name for name in (*kept, "confusion_matrix.json", "results.json")},
+    )
+
+
+def _bundle(folder: Path) -> Source:
+    bundle = read_bundle(folder)
+    samples = read_samples(bundle)
+    documents = {name: folder / name for name in bundle.files if name.startswith("training/")}
+    return Source(
+        load_model(folder / "model.keras"),
+        bundle.name,
+        bundle.labels,
+        samples.images,
+        samples.labels,
+        bundle.document["provenance"],
+        documents,
+    )

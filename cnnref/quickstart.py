@@ -1,0 +1,68 @@
+"""The whole road in a minute: train, export, prove, time, predict; on data that is always there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .data import load
+from .export.bundle import export
+from .pictures import write_picture
+from .runtimes import accuracy, benchmark, open_artifact, predict, read_samples, verify
+from .training import train
+
+RECIPE = "lenet5-digits"
+
+
+def walk(out: Path | None = None) -> list[tuple[str, ...]]:
+    """Run every step and tell about it.
+
+    Returns:
+        A row a file: format, size, largest difference to Keras, accuracy on the test set, milliseconds an image.
+    """
+    folder = out or _unused(Path("runs"))
+    print(f"1. Train LeNet-5 on scikit-learn's handwritten digits (recipe {RECIPE})")
+    run = train(RECIPE, out=folder / "run")
+    test = run.results["test"]
+    print(f"   {100 * test['accuracy']:.2f} % of {test['images']} test images are right; run: {run.folder}")
+
+    print("2. Export to SavedModel, TFLite and ONNX")
+    bundle = export(run.folder, folder / "bundle")
+    print(f"   bundle: {bundle.folder}")
+
+    print("3. Verify each file in its runtime")
+    report = verify(bundle.folder)
+    differences = {check.file: check.largest_difference for check in report.checks}
+    print(f"   {'all files hold' if report.ok else '; '.join(report.problems)}")
+
+    print("4. Predict a picture that the network has not seen")
+    samples = read_samples(bundle)
+    picture = folder / f"digit-{samples.labels[0]}.png"
+    write_picture(picture, samples.images[0])
+    (found,) = predict(bundle, [picture])
+    print(f"   {picture}: " + ", ".join(f"{label} {100 * score:.1f} %" for label, score in found.top))
+
+    data = load("digits")
+    timings = {timing.file: timing for timing in benchmark(bundle.folder, runs=30)}
+    rows = []
+    for artifact in bundle.runnable():
+        right = accuracy(open_artifact(bundle, artifact.name), data.test_images, data.test_labels)
+        timing = timings[artifact.name]
+        rows.append(
+            (
+                artifact.name,
+                f"{timing.bytes / 1000:,.0f} kB",
+                f"{differences[artifact.name]:.1e}",
+                f"{100 * right:.2f} %",
+                f"{timing.p50_ms:.3f}",
+            )
+        )
+    return rows
+
+
+def _unused(parent: Path) -> Path:
+    """runs/quickstart, or the next free runs/quickstart-N: nothing is overwritten."""
+    folder, count = parent / "quickstart", 1
+    while folder.exists():
+        count += 1
+        folder = parent / f"quickstart-{count}"
+    return folder
