@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import tables
 from .errors import EXPECTED, InputError
 
 app = typer.Typer(
@@ -52,18 +53,7 @@ def models(
         raise InputError(f"No model matches {pattern!r}; `cnnref models` lists all.")
     if as_json:
         return _print_json([{**vars(facts), "published": dict(facts.published)} for facts in found])
-    rows = [
-        (
-            facts.name,
-            "x".join(map(str, facts.input_shape)),
-            f"{facts.params:,}",
-            f"{facts.macs:,}",
-            ", ".join(f"{name} {value} %" for name, value in facts.published.items()) or "-",
-            str(facts.year),
-        )
-        for facts in found
-    ]
-    return _table(("model", "input", "parameters", "MACs", "published", "year"), rows, numbers=(2, 3, 5))
+    return tables.of_models(found).print()
 
 
 @app.command()
@@ -82,20 +72,7 @@ def show(
     facts, table = spec(model), layer_table(build(model))
     if as_json:
         return _print_json([asdict(row) for row in table])
-    rows = [
-        (
-            row.name,
-            row.kind,
-            "x".join(map(str, row.output_shape)),
-            row.size_formula or "",
-            f"{row.parameters:,}",
-            "?" if row.macs is None else f"{row.macs:,}",
-            "x".join(f"{size:g}" for size in row.receptive_field) if row.receptive_field else "?",
-        )
-        for row in table
-    ]
-    headings = ("layer", "kind", "output", "size", "parameters", "MACs", "sees")
-    _table(headings, rows, numbers=(4, 5, 6))
+    tables.of_layers(table).print()
     return print(f"{facts.params:,} parameters, {facts.macs:,} multiply-accumulates. {facts.paper}")
 
 
@@ -120,7 +97,7 @@ def train(
     from .training import read_recipe
     from .training import train as run_training
 
-    given = {"epochs": epochs, "seed": seed, "validation": validation}
+    given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation}
     changed = replace(read_recipe(recipe), **{key: value for key, value in given.items() if value is not None})
     try:
         run = run_training(changed, data_dir, out, resume=resume, force=force)
@@ -162,8 +139,7 @@ def evaluate(
     }
     if as_json:
         return _print_json({"dataset": data.name, "images": len(data.test_labels), "accuracy": found})
-    rows = [(name, f"{100 * value:.2f} %") for name, value in found.items()]
-    return _table(("file", f"accuracy on {len(data.test_labels):,} test images"), rows, numbers=(1,))
+    return tables.of_accuracies(found, len(data.test_labels)).print()
 
 
 @app.command()
@@ -210,11 +186,7 @@ def export(
         test_set=test_set,
         force=force,
     )
-    rows = [
-        (artifact.name, artifact.precision, f"{sum(part.bytes for part in bundle.parts(artifact.name).values()):,}")
-        for artifact in bundle.artifacts.values()
-    ]
-    _table(("file", "precision", "bytes"), rows, numbers=(2,))
+    tables.of_artifacts(bundle).print()
     print(f"Verified and written: {bundle.folder}")
 
 
@@ -231,16 +203,7 @@ def verify(bundle: BundleName, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(report.to_json())
     else:
-        rows = [
-            (
-                found.file,
-                "-" if found.largest_difference is None else f"{found.largest_difference:.1e}",
-                "-" if found.allowed is None else f"{found.allowed:.1e}",
-                found.status,
-            )
-            for found in report.checks
-        ]
-        _table(("file", "largest difference", "allowed", "status"), rows, numbers=(1, 2))
+        tables.of_checks(report).print()
         for found in report.checks:
             if found.note:
                 print(f"{found.file}: {found.note}")
@@ -268,19 +231,7 @@ def bench(
     timings = benchmark(find_bundle(bundle), runs=runs, threads=threads)
     if as_json:
         return _print_json([asdict(timing) for timing in timings])
-    rows = [
-        (
-            timing.file,
-            f"{timing.bytes:,}",
-            _number(timing.load_ms, ".1f"),
-            _number(timing.p50_ms, ".3f"),
-            _number(timing.p90_ms, ".3f"),
-            _number(timing.images_per_second, ",.0f"),
-        )
-        for timing in timings
-    ]
-    headings = ("file", "bytes", "load ms", "p50 ms", "p90 ms", "images/s at batch 32")
-    _table(headings, rows, numbers=(1, 2, 3, 4, 5))
+    tables.of_timings(timings).print()
     return print(f"{timings[0].threads} threads on {timings[0].cpu}; p50 and p90 at batch 1.")
 
 
@@ -309,8 +260,7 @@ def predict(
         _plot_predictions(plot, read, found, invert)
     if as_json:
         return _print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
-    rows = [(str(one.file), ", ".join(f"{label} {100 * score:.1f} %" for label, score in one.top)) for one in found]
-    return _table(("picture", f"most probable ({found[0].artifact})"), rows)
+    return tables.of_predictions(found).print()
 
 
 @app.command()
@@ -325,8 +275,7 @@ def quickstart(
     """
     from .quickstart import walk
 
-    headings = ("format", "size", "largest difference to Keras", "accuracy", "ms an image")
-    _table(headings, walk(out), numbers=(1, 2, 3, 4))
+    walk(out).print()
 
 
 def _plot_predictions(path: Path, bundle: Any, found: list[Any], invert: bool) -> None:
@@ -341,29 +290,8 @@ def _plot_predictions(path: Path, bundle: Any, found: list[Any], invert: bool) -
     write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))
 
 
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
-
-
 def _print_json(content: Any) -> None:
     print(json.dumps(content, indent=2))
-
-
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]], numbers: tuple[int, ...] = ()) -> None:
-    """Print a table for people."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    # Into a file or a pipe, a table is as wide as it needs to be.
-    console.print(table, width=None if console.is_terminal else 200)
 
 
 if __name__ == "__main__":

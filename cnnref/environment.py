@@ -7,12 +7,15 @@ imported at first use, so that listing models or checking a file costs no Tensor
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import os
 import platform
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +50,33 @@ def prepare() -> None:
         os.environ.setdefault(name, value)
 
 
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keep what native code writes to standard error off the screen; it is shown after all if the block fails."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            heard.seek(0)
+            os.write(screen, heard.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
 class _Lazy(ModuleType):
     """Stands for a module and imports it when the first name is asked of it."""
 
     def __getattr__(self, attribute: str) -> Any:
-        prepare()
-        return getattr(importlib.import_module(self.__name__), attribute)
+        if self.__name__ not in sys.modules:
+            prepare()
+            with hushed():  # TensorFlow greets with lines that no log level turns off
+                importlib.import_module(self.__name__)
+        return getattr(sys.modules[self.__name__], attribute)
 
 
 if TYPE_CHECKING:

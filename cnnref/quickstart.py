@@ -8,12 +8,13 @@ from .data import load
 from .export.bundle import export
 from .pictures import write_picture
 from .runtimes import accuracy, benchmark, open_artifact, predict, read_samples, verify
+from .tables import Table
 from .training import train
 
 RECIPE = "lenet5-digits"
 
 
-def walk(out: Path | None = None) -> list[tuple[str, ...]]:
+def walk(out: Path | None = None) -> Table:
     """Run every step and tell about it.
 
     Returns:
@@ -56,7 +57,9 @@ def walk(out: Path | None = None) -> list[tuple[str, ...]]:
                 f"{timing.p50_ms:.3f}",
             )
         )
-    return rows
+    return Table(
+        ("format", "size", "largest difference to Keras", "accuracy", "ms an image"), rows, numbers=(1, 2, 3, 4)
+    )
 
 
 def _unused(parent: Path) -> Path:

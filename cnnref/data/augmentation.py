@@ -117,7 +117,7 @@ def smooth_noise(n: int, height: int, width: int, random: np.random.Generator) -
     """Smooth random fields [2, n, height, width] of standard deviation 1."""
     rows, columns = spline(height), spline(width)
     control = random.standard_normal((2, n, rows.shape[1], columns.shape[1]), dtype=np.float32)
-    return rows @ control @ columns.T
+    return (rows @ control @ columns.T).astype(np.float32, copy=False)
 
 
 @cache

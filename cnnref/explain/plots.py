@@ -47,7 +47,7 @@ def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: st
             if matrix[row, column]:
                 color = "white" if share[row, column] > 0.4 else "black"
                 axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=color, fontsize=8)
-        slanted = {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 2 else {}
+        slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 2 else {}
         axes.set_xticks(range(classes), labels, fontsize=8, **slanted)
         axes.set_yticks(range(classes), labels, fontsize=8)
     axes.set(xlabel="predicted", ylabel="true")

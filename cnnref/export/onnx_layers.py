@@ -148,7 +148,7 @@ def relu(emit: Emitter, call: Call, x: Value) -> Value:
         raise unsupported(call, "a ReLU with slope or threshold; use LeakyReLU")
     result = emit.node("Relu", [x.name], call.name)
     if layer.max_value is not None:
-        limit = emit.constant(np.float32(layer.max_value), f"{call.name}.max")
+        limit = emit.constant(np.array(layer.max_value, np.float32), f"{call.name}.max")
         result = emit.node("Min", [result, limit], f"{call.name}_max")
     return Value(result, x.maps, x.flattened)
 

@@ -44,7 +44,7 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del written.graph.value_info[:]  # they still speak of the old names
     _number(written.graph)
-    written.graph.name = contract.name
+    written.graph.name, written.graph.doc_string = contract.name, ""
     helper.set_model_props(written, contract.metadata())
     onnx.checker.check_model(written, full_check=True)
     return written

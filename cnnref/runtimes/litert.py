@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import usable_cores
+from ..environment import hushed, usable_cores
 from .bundle import IMAGE, PROBABILITIES
 from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
 
@@ -35,7 +35,9 @@ class LiteRTRunner:
             self._content = path.read_bytes()
             if not self._content:
                 raise ValueError("it is empty")
-            self._interpreter = runtime.Interpreter(model_content=self._content, num_threads=self.threads)
+            with hushed():  # LiteRT announces its CPU kernels
+                self._interpreter = runtime.Interpreter(model_content=self._content, num_threads=self.threads)
+                self._interpreter.allocate_tensors()
             names = list(self._interpreter.get_signature_list())
         except Exception as error:
             raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None

@@ -133,6 +133,7 @@ def _fit(recipe: Recipe, dataset: Dataset, run: Run, *, resume: bool, quiet: boo
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=steps,
+            shuffle=False,
             validation_data=(held_images.astype(np.float32), held_labels) if len(held_labels) else None,
             validation_batch_size=500,
             callbacks=[log] if quiet else [log, display],

@@ -55,7 +55,8 @@ class ProgressDisplay(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Take the bar off the screen, also after an interruption."""
-        self.bar.stop()
+        if self.console.is_terminal:
+            self.bar.stop()
 
     def _may_print(self, now: float) -> bool:
         """Whether a second has passed since the last line."""

@@ -160,7 +160,7 @@ def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
     expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (str, dict))
     if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{path}: {key} is {value!r}, and a {expected[0].__name__} is expected.")
-    return float(value) if kind is float else value
+    return float(value) if kind is float else value  # type: ignore[arg-type]
 
 
 def one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
