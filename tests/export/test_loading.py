@@ -1,0 +1,22 @@
+"""`cnnref.load`: the trained model, by name or path."""
+
+import numpy as np
+import pytest
+
+import cnnref
+from cnnref.errors import InputError
+from cnnref.runtimes import read_samples
+
+
+def test_a_bundle_a_run_and_a_file_load_as_the_same_model(bundle, run):
+    samples = read_samples(bundle)
+    for place in (bundle.folder, run.folder, run.model, str(bundle.folder)):
+        found = cnnref.load(place).predict_on_batch(samples.images.astype(np.float32))
+        np.testing.assert_array_equal(found, samples.probabilities)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="lenet6-mnist"):
+        cnnref.load("lenet6-mnist")
+    with pytest.raises(InputError, match=r"none\.keras"):
+        cnnref.load(tmp_path / "none.keras")
