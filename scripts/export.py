@@ -1,6 +1,6 @@
 """Export a run or a model: the same as `cnnref export`, with the same options.
 
-    python scripts/export.py runs/lenet5-mnist --out lenet5
+python scripts/export.py runs/lenet5-mnist --out lenet5
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Train TinyVGG on CIFAR-10: the same as `cnnref train tinyvgg-cifar10`, with the same options.
 
-    python scripts/train_cifar10.py --data-dir DATA
+python scripts/train_cifar10.py --data-dir DATA
 """
 
 import sys

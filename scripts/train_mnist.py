@@ -1,6 +1,6 @@
 """Train LeNet-5 on MNIST: the same as `cnnref train lenet5-mnist`, with the same options.
 
-    python scripts/train_mnist.py --data-dir DATA
+python scripts/train_mnist.py --data-dir DATA
 """
 
 import sys

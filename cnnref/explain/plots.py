@@ -17,6 +17,8 @@ BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     """Loss and error over the epochs; `rows` are those of metrics.csv (values of 0..1 for accuracy)."""
+    from matplotlib.ticker import LogLocator
+
     figure = _figure(9, 3.6)
     loss, error = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
@@ -27,6 +29,9 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     loss.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
     error.set(xlabel="epoch", ylabel="error in %", yscale="log")
     for axes in (loss, error):
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter("{x:g}")
         axes.grid(alpha=0.25, which="both")
         axes.spines[["top", "right"]].set_visible(False)
     loss.legend(frameon=False)
@@ -56,22 +61,22 @@ def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: st
 
 
 def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[Any], labels: Sequence[str]) -> bytes:
-    """Each picture [height, width, channels] over the bars of its five most probable classes."""
+    """Each picture [height, width, channels] over the bars of its three most probable classes."""
     columns = min(len(pictures), 5)
     rows = -(-len(pictures) // columns)
-    figure = _figure(2.1 * columns, 3.3 * rows)
-    cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[1.6, 1] * rows)
+    figure = _figure(2.0 * columns, 2.9 * rows)
+    cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[2.6, 1] * rows)
     for axes in cells.flat:
         axes.axis("off")
     for index, (picture, scores) in enumerate(zip(pictures, probabilities, strict=True)):
         row, column = divmod(index, columns)
         shown, bars = cells[2 * row, column], cells[2 * row + 1, column]
         shown.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
-        best = np.argsort(-scores, kind="stable")[:5]
+        best = np.argsort(-scores, kind="stable")[:3]
         shown.set_title(f"{labels[best[0]]}  {100 * scores[best[0]]:.1f} %", fontsize=10)
         bars.axis("on")
         bars.barh(range(len(best)), scores[best], color=[BLUE] + [GRAY] * (len(best) - 1))
-        bars.set_yticks(range(len(best)), [labels[i] for i in best], fontsize=7)
+        bars.set_yticks(range(len(best)), [labels[i] for i in best], fontsize=8)
         bars.set_xlim(0, 1)
         bars.set_xticks([])
         bars.invert_yaxis()

@@ -14,6 +14,7 @@ import numpy as np
 from ..arithmetic import macs
 from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
+from ..explain import plots
 from ..files import refuse_existing, sha256_of, whole_folder
 from ..models.saving import save_model
 from ..pictures import RULE
@@ -76,7 +77,7 @@ def export(
     contract = contract_of(given.model, name or given.name, labels or given.labels, given.provenance)
     with whole_folder(Path(directory), force=force) as folder:
         artifacts = _write_models(folder, given.model, contract, formats, opset, layout, engine)
-        _write_samples(folder, given)
+        _write_samples(folder, given, contract)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
         for place, original in given.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
@@ -147,13 +148,17 @@ def _write_models(
     return artifacts
 
 
-def _write_samples(folder: Path, given: Source) -> None:
+def _write_samples(folder: Path, given: Source, contract: Contract) -> None:
+    """The pictures that the files are checked with, what Keras makes of them, and a drawing of the first ten."""
     probabilities = np.asarray(given.model.predict_on_batch(given.images.astype(np.float32)), dtype=np.float32)
     if not np.isfinite(probabilities).all():
         raise ExportError(f"{given.name} computes values that are no finite numbers; its weights are damaged.")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=given.images, labels=given.sample_labels, probabilities=probabilities)
     (folder / "samples.npz").write_bytes(buffer.getvalue())
+    if (given.sample_labels >= 0).all() and contract.activation == "softmax":
+        drawing = plots.predictions(list(given.images[:10]), probabilities[:10], contract.labels)
+        (folder / "samples.png").write_bytes(drawing)
 
 
 def _prove(

@@ -78,7 +78,12 @@ def _training(provenance: dict[str, Any]) -> list[str]:
         f"{facts['recipe']} --out DIR --data-dir DATA`.",
         "",
         "![Learning curves](training/curves.png)",
+        "",
         "![Confusion matrix](training/confusion_matrix.png)",
+        "",
+        "Test pictures and the three most probable classes:",
+        "",
+        "![Test pictures and predictions](samples.png)",
         "",
     ]
     return lines

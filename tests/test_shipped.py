@@ -1,0 +1,86 @@
+"""What comes with the package: bundles that hold, a wheel that has everything, a README that is true."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnnref
+from cnnref.data import load
+from cnnref.runtimes import accuracy, find_bundle, list_bundles, open_artifact, read_bundle, read_samples, verify
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", list_bundles())
+def test_a_shipped_bundle_holds_and_loads(name):
+    bundle = read_bundle(find_bundle(name))
+    report = verify(bundle.folder)
+    assert report.ok, report.problems
+    samples = read_samples(bundle)
+    found = cnnref.load(name).predict_on_batch(samples.images.astype(np.float32))
+    np.testing.assert_allclose(found, samples.probabilities, atol=1e-5)
+    assert sum(path.stat().st_size for path in bundle.folder.rglob("*")) < 5_000_000
+
+
+def test_lenet5_has_its_accuracy_in_every_format(datasets_folder):
+    bundle = read_bundle(find_bundle("lenet5-mnist"))
+    data = load("mnist", datasets_folder)
+    assert len(data.test_labels) == 10_000
+    claimed = bundle.document["provenance"]["test_accuracy"]
+    for artifact in bundle.runnable():
+        found = accuracy(open_artifact(bundle, artifact.name), data.test_images, data.test_labels)
+        assert found >= 0.992
+        assert found == pytest.approx(claimed, abs=1e-9)
+
+
+def test_the_card_states_what_the_run_measured():
+    folder = find_bundle("lenet5-mnist")
+    results = json.loads((folder / "training" / "results.json").read_text())
+    card = (folder / "README.md").read_text()
+    assert f"{100 * results['test']['accuracy']:.2f} %" in card
+    assert results["weights_sha256"] in card
+
+
+def test_a_wheel_works_elsewhere(tmp_path):
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (wheel,) = tmp_path.glob("cnnref-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    program = """
+import cnnref, cnnref.training, pathlib, sys
+assert pathlib.Path(cnnref.__file__).is_relative_to(sys.argv[1])
+assert "lenet5" in cnnref.list_models()
+assert "lenet5-mnist" in cnnref.training.list_recipes()
+assert cnnref.build("lenet5").count_params() == 61706
+assert cnnref.load("lenet5-mnist").output_shape == (None, 10)
+"""
+    elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
+    command = [sys.executable, "-c", program, str(tmp_path / "installed")]
+    done = subprocess.run(command, capture_output=True, text=True, env=elsewhere, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_table_of_models_in_the_readme_is_the_registry():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    start = lines.index("| model | input | parameters | MACs | published | source |")
+    table = {line.split("|")[1].strip(" `"): line for line in lines[start + 2 :][: len(cnnref.list_models())]}
+    assert sorted(table) == cnnref.list_models()
+    for name, line in table.items():
+        facts = cnnref.spec(name)
+        assert f"{facts.params:,}" in line
+        assert f"{facts.macs:,}" in line
+        assert "x".join(map(str, facts.input_shape)) in line
+
+
+def test_the_accuracy_in_the_readme_is_that_of_the_bundle():
+    text = (ROOT / "README.md").read_text()
+    for name in list_bundles():
+        claimed = read_bundle(find_bundle(name)).document["provenance"]["test_accuracy"]
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{name}`")]
+        assert f"{100 * claimed:.2f} %" in line
