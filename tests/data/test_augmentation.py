@@ -1,0 +1,171 @@
+"""Laws of augmentation: what stays, what moves, and that chance is repeatable."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnref.data.augmentation import Augmentation, mirror, sample, shift, smooth_noise
+
+ALL = Augmentation(flip=True, translate=2, rotate=20, scale=0.2, shear=10, elastic=1)
+
+
+def random_images(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+
+def generator(seed=0):
+    return np.random.default_rng(seed)
+
+
+def coordinates_of_all(n, height, width):
+    return np.broadcast_to(np.indices((height, width), np.float32)[:, None], (2, n, height, width))
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_zero_settings_change_nothing(border):
+    images = random_images(5, 6, 7, 3)
+    changed = Augmentation(border=border)(images, generator())
+    assert changed.dtype == np.float32
+    np.testing.assert_array_equal(changed, images)
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_reading_each_pixel_where_it_is_gives_the_picture(border):
+    images = random_images(3, 6, 7, 3).astype(np.float32)
+    found = sample(images, coordinates_of_all(3, 6, 7), border)
+    np.testing.assert_allclose(found, images, atol=0.5)  # the far edge is read 0.001 pixels inside
+    np.testing.assert_array_equal(found[:, :-1, :-1], images[:, :-1, :-1])
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_a_whole_shift_is_a_slice_of_the_padded_picture(border):
+    images = random_images(200, 5, 6, 2)
+    moved = Augmentation(translate=2, border=border)(images, generator())
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode={"zero": "constant", "reflect": "reflect"}[border])
+    seen = set()
+    for image, frame in zip(moved, padded, strict=True):
+        fits = [
+            offset
+            for offset in product(range(5), range(5))
+            if np.array_equal(image, frame[offset[0] : offset[0] + 5, offset[1] : offset[1] + 6])
+        ]
+        assert fits
+        seen.update(fits)
+    assert seen == set(product(range(5), range(5)))  # every shift of -2..2 comes up
+
+
+def test_a_flip_mirrors_about_half_of_the_pictures_and_leaves_the_rest():
+    images = random_images(1000, 4, 5, 1)
+    flipped = Augmentation(flip=True)(images, generator())
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (flipped == images).all(axis=(1, 2, 3))
+    assert (mirrored ^ kept).all()
+    assert 430 < mirrored.sum() < 570
+
+
+def test_the_pictures_that_are_handed_in_stay_as_they_are():
+    for dtype in (np.uint8, np.float32):
+        images = random_images(8, 6, 6, 1).astype(dtype)
+        before = images.copy()
+        ALL(images, generator())
+        np.testing.assert_array_equal(images, before)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(3, 12), st.integers(3, 12), st.integers(1, 3)),
+    flip=st.booleans(),
+    translate=st.sampled_from([0, 1, 2, 1.5]),
+    rotate=st.floats(0, 180),
+    scale=st.floats(0, 0.5),
+    shear=st.floats(0, 30),
+    elastic=st.floats(0, 3),
+    border=st.sampled_from(["zero", "reflect"]),
+    seed=st.integers(0, 2**32),
+)
+def test_shape_and_range_are_kept_and_chance_is_that_of_the_generator(shape, seed, **options):
+    augmentation, images = Augmentation(**options), random_images(*shape, seed=seed)
+    changed = augmentation(images, generator(seed))
+    assert changed.shape == images.shape
+    assert changed.dtype == np.float32
+    low = images.min() if augmentation.border == "reflect" else 0
+    assert changed.min() >= low - 1e-3
+    assert changed.max() <= images.max() + 1e-3
+    np.testing.assert_array_equal(changed, augmentation(images, generator(seed)))
+
+
+def test_another_generator_gives_other_pictures():
+    images = random_images(4, 8, 8, 1)
+    assert (ALL(images, generator(1)) != ALL(images, generator(2))).any()
+
+
+def test_pictures_of_a_batch_are_changed_each_by_itself():
+    images = np.repeat(random_images(1, 12, 12, 1), 6, axis=0)
+    changed = Augmentation(rotate=30)(images, generator())
+    assert len(np.unique(changed.reshape(6, -1), axis=0)) == 6
+
+
+def blob(size=29, width=4.0):
+    """A picture that looks the same from every angle."""
+    row, column = np.indices((size, size)) - (size - 1) / 2
+    return (255 * np.exp(-(row**2 + column**2) / (2 * width**2)))[None, :, :, None].astype(np.float32)
+
+
+def test_rotation_keeps_a_round_picture_and_changes_another():
+    picture = np.repeat(blob(), 10, axis=0)
+    turned = Augmentation(rotate=180)(picture, generator())
+    np.testing.assert_allclose(turned, picture, atol=4)
+    bar = np.zeros_like(picture)
+    bar[:, 13:16] = 255
+    assert np.abs(Augmentation(rotate=180)(bar, generator()) - bar).mean() > 10
+
+
+def spread(pictures):
+    """Standard deviations of the brightness along rows and columns, in pixels: [n], [n]."""
+    weights = pictures[..., 0] / pictures[..., 0].sum(axis=(1, 2), keepdims=True)
+    row, column = np.indices(pictures.shape[1:3]) - (pictures.shape[1] - 1) / 2
+    return np.sqrt((weights * row**2).sum(axis=(1, 2))), np.sqrt((weights * column**2).sum(axis=(1, 2)))
+
+
+def test_scale_stays_within_its_range_and_uses_it():
+    picture = np.repeat(blob(41), 200, axis=0)
+    for axis in spread(Augmentation(scale=0.25)(picture, generator())):
+        assert axis.min() >= 4.0 * 0.75 - 0.1
+        assert axis.max() <= 4.0 * 1.25 + 0.1
+        assert axis.min() < 3.2
+        assert axis.max() > 4.8
+
+
+def test_translation_with_other_distortions_stays_within_its_range_and_uses_it():
+    picture = np.repeat(blob(41), 200, axis=0)
+    moved = Augmentation(translate=3, rotate=1e-9)(picture, generator())[..., 0]
+    weights = moved / moved.sum(axis=(1, 2), keepdims=True)
+    for position in np.indices((41, 41)) - 20:
+        centre = (weights * position).sum(axis=(1, 2))
+        assert np.abs(centre).max() <= 3.02
+        assert centre.min() < -2.5
+        assert centre.max() > 2.5
+
+
+def test_a_reflecting_border_brings_no_black_and_a_zero_border_does():
+    white = np.full((20, 10, 10, 1), 200, np.uint8)
+    strong = {"translate": 3, "rotate": 45, "scale": 0.3, "shear": 20, "elastic": 1}
+    np.testing.assert_allclose(Augmentation(**strong, border="reflect")(white, generator()), 200, atol=1e-2)
+    assert Augmentation(**strong)(white, generator()).min() == 0
+    assert shift(white.astype(np.float32), 2, generator(), "reflect").min() == 200
+    assert shift(white.astype(np.float32), 2, generator(), "zero").min() == 0
+
+
+@given(size=st.integers(2, 20), position=st.integers(-50, 50))
+def test_mirrored_positions_are_those_of_the_reflected_picture(size, position):
+    reflected = np.pad(np.arange(size), 60, mode="reflect")
+    assert mirror(np.array([position], np.float32), size)[0] == reflected[position + 60]
+
+
+def test_the_elastic_field_has_unit_deviation_and_is_smooth():
+    field = smooth_noise(400, 28, 28, generator())
+    np.testing.assert_allclose(field.std(axis=(0, 1)), 1, atol=0.15)
+    assert np.abs(np.diff(field, axis=-1)).mean() < 0.3
