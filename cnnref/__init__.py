@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .environment import prepare
+from .lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import arithmetic, data, export, models, runtimes
@@ -34,28 +35,22 @@ __all__ = [
     "verify",
 ]
 
-_HOME = {
-    "benchmark": "runtimes",
-    "build": "models",
-    "list_models": "models",
-    "load": "export",
-    "spec": "models",
-    "train": "training",
-    "verify": "runtimes",
-}
 _ROOMS = ("arithmetic", "data", "export", "models", "runtimes")
+_name = lazy_names(
+    __name__,
+    {
+        "export": ("load",),
+        "models": ("build", "list_models", "spec"),
+        "runtimes": ("benchmark", "verify"),
+        "training": ("train",),
+    },
+)
 
 prepare()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    return importlib.import_module(f".{name}", __name__) if name in _ROOMS else _name(name)
 
 
 def __dir__() -> list[str]:

@@ -95,10 +95,11 @@ def train(
     from dataclasses import replace
 
     from .training import read_recipe
-    from .training import train as run_training
 
     given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation}
     changed = replace(read_recipe(recipe), **{key: value for key, value in given.items() if value is not None})
+    from .training import train as run_training  # takes seconds; a misspelt recipe is told at once
+
     try:
         run = run_training(changed, data_dir, out, resume=resume, force=force)
     except KeyboardInterrupt:

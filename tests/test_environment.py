@@ -110,7 +110,7 @@ print(json.dumps(os.read(read, 100).decode()))
 
 def test_the_same_seed_draws_the_same_numbers():
     def draw():
-        return environment.keras.random.uniform((3,)), np.random.random(3)
+        return environment.keras.random.uniform((3,)), np.random.random(3)  # noqa: NPY002  the global generator is what is seeded
 
     drawn = []
     for seed in (1, 1, 2):

@@ -49,7 +49,7 @@ def test_a_folder_takes_its_name_when_the_block_has_succeeded(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
 def test_a_folder_whose_block_fails_leaves_nothing(tmp_path, error):
-    with pytest.raises(type(error)), whole_folder(tmp_path / "final") as partial:
+    with pytest.raises(type(error)), whole_folder(tmp_path / "final") as partial:  # noqa: PT012
         (partial / "a").write_text("1")
         raise error
     assert list(tmp_path.iterdir()) == []
@@ -101,7 +101,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, force):
 def test_the_refusal_carries_the_hint_of_the_caller(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="continue it with --resume, choose another"):
-        refuse_existing(tmp_path, hint="continue it with --resume, ")
+        refuse_existing(tmp_path, force=False, hint="continue it with --resume, ")
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path):

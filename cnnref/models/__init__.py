@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import basic, lenet, tinyvgg  # noqa: F401  (importing a family registers its models)
 from .registry import Spec, build, builder, list_models, spec
@@ -10,10 +10,12 @@ from .registry import Spec, build, builder, list_models, spec
 __all__ = ["Spec", "build", "builder", "list_models", "spec"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in list_models():
-        return builder(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; `list_models()` gives the models")
+# Over the files of the same name, such as tinyvgg: `models.NAME` is a builder.
+globals().update({name: builder(name) for name in list_models()})
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
 
 
 def __dir__() -> list[str]:

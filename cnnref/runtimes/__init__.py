@@ -5,8 +5,9 @@ The names below are loaded at first use, so that importing this package costs ne
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .artifacts import open_artifact
@@ -45,27 +46,21 @@ __all__ = [
     "write_report",
 ]
 
-_FILES = {
-    "artifacts": ("open_artifact",),
-    "bench": ("Timing", "benchmark"),
-    "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
-    "evaluate": ("accuracy", "agreement"),
-    "prediction": ("Prediction", "predict"),
-    "report": ("Check", "Report", "write_report"),
-    "runner": ("Runner", "RuntimeMissingError", "Tensor"),
-    "shelf": ("find_bundle", "list_bundles"),
-    "samples": ("Samples", "read_samples"),
-    "verification": ("verify",),
-}
-_HOME = {name: file for file, names in _FILES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value  # the next look-up does not come here
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "artifacts": ("open_artifact",),
+        "bench": ("Timing", "benchmark"),
+        "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
+        "evaluate": ("accuracy", "agreement"),
+        "prediction": ("Prediction", "predict"),
+        "report": ("Check", "Report", "write_report"),
+        "runner": ("Runner", "RuntimeMissingError", "Tensor"),
+        "shelf": ("find_bundle", "list_bundles"),
+        "samples": ("Samples", "read_samples"),
+        "verification": ("verify",),
+    },
+)
 
 
 def __dir__() -> list[str]:

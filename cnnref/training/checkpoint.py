@@ -42,7 +42,7 @@ def restore(path: Path, fingerprint: str, model: keras.Model) -> int:
     try:
         with np.load(path, allow_pickle=False) as stored:
             state = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"The checkpoint {path} is damaged ({error}); delete it, and --resume goes on from the one before."
         ) from None
@@ -67,4 +67,6 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Every variable under a name that is the same each time: its place, and its path for people."""
     model.optimizer.build(model.trainable_variables)
     named = [("model", v) for v in model.variables] + [("optimizer", v) for v in model.optimizer.variables]
-    return {f"{kind}/{index:04d}/{v.path}": v for index, (kind, v) in enumerate(named)}
+    # Keras numbers the optimizers of a process (sgd, sgd_1), so that name is left out.
+    own = f"{model.optimizer.name}/"
+    return {f"{kind}/{index:04d}/{v.path.removeprefix(own)}": v for index, (kind, v) in enumerate(named)}

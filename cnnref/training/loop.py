@@ -61,10 +61,13 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     run = Run(Path(out) if out else Path("runs") / recipe.name)
-    _open_folder(run, recipe, resume=resume, force=force)
+    _check_folder(run, recipe, resume=resume, force=force)
     if resume and run.finished:
         return run
     dataset = load(recipe.dataset, data_dir, image_shape=_folder_shape(recipe))
+    if not resume:  # nothing is deleted or made before it is known that there are data
+        shutil.rmtree(run.folder, ignore_errors=True)
+        write_whole(run.recipe, recipe.toml())
     if not quiet:
         print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
         print(environment.device_line(), file=sys.stderr)
@@ -74,7 +77,7 @@ def train(
     return run
 
 
-def _open_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> None:
+def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> None:
     if resume:
         if not run.recipe.is_file():
             raise InputError(f"There is no run in {run.folder} to resume; start it without --resume.")
@@ -85,11 +88,8 @@ def _open_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> None
             )
         return
     refuse_existing(run.folder, force=force, hint="continue it with --resume, ")
-    if run.folder.exists():
-        if any(run.folder.iterdir()) and not run.recipe.is_file():
-            raise InputError(f"{run.folder} is not a run folder, so --force does not delete it; choose another one.")
-        shutil.rmtree(run.folder)
-    write_whole(run.recipe, recipe.toml())
+    if run.folder.exists() and any(run.folder.iterdir()) and not run.recipe.is_file():
+        raise InputError(f"{run.folder} is not a run folder, so --force does not delete it; choose another one.")
 
 
 def _folder_shape(recipe: Recipe) -> tuple[int, int, int] | None:

@@ -9,7 +9,7 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..data.augmentation import Augmentation
 from ..errors import InputError
@@ -83,10 +83,10 @@ class Recipe:
         """The recipe as a TOML file that reads back equal."""
         plain = dataclasses.asdict(self)
         tables = {key: value for key, value in plain.items() if isinstance(value, dict)}
-        lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items() if key not in tables]
+        lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if key not in tables]
         for key, table in tables.items():
             if table:
-                lines += ["", f"[{key}]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
+                lines += ["", f"[{key}]", *(f"{name} = {_toml(value)}" for name, value in table.items())]
         return "\n".join(lines) + "\n"
 
     def fingerprint(self) -> str:
@@ -157,10 +157,18 @@ def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
         if not isinstance(value, dict):
             raise InputError(f"{path}: {key} is a table, write it as [{key}].")
         return _record(kind, value, path, f"{key}.")
-    expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (str, dict))
+    if get_origin(kind) is Literal:
+        one_of(f"{path}: {key}", value, get_args(kind))
+        return value
+    expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (dict,))
     if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{path}: {key} is {value!r}, and a {expected[0].__name__} is expected.")
     return float(value) if kind is float else value  # type: ignore[arg-type]
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML: JSON, but without escapes for surrogates, which TOML has not."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def one_of(key: str, value: str, choices: tuple[str, ...]) -> None:

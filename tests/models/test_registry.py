@@ -170,7 +170,7 @@ def test_the_smallest_input_that_is_named_works_and_one_less_does_not(name):
 
 
 def test_a_narrow_input_is_refused_by_the_layer_it_vanishes_in():
-    with pytest.raises(InputError, match="conv2 has a 5x5 window and gets 20x4; the smallest square .* 12x12"):
+    with pytest.raises(InputError, match=r"conv2 has a 5x5 window and gets 20x4; the smallest square .* 12x12"):
         models.build("lenet5", input_shape=(40, 8, 1))
 
 

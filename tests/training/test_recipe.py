@@ -1,0 +1,176 @@
+"""Recipes: what is shipped reads, what is written reads back, and what is wrong is named."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnref import data, models
+from cnnref.data.augmentation import Augmentation
+from cnnref.errors import InputError
+from cnnref.training import Recipe, list_recipes, read_recipe
+from cnnref.training.recipe import Optimizer, Published, Schedule
+
+SMALL = """
+model = "lenet5"
+dataset = "digits"
+epochs = 3
+batch_size = 32
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a recipe file and read it."""
+
+    def read(text):
+        path = tmp_path / "mine.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_recipe(path)
+
+    return read
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_a_shipped_recipe_reads_and_names_what_there_is(name):
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert recipe.model in models.list_models()
+    assert recipe.dataset in data.names()
+    assert recipe.description
+    assert models.build(recipe.model, **recipe.options).name == recipe.model
+
+
+def test_lenet5_on_mnist_is_shipped_and_keeps_pictures_aside():
+    assert "lenet5-mnist" in list_recipes()
+    assert read_recipe("lenet5-mnist").validation == 5000
+
+
+def test_what_a_recipe_leaves_out_has_its_default(written):
+    assert written(SMALL) == Recipe(name="mine", model="lenet5", dataset="digits", epochs=3, batch_size=32)
+
+
+text = st.text(st.characters(codec="utf-8"), max_size=20)
+numbers = st.floats(0, 1e6)
+recipes = st.builds(
+    Recipe,
+    name=text,
+    model=text,
+    dataset=text,
+    epochs=st.integers(1, 10**6),
+    batch_size=st.integers(1, 10**6),
+    description=text,
+    seed=st.integers(0, 2**62),
+    validation=st.integers(0, 10**6),
+    label_smoothing=st.floats(0, 0.99),
+    options=st.dictionaries(
+        st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
+    ),
+    augmentation=st.builds(
+        Augmentation,
+        **dict.fromkeys(("translate", "rotate", "scale", "shear", "elastic"), numbers),
+        flip=st.booleans(),
+        border=st.sampled_from(["zero", "reflect"]),
+    ),
+    optimizer=st.builds(
+        Optimizer,
+        name=st.sampled_from(["sgd", "adam"]),
+        learning_rate=st.floats(1e-9, 1e9),
+        momentum=st.floats(0, 0.999),
+        nesterov=st.booleans(),
+        weight_decay=numbers,
+    ),
+    schedule=st.builds(Schedule, warmup=st.floats(0, 0.99), decay=st.sampled_from(["linear", "cosine", "constant"])),
+    published=st.builds(Published, accuracy=st.floats(0, 100), source=text),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(recipe=recipes)
+def test_a_recipe_reads_back_equal(recipe, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recipes") / "any.toml"
+    path.write_text(recipe.toml(), encoding="utf-8")
+    again = read_recipe(path)
+    assert again == recipe
+    assert again.fingerprint() == recipe.fingerprint()
+
+
+def after(*lines):
+    return SMALL + "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (after("epoch = 3"), "unknown key 'epoch'; did you mean 'epochs'"),
+        (
+            after("[optimizer]", "learning_rat = 1"),
+            r"unknown key 'optimizer\.learning_rat'; did you mean 'learning_rate'",
+        ),
+        (after("[augmentation]", "zoom = 1"), r"unknown key 'augmentation\.zoom'; known are flip, translate"),
+        (SMALL.replace("epochs = 3", ""), "lacks the key 'epochs'"),
+        (SMALL.replace("= 3\n", "= 'three'\n"), "epochs is 'three', and a int is expected"),
+        (SMALL.replace("= 3\n", "= 3.5\n"), "epochs is 3.5, and a int is expected"),
+        (SMALL.replace("= 3\n", "= true\n"), "epochs is True, and a int is expected"),
+        (SMALL.replace('"lenet5"', "5"), "model is 5, and a str is expected"),
+        (after("optimizer = 'sgd'"), r"optimizer is a table, write it as \[optimizer\]"),
+        (after("options = 'relu'"), "options is 'relu', and a dict is expected"),
+        (after("[augmentation]", "flip = 1"), r"augmentation\.flip is 1, and a bool is expected"),
+        (after("[augmentation]", "border = 'wrap'"), r"augmentation\.border is 'wrap'; choose zero, reflect"),
+        (after("[optimizer]", "name = 'sdg'"), r"optimizer\.name is 'sdg'; choose sgd, adam"),
+        (after("[optimizer]", "learning_rate = -0.1"), r"optimizer\.learning_rate is -0\.1; give at least"),
+        (after("[optimizer]", "weight_decay = -1"), r"optimizer\.weight_decay is -1\.0; give at least 0"),
+        (after("[schedule]", "decay = 'step'"), r"schedule\.decay is 'step'; choose linear, cosine, constant"),
+        (after("[schedule]", "warmup = 1.0"), r"schedule\.warmup is 1\.0"),
+        (SMALL.replace("= 3\n", "= 0\n"), "epochs is 0; give at least 1"),
+        (SMALL.replace("32", "0"), "batch_size is 0; give at least 1"),
+        (after("validation = -1"), "validation is -1; give at least 0"),
+        (after("label_smoothing = 1"), r"label_smoothing is 1\.0"),
+        (after("epochs = 4"), "not valid TOML"),
+        (b"model = \xff", "cannot be read: it is not UTF-8 text"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_said_in_one_line_with_file_and_key(written, content, message):
+    with pytest.raises(InputError, match=message) as refusal:
+        written(content)
+    assert "mine.toml" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="no recipe 'lenet5-minst'; did you mean lenet5-mnist"):
+        read_recipe("lenet5-minst")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"missing\.toml cannot be read: No such file"):
+        read_recipe(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "lenet5_relu"},
+        {"dataset": "mnist"},
+        {"epochs": 4},
+        {"batch_size": 33},
+        {"seed": 1},
+        {"validation": 1},
+        {"label_smoothing": 0.1},
+        {"options": {"filters": 8}},
+        {"augmentation": Augmentation(flip=True)},
+        {"optimizer": Optimizer(nesterov=False)},
+        {"schedule": Schedule(warmup=0.1)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_decides_the_weights_changes_the_fingerprint(written, change):
+    recipe = written(SMALL)
+    assert replace(recipe, **change).fingerprint() != recipe.fingerprint()
+
+
+def test_what_only_people_read_leaves_the_fingerprint(written):
+    recipe = written(SMALL)
+    changed = replace(recipe, name="other", description="other", published=Published(99.0, "other"))
+    assert changed.fingerprint() == recipe.fingerprint()
