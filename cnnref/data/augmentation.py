@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+
 Images = NDArray[np.float32]
 
 #: Distance between the control points of an elastic distortion, in pixels (Simard et al., 2003, smooth with sigma 4).
@@ -41,6 +43,11 @@ class Augmentation:
     shear: float = 0.0
     elastic: float = 0.0
     border: Literal["zero", "reflect"] = "zero"
+
+    def __post_init__(self) -> None:
+        for name in ("translate", "rotate", "scale", "shear", "elastic"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"augmentation.{name} is {getattr(self, name)}; give 0 or more, the range each way.")
 
     def __call__(self, images: NDArray[np.generic], random: np.random.Generator) -> Images:
         """Change a batch [n, height, width, channels]; the result is float32 in the range of the input."""

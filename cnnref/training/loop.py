@@ -61,10 +61,13 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     run = Run(Path(out) if out else Path("runs") / recipe.name)
+    facts = spec(recipe.model)
     _check_folder(run, recipe, resume=resume, force=force)
     if resume and run.finished:
         return run
-    dataset = load(recipe.dataset, data_dir, image_shape=_folder_shape(recipe))
+    # Pictures of a folder are read in the model's size; every other data set has its own.
+    shape = facts.input_shape if recipe.dataset.startswith("folder:") else None
+    dataset = load(recipe.dataset, data_dir, image_shape=shape)
     if not resume:  # nothing is deleted or made before it is known that there are data
         shutil.rmtree(run.folder, ignore_errors=True)
         write_whole(run.recipe, recipe.toml())
@@ -90,11 +93,6 @@ def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> Non
     refuse_existing(run.folder, force=force, hint="continue it with --resume, ")
     if run.folder.exists() and any(run.folder.iterdir()) and not run.recipe.is_file():
         raise InputError(f"{run.folder} is not a run folder, so --force does not delete it; choose another one.")
-
-
-def _folder_shape(recipe: Recipe) -> tuple[int, int, int] | None:
-    """Pictures of a folder are read in the model's size; every other data set has its own."""
-    return spec(recipe.model).input_shape if recipe.dataset.startswith("folder:") else None
 
 
 def _fit(recipe: Recipe, dataset: Dataset, run: Run, *, resume: bool, quiet: bool) -> keras.Model:

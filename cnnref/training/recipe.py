@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from ..data.augmentation import Augmentation
 from ..errors import InputError
 
+#: What a value of a type is called in messages.
+WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text in quotes", dict: "a table"}
+
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
 
@@ -94,7 +97,7 @@ class Recipe:
         plain = dataclasses.asdict(self)
         for key in ("name", "description", "published"):
             del plain[key]
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 
 def list_recipes() -> list[str]:
@@ -162,8 +165,15 @@ def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
         return value
     expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (dict,))
     if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(f"{path}: {key} is {value!r}, and a {expected[0].__name__} is expected.")
+        raise InputError(f"{path}: {key} is {value!r}; write {WORDS[expected[0]]}.")
     return float(value) if kind is float else value  # type: ignore[arg-type]
+
+
+def _floats(value: Any) -> Any:
+    """The same with every number a float, so that 1 and 1.0 count as the same setting."""
+    if isinstance(value, dict):
+        return {key: _floats(inner) for key, inner in value.items()}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _toml(value: Any) -> str:
@@ -179,5 +189,5 @@ def one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 def at_least(key: str, value: float, smallest: float) -> None:
     """Refuse a number that is too small."""
-    if value < smallest:
+    if not value >= smallest:  # also refuses nan
         raise InputError(f"{key} is {value}; give at least {smallest}.")

@@ -277,3 +277,16 @@ def test_without_a_terminal_progress_is_at_most_a_line_a_second(monkeypatch, cap
     assert lines[0].startswith("epoch 2/5  step 5")
     assert lines[0].endswith("0:07 left") or lines[0].endswith("0:06 left")
     assert lines[-1].startswith("epoch 5/5  loss 1.5000  accuracy 25.00 %")
+
+
+def test_a_missing_data_set_or_model_leaves_an_old_run_alone_and_makes_no_new_one(tmp_path):
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "recipe.toml").write_text(RECIPE.toml())
+    for wrong in (replace(RECIPE, dataset="mnits"), replace(RECIPE, model="lenet55")):
+        with pytest.raises(InputError, match="did you mean"):
+            cnnref.train(wrong, out=old, force=True, quiet=True)
+        with pytest.raises(InputError, match="did you mean"):
+            cnnref.train(wrong, out=tmp_path / "new", quiet=True)
+    assert (old / "recipe.toml").read_text() == RECIPE.toml()
+    assert not (tmp_path / "new").exists()
