@@ -21,26 +21,26 @@ def walk(out: Path | None = None) -> Table:
         A row a file: format, size, largest difference to Keras, accuracy on the test set, milliseconds an image.
     """
     folder = out or _unused(Path("runs"))
-    print(f"1. Train LeNet-5 on scikit-learn's handwritten digits (recipe {RECIPE})")
+    tell(f"1. Train LeNet-5 on scikit-learn's handwritten digits (recipe {RECIPE})")
     run = train(RECIPE, out=folder / "run")
     test = run.results["test"]
-    print(f"   {100 * test['accuracy']:.2f} % of {test['images']} test images are right; run: {run.folder}")
+    tell(f"   {100 * test['accuracy']:.2f} % of {test['images']} test images are right; run: {run.folder}")
 
-    print("2. Export to SavedModel, TFLite and ONNX")
+    tell("2. Export to SavedModel, TFLite and ONNX")
     bundle = export(run.folder, folder / "bundle")
-    print(f"   bundle: {bundle.folder}")
+    tell(f"   bundle: {bundle.folder}")
 
-    print("3. Verify each file in its runtime")
+    tell("3. Verify each file in its runtime")
     report = verify(bundle.folder)
     differences = {check.file: check.largest_difference for check in report.checks}
-    print(f"   {'all files hold' if report.ok else '; '.join(report.problems)}")
+    tell(f"   {'all files hold' if report.ok else '; '.join(report.problems)}")
 
-    print("4. Predict a picture that the network has not seen")
+    tell("4. Predict a picture that the network has not seen")
     samples = read_samples(bundle)
     picture = folder / f"digit-{samples.labels[0]}.png"
     write_picture(picture, samples.images[0])
     (found,) = predict(bundle, [picture])
-    print(f"   {picture}: " + ", ".join(f"{label} {100 * score:.1f} %" for label, score in found.top))
+    tell(f"   {picture}: " + ", ".join(f"{label} {100 * score:.1f} %" for label, score in found.top))
 
     data = load("digits")
     timings = {timing.file: timing for timing in benchmark(bundle.folder, runs=30)}
@@ -60,6 +60,11 @@ def walk(out: Path | None = None) -> Table:
     return Table(
         ("format", "size", "largest difference to Keras", "accuracy", "ms an image"), rows, numbers=(1, 2, 3, 4)
     )
+
+
+def tell(line: str) -> None:
+    """Print at once, so that it stays in order with the progress on standard error."""
+    print(line, flush=True)
 
 
 def _unused(parent: Path) -> Path:
