@@ -27,11 +27,14 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
             loss.plot(epochs, [row[f"{key}loss"] for row in rows], color=color, label=name)
             error.plot(epochs, [100 * (1 - row[f"{key}accuracy"]) for row in rows], color=color, label=name)
     loss.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
-    error.set(xlabel="epoch", ylabel="error in %", yscale="log")
+    error.set(xlabel="epoch", ylabel="error in %")
+    if any(line.get_ydata().max() > 0 for line in error.lines):  # all right from the start has no logarithm
+        error.set_yscale("log")
     for axes in (loss, error):
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            set_formatter("{x:g}")
+        if axes.get_yscale() == "log":
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+            axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.25, which="both")
         axes.spines[["top", "right"]].set_visible(False)
     loss.legend(frameon=False)
