@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ..files import write_whole
 
 #: The earliest date a zip file can hold; stands for "no date" in files that must not differ from run to run.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+#: Settings that newer versions of Keras write even where they are null, and older ones refuse to read.
+NEWS = ("input_axes", "output_axes", "quantization_config")
 
 
 def weights_sha256(model: keras.Model) -> str:
@@ -41,8 +45,18 @@ def save_model(model: keras.Model, path: Path) -> None:
                 if name == "metadata.json":
                     facts = {key: value for key, value in json.loads(content).items() if key != "date_saved"}
                     content = json.dumps(facts, sort_keys=True).encode()
+                elif name == "config.json":
+                    content = json.dumps(_without_news(json.loads(content))).encode()
                 target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         write_whole(path, undated.read_bytes())
+
+
+def _without_news(config: Any) -> Any:
+    """A configuration without the settings of `NEWS` that are not used."""
+    if isinstance(config, dict):
+        used = {key: value for key, value in config.items() if value is not None or key not in NEWS}
+        return {key: _without_news(value) for key, value in used.items()}
+    return [_without_news(item) for item in config] if isinstance(config, list) else config
 
 
 def load_model(path: Path) -> keras.Model:

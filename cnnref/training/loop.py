@@ -159,10 +159,16 @@ def _compiled(recipe: Recipe, model: keras.Model, steps: int) -> keras.Model:
         optimizer,
         _cross_entropy(recipe.label_smoothing, logits.output_shape[-1]),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        # Keras comes back to Python once in so many steps; they must fill the epoch exactly.
-        steps_per_execution=max(size for size in range(1, 17) if steps % size == 0),
+        steps_per_execution=_steps_at_once(steps),
     )
     return logits
+
+
+def _steps_at_once(steps: int) -> int:
+    """After how many steps Keras comes back to Python; they must fill the epoch exactly."""
+    if keras.backend.backend() == "torch":
+        return 1  # all that Keras can do there
+    return max(size for size in range(1, 17) if steps % size == 0)
 
 
 def _cross_entropy(smoothing: float, classes: int) -> Any:
