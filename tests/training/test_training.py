@@ -1,6 +1,9 @@
 """Training runs on small data: what they leave behind, that they repeat, resume, and refuse."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -290,3 +293,23 @@ def test_a_missing_data_set_or_model_leaves_an_old_run_alone_and_makes_no_new_on
             cnnref.train(wrong, out=tmp_path / "new", quiet=True)
     assert (old / "recipe.toml").read_text() == RECIPE.toml()
     assert not (tmp_path / "new").exists()
+
+
+def test_a_killed_run_resumes_to_the_weights_of_one_that_was_not(tmp_path):
+    recipe = tmp_path / "short.toml"
+    recipe.write_text(replace(RECIPE, epochs=12).toml())
+    code = "import sys, cnnref; cnnref.train(sys.argv[1], out=sys.argv[2], quiet=True)"
+    process = subprocess.Popen([sys.executable, "-c", code, str(recipe), str(tmp_path / "killed")])
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "killed" / "checkpoints").glob("epoch-0002.npz")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    killed = Run(tmp_path / "killed")
+    assert not killed.finished
+    resumed = cnnref.train(recipe, out=killed.folder, resume=True, quiet=True)
+    whole = cnnref.train(recipe, out=tmp_path / "whole", quiet=True)
+    assert resumed.results["weights_sha256"] == whole.results["weights_sha256"]
+    assert len(resumed.metrics()) == 12
