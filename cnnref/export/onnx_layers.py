@@ -12,7 +12,7 @@ from ..arithmetic.graph import Call
 from ..arithmetic.sizes import same_padding
 from ..environment import keras
 from .contract import per_channel
-from .onnx_file import Emitter, Value, unsupported
+from .onnx_emitter import Emitter, Value, unsupported
 
 Writer = Callable[..., Value]
 
