@@ -25,7 +25,7 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with the published files of the data set (or CNNREF_DATA).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace an existing folder.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing run or bundle.")]
 BundleName = Annotated[str, typer.Argument(help="A folder that `cnnref export` wrote, or a shipped one: lenet5-mnist.")]
 
 
@@ -167,7 +167,7 @@ def export(
     from .export.source import find_source
     from .files import refuse_existing
 
-    refuse_existing(out, force=force)  # before TensorFlow is imported for nothing
+    refuse_existing(out, force=force, marker="bundle.json")  # before TensorFlow is imported for nothing
     found = find_source(source)
     test_set = None
     if data_dir is not None:

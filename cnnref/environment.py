@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-#: Set unless the user has set them. oneDNN is off by default on CPUs without AVX-512, where it is worth most.
+#: Set unless the user has set them. oneDNN is off by default on CPUs without AVX-512.
 DEFAULTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 #: The packages whose versions a run or a bundle records.
@@ -41,8 +41,8 @@ def prepare() -> None:
     """Set what a backend reads once, when it is imported. Calling it again changes nothing."""
     if "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ:
         warnings.warn(
-            "TensorFlow was imported before cnnref, too late to turn oneDNN on (training on a CPU can be about 3 times "
-            "slower without it); import cnnref first, or set TF_ENABLE_ONEDNN_OPTS=1.",
+            "TensorFlow was imported before cnnref, too late to turn oneDNN on, without which training on a CPU can be "
+            "several times slower; import cnnref first, or set TF_ENABLE_ONEDNN_OPTS=1.",
             RuntimeWarning,
             stacklevel=3,
         )

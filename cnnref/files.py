@@ -37,13 +37,13 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(final: Path, *, force: bool = False) -> Iterator[Path]:
+def whole_folder(final: Path, *, force: bool = False, marker: str = "") -> Iterator[Path]:
     """Yield an empty folder that takes the name `final` if the block succeeds, and vanishes if it does not.
 
     Raises:
-        InputError: `final` exists and is not an empty folder, and `force` is not set.
+        InputError: `final` may not be replaced, see `refuse_existing`.
     """
-    refuse_existing(final, force=force)
+    refuse_existing(final, force=force, marker=marker)
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
     try:
@@ -60,9 +60,17 @@ def whole_folder(final: Path, *, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def refuse_existing(folder: Path, *, force: bool, hint: str = "") -> None:
-    """Raise unless `folder` is absent, empty, or may be overwritten."""
+def refuse_existing(folder: Path, *, force: bool, marker: str = "", hint: str = "") -> None:
+    """Raise unless `folder` is absent, empty, or may be replaced.
+
+    It may be replaced with `force`, and only if it holds the file `marker`: a slip of the finger must not cost
+    somebody another folder.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, and a folder of that name is to be written; choose another name.")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not force:
         raise InputError(f"{folder} already exists; {hint}choose another folder, or give --force to replace it.")
+    if marker and not (folder / marker).is_file():
+        raise InputError(f"{folder} has no {marker}, so --force does not replace it; choose another folder.")

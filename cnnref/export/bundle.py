@@ -60,7 +60,7 @@ def export(
         layout: "nhwc", or "nchw" for an ONNX file that takes [batch, channels, height, width].
         engine: "native", or "tf2onnx" for the ONNX file.
         test_set: where given, every file is run on all of it, and the card states the accuracy.
-        force: replace an existing folder.
+        force: replace an existing bundle.
 
     Returns:
         The bundle.
@@ -72,10 +72,10 @@ def export(
     """
     opset = opset or (18 if engine == "tf2onnx" else DEFAULT_OPSET)
     _check_arguments(formats, opset, layout, engine)
-    refuse_existing(Path(directory), force=force)
+    refuse_existing(Path(directory), force=force, marker=MANIFEST)
     given = _source(source)
     contract = contract_of(given.model, name or given.name, labels or given.labels, given.provenance)
-    with whole_folder(Path(directory), force=force) as folder:
+    with whole_folder(Path(directory), force=force, marker=MANIFEST) as folder:
         artifacts = _write_models(folder, given.model, contract, formats, opset, layout, engine)
         _write_samples(folder, given, contract)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")

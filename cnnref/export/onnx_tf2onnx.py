@@ -52,12 +52,17 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
 
 def _number(graph: onnx.GraphProto) -> None:
     """Name everything between the ends by its place; tf2onnx uses counters that never start again."""
-    names = {tensor.name: f"weight_{index}" for index, tensor in enumerate(graph.initializer)}
+    used = list(dict.fromkeys(name for node in graph.node for name in node.input))
+    weights = sorted(graph.initializer, key=lambda tensor: used.index(tensor.name))
+    names = {tensor.name: f"weight_{index}" for index, tensor in enumerate(weights)}
     for index, node in enumerate(graph.node):
         node.name = f"{node.op_type.lower()}_{index}"
         names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output != PROBABILITIES})
-    for tensor in graph.initializer:
+    for tensor in weights:
         tensor.name = names[tensor.name]
+    in_order = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in weights]
+    del graph.initializer[:]
+    graph.initializer.extend(in_order)
     for node in graph.node:
         for given in (node.input, node.output):
             given[:] = [names.get(name, name) for name in given]

@@ -32,6 +32,8 @@ from .schedules import WarmupDecay
 #: Test pictures that are kept with a run.
 SAMPLES = 16
 
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
 
 def train(
     recipe: str | Path | Recipe,
@@ -68,14 +70,16 @@ def train(
     # Pictures of a folder are read in the model's size; every other data set has its own.
     shape = facts.input_shape if recipe.dataset.startswith("folder:") else None
     dataset = load(recipe.dataset, data_dir, image_shape=shape)
-    if not resume:  # nothing is deleted or made before it is known that there are data
+    parts = _parts(recipe, dataset)
+    model = _model(recipe, dataset)
+    if not resume:  # nothing is deleted or made before data and model have proved to fit
         shutil.rmtree(run.folder, ignore_errors=True)
         write_whole(run.recipe, recipe.toml())
     if not quiet:
         print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
         print(environment.device_line(), file=sys.stderr)
 
-    model = _fit(recipe, dataset, run, resume=resume, quiet=quiet)
+    _fit(recipe, model, parts, run, resume=resume, quiet=quiet)
     _finish(recipe, dataset, run, model)
     return run
 
@@ -90,27 +94,35 @@ def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> Non
                 "recipe.toml, or start over with --force."
             )
         return
-    refuse_existing(run.folder, force=force, hint="continue it with --resume, ")
-    if run.folder.exists() and any(run.folder.iterdir()) and not run.recipe.is_file():
-        raise InputError(f"{run.folder} is not a run folder, so --force does not delete it; choose another one.")
+    refuse_existing(run.folder, force=force, marker=run.recipe.name, hint="continue it with --resume, ")
 
 
-def _fit(recipe: Recipe, dataset: Dataset, run: Run, *, resume: bool, quiet: bool) -> keras.Model:
-    """Train and return the model from raw pixels to probabilities."""
-    environment.seed_everything(recipe.seed)
-    run.write_json("environment.json", environment.report())
+def _parts(recipe: Recipe, dataset: Dataset) -> Parts:
+    """Training images and labels, validation images and labels."""
     # The split is for choices that are compared with each other, so it does not change with the seed.
-    images, labels, held_images, held_labels = dataset.split(recipe.validation, seed=0)
-    steps = len(images) // recipe.batch_size
-    if not steps:
-        raise InputError(f"batch_size is {recipe.batch_size} and there are only {len(images)} training images.")
-    model = build(
+    parts = dataset.split(recipe.validation, seed=0)
+    if len(parts[0]) < recipe.batch_size:
+        raise InputError(f"batch_size is {recipe.batch_size} and there are only {len(parts[0])} training images.")
+    return parts
+
+
+def _model(recipe: Recipe, dataset: Dataset) -> keras.Model:
+    """The model from raw pixels to probabilities, with fresh weights."""
+    environment.seed_everything(recipe.seed)
+    return build(
         recipe.model,
         dataset.image_shape,
         dataset.classes,
         normalization=channel_statistics(dataset.train_images),
         **recipe.options,
     )
+
+
+def _fit(recipe: Recipe, model: keras.Model, parts: Parts, run: Run, *, resume: bool, quiet: bool) -> None:
+    """Train the model."""
+    run.write_json("environment.json", environment.report())
+    images, labels, held_images, held_labels = parts
+    steps = len(images) // recipe.batch_size
     trained = _compiled(recipe, model, steps)
     done = 0
     if resume and (found := checkpoint.list_checkpoints(run.checkpoints)):
@@ -139,7 +151,6 @@ def _fit(recipe: Recipe, dataset: Dataset, run: Run, *, resume: bool, quiet: boo
         )
     finally:
         display.close()
-    return model
 
 
 def _compiled(recipe: Recipe, model: keras.Model, steps: int) -> keras.Model:

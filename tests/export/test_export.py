@@ -210,14 +210,24 @@ def test_impossible_arguments_are_named(tmp_path):
     assert nothing_left(tmp_path)
 
 
-def test_an_existing_folder_is_kept_unless_forced(tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("mine")
+def test_an_existing_bundle_is_kept_unless_forced(tmp_path):
+    out = tmp_path / "out"
+    cnnref.export("lenet5", out, formats=["onnx"])
+    before = hashes(out)
     with pytest.raises(InputError, match="--force"):
-        cnnref.export("lenet5", tmp_path / "out", formats=["onnx"])
-    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
-    cnnref.export("lenet5", tmp_path / "out", formats=["onnx"], force=True)
-    assert read_bundle(tmp_path / "out").name == "lenet5"
+        cnnref.export("lenet5_relu", out, formats=["onnx"])
+    assert hashes(out) == before
+    cnnref.export("lenet5_relu", out, formats=["onnx"], force=True)
+    assert read_bundle(out).name == "lenet5_relu"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_force_never_replaces_what_is_no_bundle(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(InputError):
+            cnnref.export("lenet5", tmp_path, formats=["onnx"], force=force)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_unknown_sources_are_refused(tmp_path):

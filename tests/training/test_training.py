@@ -156,7 +156,7 @@ def test_force_replaces_a_run(tmp_path):
 def test_force_deletes_no_folder_that_is_not_a_run(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("precious")
-    with pytest.raises(InputError, match="thesis is not a run folder, so --force does not delete it"):
+    with pytest.raises(InputError, match="thesis has no recipe.toml, so --force does not replace it"):
         train(tmp_path / "thesis", force=True)
     assert files(tmp_path) == {"thesis/chapter1.txt": b"precious"}
 
@@ -282,14 +282,19 @@ def test_without_a_terminal_progress_is_at_most_a_line_a_second(monkeypatch, cap
     assert lines[-1].startswith("epoch 5/5  loss 1.5000  accuracy 25.00 %")
 
 
-def test_a_missing_data_set_or_model_leaves_an_old_run_alone_and_makes_no_new_one(tmp_path):
+def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp_path):
     old = tmp_path / "old"
     old.mkdir()
     (old / "recipe.toml").write_text(RECIPE.toml())
-    for wrong in (replace(RECIPE, dataset="mnits"), replace(RECIPE, model="lenet55")):
-        with pytest.raises(InputError, match="did you mean"):
+    for wrong, words in (
+        (replace(RECIPE, dataset="mnits"), "did you mean"),
+        (replace(RECIPE, model="lenet55"), "did you mean"),
+        (replace(RECIPE, batch_size=100_000), "only"),
+        (replace(RECIPE, options={"colour": "blue"}), "colour"),
+    ):
+        with pytest.raises(InputError, match=words):
             cnnref.train(wrong, out=old, force=True, quiet=True)
-        with pytest.raises(InputError, match="did you mean"):
+        with pytest.raises(InputError, match=words):
             cnnref.train(wrong, out=tmp_path / "new", quiet=True)
     assert (old / "recipe.toml").read_text() == RECIPE.toml()
     assert not (tmp_path / "new").exists()
