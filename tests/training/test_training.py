@@ -156,7 +156,7 @@ def test_force_replaces_a_run(tmp_path):
 def test_force_deletes_no_folder_that_is_not_a_run(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("precious")
-    with pytest.raises(InputError, match="thesis has no recipe.toml, so --force does not replace it"):
+    with pytest.raises(InputError, match=r"thesis has no recipe\.toml, so --force does not replace it"):
         train(tmp_path / "thesis", force=True)
     assert files(tmp_path) == {"thesis/chapter1.txt": b"precious"}
 
