@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import basic, lenet, tinyvgg  # noqa: F401  (importing a family registers its models)
+from . import (  # noqa: F401  (importing a family registers its models)
+    alexnet,
+    allcnn,
+    basic,
+    cifar_resnet,
+    convnext,
+    densenet,
+    efficientnet,
+    googlenet,
+    lenet,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3,
+    nin,
+    preact_resnet,
+    resnet,
+    resnet8,
+    resnext,
+    shufflenet_v2,
+    squeezenet,
+    tinyvgg,
+    vgg,
+    wide_resnet,
+    zfnet,
+)
 from .registry import Spec, build, builder, list_models, spec
 
 __all__ = ["Spec", "build", "builder", "list_models", "spec"]

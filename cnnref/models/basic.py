@@ -10,7 +10,8 @@ It has no paper: 3x3 kernels, twice the filters after each pooling and 128 dense
 
 from __future__ import annotations
 
-from .blocks import Head, Tensor, conv, dense, flatten, pool
+from .blocks import Tensor, conv, dense, flatten, pool
+from .head import Head
 from .registry import Variant, register
 
 

@@ -1,58 +1,52 @@
 """What the families are made of: small functions from tensor to tensor, and every decision about padding.
 
-Tensors are [batch, height, width, channels]. "same" pads (kernel - 1) / 2 on each side, whatever the stride: the
-paper's and PyTorch's convention. (Keras pads less at the start than at the end when the stride is 2.)
+Tensors are [batch, height, width, channels]. Paddings have these names:
+
+    "same"        (kernel - 1) / 2 on each side, whatever the stride: the papers' and PyTorch's convention
+    "tensorflow"  TensorFlow's and Keras' "same": with stride 2 it adds less at the start than at the end
+    "valid"       none
+    3             that many on each side
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ..environment import layers
+from ..environment import layers, ops
 from ..errors import InputError
 
 #: A symbolic Keras tensor.
 Tensor = Any
+Padding = str | int
 
 #: Slope of leaky ReLU below zero (Maas, Hannun, Ng: Rectifier Nonlinearities, 2013).
 LEAKY_SLOPE = 0.01
 
-CLASSIFIER_ACTIVATIONS = ("softmax", "sigmoid", "linear", None)
+#: Activations by the name that a layer's name ends in, and what Keras calls them.
+ACTIVATIONS = {
+    "relu": "relu",
+    "relu6": "relu6",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "hard_sigmoid": "hard_sigmoid",
+    "hard_swish": "hard_silu",
+    "swish": "silu",
+    "gelu": "gelu",
+}
+
+POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
+
+#: He et al.: Delving Deep into Rectifiers, 2015: keeps the variance through many ReLUs.
+HE = "he_normal"
+GLOROT = "glorot_uniform"
+
+#: Weight of the old moving average at each step; PyTorch calls it momentum 0.1.
+BATCH_NORM_MOMENTUM = 0.9
 
 
 class TooSmallError(Exception):
-    """Feature maps have become smaller than the window of a layer."""
-
-
-class Head:
-    """The classifier that the caller asked for: `top(features, to_vector)` ends a network.
-
-    Raises:
-        InputError: the number of classes and the activation do not make a classifier.
-    """
-
-    def __init__(self, classes: int, activation: str | None = "softmax", include_top: bool = True) -> None:
-        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
-            raise InputError(f"classes is {classes!r}; give a whole number of at least 1.")
-        if activation not in CLASSIFIER_ACTIVATIONS:
-            raise InputError(
-                f"classifier_activation is {activation!r}; choose 'softmax', 'sigmoid', 'linear' or None (logits)."
-            )
-        if activation == "softmax" and classes == 1 and include_top:
-            raise InputError("softmax over one class is always 1; use classifier_activation='sigmoid' for a yes or no.")
-        self.classes = classes
-        self.activation = activation
-        self.include = include_top
-
-    def __call__(self, features: Tensor, to_vector: Callable[[Tensor], Tensor]) -> Tensor:
-        """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
-        if not self.include:
-            return features
-        logits = layers.Dense(self.classes, name="logits")(to_vector(features))
-        if self.activation in (None, "linear"):
-            return logits
-        return layers.Activation(self.activation, name="probabilities")(logits)
+    """Feature maps have become smaller than the window or the stride of a layer."""
 
 
 def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -74,39 +68,181 @@ def conv(
     kernel: int,
     stride: int = 1,
     *,
-    padding: str = "same",
+    padding: Padding = "same",
+    groups: int = 1,
+    use_bias: bool = True,
+    initializer: str = GLOROT,
     activation: str | None = None,
     name: str,
 ) -> Tensor:
-    """A convolution with bias and its activation. [n, h, w, c] -> [n, h', w', filters]."""
-    x, padding = padded(x, kernel, stride, padding, name)
-    x = layers.Conv2D(filters, kernel, stride, padding=padding, name=name)(x)
+    """A convolution and its activation. [n, h, w, c] -> [n, h', w', filters]."""
+    x, mode = padded(x, kernel, stride, padding, name)
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        stride,
+        padding=mode,
+        groups=groups,
+        use_bias=use_bias,
+        kernel_initializer=initializer,
+        name=name,
+    )(x)
     return activate(x, activation, name)
 
 
-def padded(x: Tensor, kernel: int, stride: int, padding: str, name: str) -> tuple[Tensor, str]:
-    """The tensor to convolve and the `padding` to give Keras; refuses maps smaller than the window."""
-    margin = (kernel - 1) // 2 if padding == "same" else 0
-    check_fits(x, kernel, margin, name)
+def depthwise_conv(
+    x: Tensor, kernel: int, stride: int = 1, *, padding: Padding = "same", use_bias: bool = False, name: str
+) -> Tensor:
+    """One kernel a channel, channels never mix. [n, h, w, c] -> [n, h', w', c]."""
+    x, mode = padded(x, kernel, stride, padding, name)
+    return layers.DepthwiseConv2D(
+        kernel, stride, padding=mode, use_bias=use_bias, depthwise_initializer=HE, name=name
+    )(x)
+
+
+def conv_bn(
+    x: Tensor,
+    filters: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    padding: Padding = "same",
+    groups: int = 1,
+    epsilon: float = 1e-5,
+    activation: str | None = "relu",
+    name: str,
+) -> Tensor:
+    """A convolution without bias, batch normalization, activation. [n, h, w, c] -> [n, h', w', filters]."""
+    x = conv(x, filters, kernel, stride, padding=padding, groups=groups, use_bias=False, initializer=HE, name=name)
+    return batch_norm(x, epsilon=epsilon, activation=activation, name=name)
+
+
+def depthwise_bn(
+    x: Tensor,
+    kernel: int,
+    stride: int = 1,
+    *,
+    padding: Padding = "same",
+    epsilon: float = 1e-5,
+    activation: str | None = None,
+    name: str,
+) -> Tensor:
+    """A depthwise convolution without bias, batch normalization, activation. [n, h, w, c] -> [n, h', w', c]."""
+    x = depthwise_conv(x, kernel, stride, padding=padding, name=name)
+    return batch_norm(x, epsilon=epsilon, activation=activation, name=name)
+
+
+def batch_norm(x: Tensor, *, epsilon: float = 1e-5, activation: str | None = None, name: str) -> Tensor:
+    """Batch normalization (`NAME_bn`) and the activation behind it (`NAME_ACTIVATION`)."""
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
+    return activate(x, activation, name)
+
+
+def padded(x: Tensor, kernel: int, stride: int, padding: Padding, name: str) -> tuple[Tensor, str]:
+    """The tensor to convolve and the `padding` to give Keras; refuses maps smaller than window or stride."""
+    if padding == "tensorflow":
+        check_fits(x, 1, stride, 0, name)
+        return x, "same"
+    margin = padding if isinstance(padding, int) else {"same": (kernel - 1) // 2, "valid": 0}[padding]
+    check_fits(x, kernel, stride, margin, name)
     if margin == 0:
         return x, "valid"
-    if stride == 1 and kernel % 2 == 1:
+    if stride == 1 and kernel == 2 * margin + 1:
         return x, "same"  # the same thing here, and one operation instead of two
     return layers.ZeroPadding2D(margin, name=f"{name}_pad")(x), "valid"
 
 
-def pool(x: Tensor, kind: str, size: int = 2, stride: int | None = None, *, name: str) -> Tensor:
-    """Max or average pooling without padding. [n, h, w, c] -> [n, h', w', c]."""
-    kinds = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
-    if kind not in kinds:
+def pool(
+    x: Tensor, kind: str, size: int = 2, stride: int | None = None, *, padding: Padding = "valid", name: str
+) -> Tensor:
+    """Max or average pooling. [n, h, w, c] -> [n, h', w', c].
+
+    `padding` is "valid", "ceil" or, for max pooling, a number: zeros on each side, which is right only where nothing
+    is negative, as behind a ReLU (elsewhere: `edge_max_pool`). "ceil" keeps the last, partial window (PyTorch's
+    ceil_mode, and what Caffe did): an average is then taken over the pixels there are.
+    """
+    if kind not in POOLINGS:
         raise InputError(f"pooling is {kind!r}; choose 'max' or 'average'.")
-    check_fits(x, size, 0, name)
-    return getattr(layers, kinds[kind])(size, stride, name=name)(x)
+    stride = stride or size
+    if padding == "ceil":
+        return _whole_pool(x, kind, size, stride, name)
+    x, mode = padded(x, size, stride, padding, name)
+    return getattr(layers, POOLINGS[kind])(size, stride, padding=mode, name=name)(x)
 
 
-def dense(x: Tensor, units: int, *, activation: str | None = None, name: str) -> Tensor:
+def edge_max_pool(x: Tensor, size: int, stride: int, margin: int, *, name: str) -> Tensor:
+    """Max pooling with padding that cannot win, for maps with negative values: the edge pixels once more."""
+    check_fits(x, size, stride, margin, name)
+    sides = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
+    x = named(ops.pad(x, sides, mode="symmetric"), f"{name}_pad")
+    return layers.MaxPooling2D(size, stride, name=name)(x)
+
+
+def global_average_pool(x: Tensor, name: str = "pool") -> Tensor:
+    """The mean of each feature map. [n, h, w, c] -> [n, c]."""
+    return layers.GlobalAveragePooling2D(name=name)(x)
+
+
+def squeeze_excite(
+    x: Tensor, squeezed: int, *, activation: str = "relu", gate: str = "sigmoid", name: str
+) -> Tensor:
+    """Weigh each channel by what all of them show on average (Hu et al., 2018). [n, h, w, c] -> the same shape."""
+    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    weights = conv(weights, squeezed, 1, activation=activation, name=f"{name}_reduce")
+    weights = conv(weights, x.shape[-1], 1, activation=gate, name=f"{name}_expand")
+    return layers.Multiply(name=f"{name}_scale")([x, weights])
+
+
+def local_response_norm(x: Tensor, *, size: int, alpha: float, beta: float, bias: float, name: str) -> Tensor:
+    """x / (bias + alpha * sum of the squares of `size` neighbouring channels) ** beta. Same shape.
+
+    Krizhevsky et al., 2012, section 3.3. (Caffe and PyTorch divide their alpha by `size`.)
+    """
+    channels, half = x.shape[-1], size // 2
+    squares = named(ops.square(x), f"{name}_square")
+    squares = named(ops.pad(squares, [(0, 0), (0, 0), (0, 0), (half, size - 1 - half)]), f"{name}_pad")
+    total = named(squares[..., :channels], f"{name}_channel0")
+    for shift in range(1, size):
+        neighbour = named(squares[..., shift : shift + channels], f"{name}_channel{shift}")
+        total = named(ops.add(total, neighbour), f"{name}_sum{shift}")
+    scaled = named(ops.multiply(total, alpha), f"{name}_alpha")
+    power = named(ops.power(named(ops.add(scaled, bias), f"{name}_bias"), beta), f"{name}_power")
+    return named(ops.divide(x, power), name)
+
+
+def channel_shuffle(x: Tensor, groups: int, name: str) -> Tensor:
+    """Deal the channels of `groups` groups out in turn (Zhang et al.: ShuffleNet, 2018). Same shape."""
+    _, height, width, channels = x.shape
+    x = named(ops.reshape(x, (-1, height, width, groups, channels // groups)), f"{name}_groups")
+    x = named(ops.transpose(x, (0, 1, 2, 4, 3)), f"{name}_turned")
+    return named(ops.reshape(x, (-1, height, width, channels)), name)
+
+
+def add(tensors: Sequence[Tensor], name: str) -> Tensor:
+    """The sum of tensors of one shape."""
+    return layers.Add(name=name)(tensors)
+
+
+def concatenate(tensors: Sequence[Tensor], name: str) -> Tensor:
+    """Feature maps of one size, one behind the other. [n, h, w, c1], [n, h, w, c2] -> [n, h, w, c1 + c2]."""
+    return layers.Concatenate(name=name)(tensors)
+
+
+def dropout(x: Tensor, rate: float, name: str = "dropout") -> Tensor:
+    """In training, each value is zero with this probability."""
+    return layers.Dropout(rate, name=name)(x)
+
+
+def drop_path(x: Tensor, rate: float, name: str) -> Tensor:
+    """In training, a whole image's branch is zero with this probability (Huang et al.: Stochastic Depth, 2016)."""
+    return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x) if rate else x
+
+
+def dense(
+    x: Tensor, units: int, *, activation: str | None = None, initializer: str = GLOROT, name: str
+) -> Tensor:
     """A fully connected layer and its activation. [n, c] -> [n, units]."""
-    return activate(layers.Dense(units, name=name)(x), activation, name)
+    return activate(layers.Dense(units, kernel_initializer=initializer, name=name)(x), activation, name)
 
 
 def activate(x: Tensor, activation: str | None, name: str) -> Tensor:
@@ -115,9 +251,9 @@ def activate(x: Tensor, activation: str | None, name: str) -> Tensor:
         return x
     if activation == "leaky_relu":
         return layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_leaky_relu")(x)
-    if activation not in ("relu", "tanh", "sigmoid"):
-        raise InputError(f"activation is {activation!r}; choose 'relu', 'leaky_relu', 'tanh' or 'sigmoid'.")
-    return layers.Activation(activation, name=f"{name}_{activation}")(x)
+    if activation not in ACTIVATIONS:
+        raise InputError(f"activation is {activation!r}; choose {', '.join(map(repr, ACTIVATIONS))} or 'leaky_relu'.")
+    return layers.Activation(ACTIVATIONS[activation], name=f"{name}_{activation}")(x)
 
 
 def flatten(x: Tensor) -> Tensor:
@@ -125,8 +261,51 @@ def flatten(x: Tensor) -> Tensor:
     return layers.Flatten(name="flatten")(x)
 
 
-def check_fits(x: Tensor, window: int, margin: int, name: str) -> None:
-    """Refuse feature maps that the window of a layer does not fit into."""
+def named(x: Tensor, name: str) -> Tensor:
+    """Name the keras.ops operation that made x; a counter of the whole process would name it otherwise."""
+    x._keras_history.operation.name = name
+    return x
+
+
+def stage_end(x: Tensor, stage: int) -> Tensor:
+    """Call the last layer of a stage `stageN`, so that its feature maps can be asked for by that name."""
+    return named(x, f"stage{stage}")
+
+
+def for_small_images(strides: Sequence[int]) -> list[int]:
+    """The strides of a network for 32x32 images: the first two that are 2 become 1."""
+    found = [place for place, stride in enumerate(strides) if stride == 2][:2]
+    return [1 if place in found else stride for place, stride in enumerate(strides)]
+
+
+def multiple_of_eight(channels: float) -> int:
+    """The nearest multiple of 8, but at least 8 and not over 10 % below: how the MobileNets round widths."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> None:
+    """Refuse feature maps that a window does not fit into, or that are smaller than a stride over them."""
     height, width = x.shape[1:3]
     if min(height, width) + 2 * margin < window:
         raise TooSmallError(f"{name} has a {window}x{window} window and gets {height}x{width}")
+    if min(height, width) < stride:
+        raise TooSmallError(f"{name} has a stride of {stride} and gets {height}x{width}")
+
+
+def _whole_pool(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
+    """Pooling in which the last window may hang over the end: no pixel is left out."""
+    check_fits(x, 1, stride, 0, name)
+    missing = [max(0, -(-(n - size) // stride)) * stride + size - n for n in x.shape[1:3]]
+    # Where Keras' "same" adds just these pixels it is the better choice: they can neither win nor be averaged.
+    same = [gap <= 1 and -(-n // stride) == (n + gap - size) // stride + 1 for n, gap in zip(x.shape[1:3], missing, strict=True)]
+    modes = ["same" if fits and gap else "valid" for fits, gap in zip(same, missing, strict=True)]
+    if kind == "average":
+        if modes[0] == modes[1]:
+            return layers.AveragePooling2D(size, stride, padding=modes[0], name=name)(x)
+        x = layers.AveragePooling2D((size, 1), (stride, 1), padding=modes[0], name=f"{name}_rows")(x)
+        return layers.AveragePooling2D((1, size), (1, stride), padding=modes[1], name=name)(x)
+    if modes == ["same", "same"] or not any(missing):
+        return layers.MaxPooling2D(size, stride, padding=modes[0], name=name)(x)
+    x = layers.ZeroPadding2D(((0, missing[0]), (0, missing[1])), name=f"{name}_pad")(x)
+    return layers.MaxPooling2D(size, stride, name=name)(x)

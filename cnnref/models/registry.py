@@ -16,7 +16,8 @@ from typing import Any
 
 from ..environment import keras
 from ..errors import InputError
-from .blocks import Head, TooSmallError, normalize
+from .blocks import TooSmallError, normalize
+from .head import Head
 
 Shape = tuple[int, int, int]
 Builder = Callable[..., "keras.Model"]
@@ -38,7 +39,9 @@ class Variant:
         trainable_params: trainable parameters at the family's input shape and classes.
         macs: multiply-accumulates of convolutions and dense layers there.
         params: parameters as Keras counts them, where that is more than the trainable ones (BatchNorm statistics).
-        published: accuracy in percent by data set, as the paper gives it.
+        published: accuracy in percent by data set: top-1, one view of each image, unless `source` says otherwise.
+        source: where that number is published; by default in the paper.
+        input_shape, classes: where they are not the family's.
         **fixed: keyword arguments of the family function. What no row fixes, the caller may choose.
     """
 
@@ -49,18 +52,27 @@ class Variant:
         macs: int,
         params: int | None = None,
         published: Mapping[str, float] | None = None,
+        source: str = "",
+        input_shape: Shape | None = None,
+        classes: int | None = None,
         **fixed: Any,
     ) -> None:
         self.trainable_params = trainable_params
         self.macs = macs
         self.params = trainable_params if params is None else params
         self.published = dict(published or {})
+        self.source = source
+        self.input_shape = input_shape
+        self.classes = classes
         self.fixed = fixed
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The facts about one model. `input_shape` is (height, width, channels); `published` is in percent."""
+    """The facts about one model.
+
+    `input_shape` is (height, width, channels); `published` is in percent, and `source` says where it is published.
+    """
 
     name: str
     family: str
@@ -72,6 +84,7 @@ class Spec:
     paper: str
     year: int
     published: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
 
 
 _specs: dict[str, Spec] = {}
@@ -90,14 +103,15 @@ def register(
             _specs[name] = Spec(
                 name=name,
                 family=family.__name__,
-                input_shape=input_shape,
-                classes=classes,
+                input_shape=row.input_shape or input_shape,
+                classes=row.classes or classes,
                 params=row.params,
                 trainable_params=row.trainable_params,
                 macs=row.macs,
                 paper=paper,
                 year=year,
                 published=MappingProxyType(row.published),
+                source=row.source or (paper if row.published else ""),
             )
             _builders[name] = _builder(_specs[name], family, row.fixed)
         return family

@@ -11,7 +11,8 @@ No padding anywhere; ten filters in every convolution; 19,920 parameters with te
 
 from __future__ import annotations
 
-from .blocks import Head, Tensor, conv, flatten, pool
+from .blocks import Tensor, conv, flatten, pool
+from .head import Head
 from .registry import Variant, register
 
 

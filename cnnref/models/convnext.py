@@ -1,0 +1,79 @@
+"""ConvNeXt-T: a ResNet brought up to date with what vision transformers taught.
+
+Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s, CVPR 2022, table 9.
+
+    convnext_tiny        image 224x224x3 -> stem 56x56x96 -> stage1 56x56x96 -> stage2 28x28x192 -> stage3 14x14x384
+                         -> stage4 7x7x768 -> mean -> layer normalization -> 768 -> classes
+    convnext_tiny_cifar  image 32x32x3 -> stem 16x16x96 -> stage1 16x16x96 -> ... -> stage4 2x2x768 -> classes
+
+A block is a depthwise 7x7, layer normalization (epsilon 1e-6), 1x1 to four times the channels, GELU, 1x1 back, and a
+trainable scale a channel that starts at 1e-6 (Keras has no layer for it: a depthwise 1x1 convolution is just that).
+Stochastic depth grows over the blocks to `drop`. `_cifar` has 2x2 patches in its stem. No deviation.
+"""
+
+from __future__ import annotations
+
+from ..environment import keras, layers
+from .blocks import Tensor, add, conv, depthwise_conv, drop_path, global_average_pool, stage_end
+from .head import Head
+from .registry import Variant, register
+
+BLOCKS, WIDTHS = (3, 3, 9, 3), (96, 192, 384, 768)
+SCALE_AT_START = 1e-6
+
+
+@register(
+    input_shape=(224, 224, 3),
+    classes=1000,
+    paper="Liu et al., A ConvNet for the 2020s, CVPR 2022 (arXiv 2201.03545)",
+    year=2022,
+    variants={
+        "convnext_tiny": Variant(
+            patch=4,
+            trainable_params=28_589_128,
+            macs=0,
+            published={"imagenet": 82.1},  # table 1
+        ),
+        "convnext_tiny_cifar": Variant(
+            patch=2,
+            input_shape=(32, 32, 3),
+            classes=10,
+            trainable_params=0,
+            macs=0,
+        ),
+    },
+)
+def convnext(image: Tensor, top: Head, *, patch: int, drop: float = 0.1) -> Tensor:
+    x = layer_norm(conv(image, WIDTHS[0], patch, patch, padding="valid", name="stem"), name="stem")
+    done = 0
+    for stage, (count, filters) in enumerate(zip(BLOCKS, WIDTHS, strict=True), start=1):
+        if stage > 1:
+            x = layer_norm(x, name=f"stage{stage}_downsample")
+            x = conv(x, filters, 2, 2, padding="valid", name=f"stage{stage}_downsample")
+        for number in range(1, count + 1):
+            rate = drop * done / (sum(BLOCKS) - 1)
+            x = block(x, rate, name=f"stage{stage}_block{number}")
+            done += 1
+        x = stage_end(x, stage)
+    return top(x, lambda x: layer_norm(global_average_pool(x), name="end"))
+
+
+def block(x: Tensor, rate: float, name: str) -> Tensor:
+    """Filter each channel, mix them in a wide layer, scale, add. Same shape."""
+    channels = x.shape[-1]
+    branch = layer_norm(depthwise_conv(x, 7, use_bias=True, name=f"{name}_depthwise"), name=f"{name}_depthwise")
+    branch = conv(branch, 4 * channels, 1, activation="gelu", name=f"{name}_conv1")
+    branch = conv(branch, channels, 1, name=f"{name}_conv2")
+    branch = layer_scale(branch, name=f"{name}_scale")
+    return add([x, drop_path(branch, rate, f"{name}_drop_path")], f"{name}_add")
+
+
+def layer_norm(x: Tensor, name: str) -> Tensor:
+    """Each pixel's channels to mean 0 and variance 1, then a trained scale and offset. Same shape."""
+    return layers.LayerNormalization(epsilon=1e-6, name=f"{name}_ln")(x)
+
+
+def layer_scale(x: Tensor, name: str) -> Tensor:
+    """A trained factor a channel. Same shape."""
+    start = keras.initializers.Constant(SCALE_AT_START)
+    return layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=start, name=name)(x)

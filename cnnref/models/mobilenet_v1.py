@@ -1,0 +1,64 @@
+"""MobileNet v1: depthwise separable convolutions, a depthwise 3x3 and then a 1x1.
+
+Howard et al.: MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications, 2017, table 1.
+
+    mobilenet_v1        image 224x224x3 -> stem 112x112x32 -> 112x112x64 -> 56x56x128 (2) -> 28x28x256 (2)
+                        -> 14x14x512 (6) -> 7x7x1024 (2) -> mean -> 1024 -> classes
+    mobilenet_v1_cifar  image 32x32x3 -> the same with stride 1 in the first two strided layers -> 4x4x1024 -> classes
+
+`width` is the paper's multiplier alpha. `padding` is "tensorflow", as the authors' network and keras.applications have
+it, or "same", which adds the same on both sides. ReLU6 and batch normalization with epsilon 1e-3 are of the authors' code;
+the table's last stride of 2 is 1 there, as its output size says. No other deviation.
+"""
+
+from __future__ import annotations
+
+from .blocks import Padding, Tensor, conv_bn, depthwise_bn, dropout, for_small_images, global_average_pool
+from .head import Head
+from .registry import Variant, register
+
+#: Output channels and stride of the separable convolutions.
+SEPARABLE = (
+    (64, 1),
+    (128, 2), (128, 1),
+    (256, 2), (256, 1),
+    (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
+    (1024, 2), (1024, 1),
+)  # fmt: skip
+EPSILON = 1e-3
+
+
+@register(
+    input_shape=(224, 224, 3),
+    classes=1000,
+    paper="Howard et al., MobileNets, arXiv 1704.04861, 2017",
+    year=2017,
+    variants={
+        "mobilenet_v1": Variant(
+            small_image=False,
+            trainable_params=4_231_976,
+            params=0,
+            macs=0,
+            published={"imagenet": 70.6},  # table 4
+        ),
+        "mobilenet_v1_cifar": Variant(
+            small_image=True,
+            input_shape=(32, 32, 3),
+            classes=10,
+            trainable_params=0,
+            params=0,
+            macs=0,
+        ),
+    },
+)
+def mobilenet_v1(
+    image: Tensor, top: Head, *, small_image: bool, width: float = 1.0, padding: Padding = "tensorflow"
+) -> Tensor:
+    strides = [2, *(stride for _, stride in SEPARABLE)]
+    strides = for_small_images(strides) if small_image else strides
+    common = {"padding": padding, "epsilon": EPSILON, "activation": "relu6"}
+    x = conv_bn(image, int(32 * width), 3, strides[0], **common, name="stem")
+    for number, ((filters, _), stride) in enumerate(zip(SEPARABLE, strides[1:], strict=True), start=1):
+        x = depthwise_bn(x, 3, stride, **common, name=f"block{number}_depthwise")
+        x = conv_bn(x, int(filters * width), 1, **common, name=f"block{number}_pointwise")
+    return top(x, lambda x: dropout(global_average_pool(x), 1e-3))

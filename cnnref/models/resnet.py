@@ -1,0 +1,103 @@
+"""ResNet for ImageNet: a 7x7 stem, four stages of residual blocks, global pooling, one dense layer.
+
+He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, table 1.
+
+    resnet18, 34    image 224x224x3 -> stem 112x112x64 -> 56x56 -> stage1 56x56x64 -> stage2 28x28x128
+                    -> stage3 14x14x256 -> stage4 7x7x512 -> mean -> 512 -> classes
+    resnet50 ...    the same sizes with 256, 512, 1024 and 2048 channels -> 2048 -> classes
+    resnet18_cifar  image 32x32x3 -> stem 32x32x64 -> stage1 32x32x64 -> ... -> stage4 4x4x512 -> 512 -> classes
+
+Shortcuts are the paper's option B: a 1x1 convolution where the shape changes. resnet50, 101 and 152 are what is
+called v1.5, as in torchvision: the stride is on the 3x3 convolution of a bottleneck. The paper has it on the first 1x1;
+that is `_v1`, with the same parameters and 6 % fewer multiply-accumulates at depth 50. `_cifar` has a 3x3 stem of stride 1 and no pooling behind it, as
+the CIFAR literature builds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .blocks import Tensor, activate, add, conv_bn, global_average_pool, pool, stage_end
+from .head import Head
+from .registry import Variant, register
+
+Block = Callable[..., Tensor]
+
+
+def basic(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
+    """Two 3x3 convolutions and a shortcut. [n, h, w, c] -> [n, h/stride, w/stride, filters]."""
+    branch = conv_bn(x, filters, 3, stride, name=f"{name}_conv1")
+    branch = conv_bn(branch, filters, 3, activation=None, name=f"{name}_conv2")
+    return joined(branch, shortcut(x, filters, stride, name), name)
+
+
+def bottleneck(
+    x: Tensor, filters: int, stride: int, name: str, *, stride_first: bool = False, groups: int = 1, width: float = 1
+) -> Tensor:
+    """1x1 to `width * filters`, 3x3, 1x1 to 4 * filters, and a shortcut. [n, h, w, c] -> [n, h/s, w/s, 4 * filters]."""
+    narrow = int(width * filters)
+    first, second = (stride, 1) if stride_first else (1, stride)
+    branch = conv_bn(x, narrow, 1, first, name=f"{name}_conv1")
+    branch = conv_bn(branch, narrow, 3, second, groups=groups, name=f"{name}_conv2")
+    branch = conv_bn(branch, 4 * filters, 1, activation=None, name=f"{name}_conv3")
+    return joined(branch, shortcut(x, 4 * filters, stride, name), name)
+
+
+def bottleneck_v1(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
+    """The paper's bottleneck: the stride is on the first 1x1 convolution."""
+    return bottleneck(x, filters, stride, name, stride_first=True)
+
+
+def shortcut(x: Tensor, channels: int, stride: int, name: str) -> Tensor:
+    """x itself, or a 1x1 convolution where the shape changes."""
+    if stride == 1 and x.shape[-1] == channels:
+        return x
+    return conv_bn(x, channels, 1, stride, activation=None, name=f"{name}_shortcut")
+
+
+def joined(branch: Tensor, beside: Tensor, name: str) -> Tensor:
+    """ReLU of the sum."""
+    return activate(add([branch, beside], f"{name}_add"), "relu", name)
+
+
+def stem_for(image: Tensor, small_image: bool) -> Tensor:
+    """ImageNet's stem, to a quarter of the size; or 3x3 and no pooling."""
+    if small_image:
+        return conv_bn(image, 64, 3, name="stem")
+    x = conv_bn(image, 64, 7, 2, name="stem")
+    return pool(x, "max", 3, 2, padding=1, name="stem_pool")
+
+
+IMAGENET = {"small_image": False}
+CIFAR = {"small_image": True, "input_shape": (32, 32, 3), "classes": 10}
+TORCHVISION = "torchvision, weights IMAGENET1K_V1"
+AUTHORS = "the authors' repository KaimingHe/deep-residual-networks (one view)"
+
+
+@register(
+    input_shape=(224, 224, 3),
+    classes=1000,
+    paper="He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv 1512.03385)",
+    year=2015,
+    variants={
+        "resnet18": Variant(block=basic, blocks=(2, 2, 2, 2), **IMAGENET, trainable_params=11_689_512, params=0, macs=0, published={"imagenet": 69.76}, source=TORCHVISION),
+        "resnet34": Variant(block=basic, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=21_797_672, params=0, macs=0, published={"imagenet": 73.31}, source=TORCHVISION),
+        "resnet50": Variant(block=bottleneck, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=25_557_032, params=0, macs=0, published={"imagenet": 76.13}, source=TORCHVISION),
+        "resnet101": Variant(block=bottleneck, blocks=(3, 4, 23, 3), **IMAGENET, trainable_params=44_549_160, params=0, macs=0, published={"imagenet": 77.37}, source=TORCHVISION),
+        "resnet152": Variant(block=bottleneck, blocks=(3, 8, 36, 3), **IMAGENET, trainable_params=60_192_808, params=0, macs=0, published={"imagenet": 78.31}, source=TORCHVISION),
+        "resnet50_v1": Variant(block=bottleneck_v1, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=25_557_032, params=0, macs=0, published={"imagenet": 75.3}, source=AUTHORS),
+        "resnet101_v1": Variant(block=bottleneck_v1, blocks=(3, 4, 23, 3), **IMAGENET, trainable_params=44_549_160, params=0, macs=0, published={"imagenet": 76.4}, source=AUTHORS),
+        "resnet152_v1": Variant(block=bottleneck_v1, blocks=(3, 8, 36, 3), **IMAGENET, trainable_params=60_192_808, params=0, macs=0, published={"imagenet": 77.0}, source=AUTHORS),
+        "resnet18_cifar": Variant(block=basic, blocks=(2, 2, 2, 2), **CIFAR, trainable_params=0, params=0, macs=0),
+        "resnet34_cifar": Variant(block=basic, blocks=(3, 4, 6, 3), **CIFAR, trainable_params=0, params=0, macs=0),
+        "resnet50_cifar": Variant(block=bottleneck, blocks=(3, 4, 6, 3), **CIFAR, trainable_params=0, params=0, macs=0),
+    },
+)
+def resnet(image: Tensor, top: Head, *, block: Block, blocks: tuple[int, ...], small_image: bool) -> Tensor:
+    x = stem_for(image, small_image)
+    for stage, (count, filters) in enumerate(zip(blocks, (64, 128, 256, 512), strict=True), start=1):
+        for number in range(1, count + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            x = block(x, filters, stride, name=f"stage{stage}_block{number}")
+        x = stage_end(x, stage)
+    return top(x, global_average_pool)

@@ -1,0 +1,87 @@
+"""ShuffleNet v2: half of the channels pass untouched, the other half is convolved, and the two are shuffled.
+
+Ma, Zhang, Zheng, Sun: ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, ECCV 2018, table 5.
+
+    shufflenet_v2_x1_0        image 224x224x3 -> stem 112x112x24 -> 56x56 -> stage1 28x28x116 -> stage2 14x14x232
+                              -> stage3 7x7x464 -> end 7x7x1024 -> mean -> 1024 -> classes
+    shufflenet_v2_x1_0_cifar  image 32x32x3 -> stem 32x32x24 -> stage1 16x16x116 -> ... -> 4x4x464 -> 4x4x1024 -> classes
+
+The stages are the paper's 2, 3 and 4. `_cifar` has a stem of stride 1 and no pooling behind it. No deviation.
+"""
+
+from __future__ import annotations
+
+from .blocks import (
+    Tensor,
+    channel_shuffle,
+    concatenate,
+    conv_bn,
+    depthwise_bn,
+    global_average_pool,
+    named,
+    pool,
+    stage_end,
+)
+from .head import Head
+from .registry import Variant, register
+
+
+@register(
+    input_shape=(224, 224, 3),
+    classes=1000,
+    paper="Ma et al., ShuffleNet V2, ECCV 2018 (arXiv 1807.11164)",
+    year=2018,
+    variants={
+        "shufflenet_v2_x1_0": Variant(
+            widths=(116, 232, 464),
+            small_image=False,
+            trainable_params=2_278_604,
+            params=0,
+            macs=0,
+            published={"imagenet": 69.4},  # table 8: 30.6 % error
+        ),
+        "shufflenet_v2_x1_0_cifar": Variant(
+            widths=(116, 232, 464),
+            small_image=True,
+            input_shape=(32, 32, 3),
+            classes=10,
+            trainable_params=0,
+            params=0,
+            macs=0,
+        ),
+    },
+)
+def shufflenet_v2(image: Tensor, top: Head, *, widths: tuple[int, ...], small_image: bool) -> Tensor:
+    x = conv_bn(image, 24, 3, 1 if small_image else 2, name="stem")
+    if not small_image:
+        x = pool(x, "max", 3, 2, padding=1, name="stem_pool")
+    for stage, (filters, count) in enumerate(zip(widths, (4, 8, 4), strict=True), start=1):
+        x = halving_unit(x, filters, name=f"stage{stage}_block1")
+        for number in range(2, count + 1):
+            x = unit(x, name=f"stage{stage}_block{number}")
+        x = stage_end(x, stage)
+    x = conv_bn(x, 1024, 1, name="end")
+    return top(x, global_average_pool)
+
+
+def unit(x: Tensor, name: str) -> Tensor:
+    """The first half of the channels as it is, the second convolved. Same shape."""
+    half = x.shape[-1] // 2
+    kept = named(x[..., :half], f"{name}_kept")
+    branch = right_branch(named(x[..., half:], f"{name}_split"), half, 1, name)
+    return channel_shuffle(concatenate([kept, branch], f"{name}_concat"), 2, f"{name}_shuffle")
+
+
+def halving_unit(x: Tensor, filters: int, name: str) -> Tensor:
+    """Both branches see all channels and halve the size. [n, h, w, c] -> [n, h/2, w/2, filters]."""
+    left = depthwise_bn(x, 3, 2, name=f"{name}_left_depthwise")
+    left = conv_bn(left, filters // 2, 1, name=f"{name}_left_conv")
+    right = right_branch(x, filters // 2, 2, name)
+    return channel_shuffle(concatenate([left, right], f"{name}_concat"), 2, f"{name}_shuffle")
+
+
+def right_branch(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
+    """1x1, depthwise 3x3, 1x1. [n, h, w, c] -> [n, h/stride, w/stride, filters]."""
+    x = conv_bn(x, filters, 1, name=f"{name}_conv1")
+    x = depthwise_bn(x, 3, stride, name=f"{name}_depthwise")
+    return conv_bn(x, filters, 1, name=f"{name}_conv2")
