@@ -29,9 +29,9 @@ from . import (  # noqa: F401  (importing a family registers its models)
     wide_resnet,
     zfnet,
 )
-from .registry import Spec, build, builder, list_models, spec
+from .registry import Spec, build, builder, list_models, outline, spec
 
-__all__ = ["Spec", "build", "builder", "list_models", "spec"]
+__all__ = ["Spec", "build", "builder", "list_models", "outline", "spec"]
 
 
 # Over the files of the same name, such as tinyvgg: `models.NAME` is a builder.

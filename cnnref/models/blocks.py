@@ -95,9 +95,9 @@ def depthwise_conv(
 ) -> Tensor:
     """One kernel a channel, channels never mix. [n, h, w, c] -> [n, h', w', c]."""
     x, mode = padded(x, kernel, stride, padding, name)
-    return layers.DepthwiseConv2D(
-        kernel, stride, padding=mode, use_bias=use_bias, depthwise_initializer=HE, name=name
-    )(x)
+    return layers.DepthwiseConv2D(kernel, stride, padding=mode, use_bias=use_bias, depthwise_initializer=HE, name=name)(
+        x
+    )
 
 
 def conv_bn(
@@ -183,41 +183,6 @@ def global_average_pool(x: Tensor, name: str = "pool") -> Tensor:
     return layers.GlobalAveragePooling2D(name=name)(x)
 
 
-def squeeze_excite(
-    x: Tensor, squeezed: int, *, activation: str = "relu", gate: str = "sigmoid", name: str
-) -> Tensor:
-    """Weigh each channel by what all of them show on average (Hu et al., 2018). [n, h, w, c] -> the same shape."""
-    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-    weights = conv(weights, squeezed, 1, activation=activation, name=f"{name}_reduce")
-    weights = conv(weights, x.shape[-1], 1, activation=gate, name=f"{name}_expand")
-    return layers.Multiply(name=f"{name}_scale")([x, weights])
-
-
-def local_response_norm(x: Tensor, *, size: int, alpha: float, beta: float, bias: float, name: str) -> Tensor:
-    """x / (bias + alpha * sum of the squares of `size` neighbouring channels) ** beta. Same shape.
-
-    Krizhevsky et al., 2012, section 3.3. (Caffe and PyTorch divide their alpha by `size`.)
-    """
-    channels, half = x.shape[-1], size // 2
-    squares = named(ops.square(x), f"{name}_square")
-    squares = named(ops.pad(squares, [(0, 0), (0, 0), (0, 0), (half, size - 1 - half)]), f"{name}_pad")
-    total = named(squares[..., :channels], f"{name}_channel0")
-    for shift in range(1, size):
-        neighbour = named(squares[..., shift : shift + channels], f"{name}_channel{shift}")
-        total = named(ops.add(total, neighbour), f"{name}_sum{shift}")
-    scaled = named(ops.multiply(total, alpha), f"{name}_alpha")
-    power = named(ops.power(named(ops.add(scaled, bias), f"{name}_bias"), beta), f"{name}_power")
-    return named(ops.divide(x, power), name)
-
-
-def channel_shuffle(x: Tensor, groups: int, name: str) -> Tensor:
-    """Deal the channels of `groups` groups out in turn (Zhang et al.: ShuffleNet, 2018). Same shape."""
-    _, height, width, channels = x.shape
-    x = named(ops.reshape(x, (-1, height, width, groups, channels // groups)), f"{name}_groups")
-    x = named(ops.transpose(x, (0, 1, 2, 4, 3)), f"{name}_turned")
-    return named(ops.reshape(x, (-1, height, width, channels)), name)
-
-
 def add(tensors: Sequence[Tensor], name: str) -> Tensor:
     """The sum of tensors of one shape."""
     return layers.Add(name=name)(tensors)
@@ -238,9 +203,7 @@ def drop_path(x: Tensor, rate: float, name: str) -> Tensor:
     return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x) if rate else x
 
 
-def dense(
-    x: Tensor, units: int, *, activation: str | None = None, initializer: str = GLOROT, name: str
-) -> Tensor:
+def dense(x: Tensor, units: int, *, activation: str | None = None, initializer: str = GLOROT, name: str) -> Tensor:
     """A fully connected layer and its activation. [n, c] -> [n, units]."""
     return activate(layers.Dense(units, kernel_initializer=initializer, name=name)(x), activation, name)
 
@@ -296,10 +259,13 @@ def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> N
 def _whole_pool(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
     """Pooling in which the last window may hang over the end: no pixel is left out."""
     check_fits(x, 1, stride, 0, name)
-    missing = [max(0, -(-(n - size) // stride)) * stride + size - n for n in x.shape[1:3]]
+    sizes = x.shape[1:3]
+    missing = [max(0, -(-(n - size) // stride)) * stride + size - n for n in sizes]
     # Where Keras' "same" adds just these pixels it is the better choice: they can neither win nor be averaged.
-    same = [gap <= 1 and -(-n // stride) == (n + gap - size) // stride + 1 for n, gap in zip(x.shape[1:3], missing, strict=True)]
-    modes = ["same" if fits and gap else "valid" for fits, gap in zip(same, missing, strict=True)]
+    modes = [
+        "same" if gap == 1 and -(-n // stride) == (n + gap - size) // stride + 1 else "valid"
+        for n, gap in zip(sizes, missing, strict=True)
+    ]
     if kind == "average":
         if modes[0] == modes[1]:
             return layers.AveragePooling2D(size, stride, padding=modes[0], name=name)(x)

@@ -42,11 +42,21 @@ def subsample_and_pad(x: Tensor, filters: int, stride: int, name: str) -> Tensor
     year=2015,
     variants={
         # Table 6.
-        "resnet20": Variant(blocks=3, trainable_params=269_722, params=0, macs=0, published={"cifar10": 91.25}),
-        "resnet32": Variant(blocks=5, trainable_params=464_154, params=0, macs=0, published={"cifar10": 92.49}),
-        "resnet44": Variant(blocks=7, trainable_params=658_586, params=0, macs=0, published={"cifar10": 92.83}),
-        "resnet56": Variant(blocks=9, trainable_params=853_018, params=0, macs=0, published={"cifar10": 93.03}),
-        "resnet110": Variant(blocks=18, trainable_params=1_727_962, params=0, macs=0, published={"cifar10": 93.57}),
+        "resnet20": Variant(
+            blocks=3, trainable_params=269_722, params=271_098, macs=40_551_040, published={"cifar10": 91.25}
+        ),
+        "resnet32": Variant(
+            blocks=5, trainable_params=464_154, params=466_426, macs=68_862_592, published={"cifar10": 92.49}
+        ),
+        "resnet44": Variant(
+            blocks=7, trainable_params=658_586, params=661_754, macs=97_174_144, published={"cifar10": 92.83}
+        ),
+        "resnet56": Variant(
+            blocks=9, trainable_params=853_018, params=857_082, macs=125_485_696, published={"cifar10": 93.03}
+        ),
+        "resnet110": Variant(
+            blocks=18, trainable_params=1_727_962, params=1_736_058, macs=252_887_680, published={"cifar10": 93.57}
+        ),
     },
 )
 def cifar_resnet(image: Tensor, top: Head, *, blocks: int) -> Tensor:

@@ -8,8 +8,8 @@ Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Network
     efficientnet_b0_cifar  image 32x32x3 -> the same with stride 1 in stem and stage2 -> 4x4x1280 -> classes
 
 Squeeze-and-excitation narrows to a quarter of the block's input channels. Stochastic depth grows over the blocks to
-1 - `survival`. `padding` is "same", as torchvision has it, or "tensorflow", as the authors' network and keras.applications
-have it. Batch normalization has torchvision's epsilon 1e-5. No other deviation.
+1 - `survival`. `padding` is "same", as torchvision has it, or "tensorflow", as the authors' network and
+keras.applications have it. Batch normalization has torchvision's epsilon 1e-5. No other deviation.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .blocks import (
     dropout,
     for_small_images,
     global_average_pool,
-    squeeze_excite,
     stage_end,
 )
+from .channels import squeeze_excite
 from .head import Head
 from .registry import Variant, register
 
@@ -52,17 +52,17 @@ BLOCKS = sum(count for _, _, _, count, _ in STAGES)
         "efficientnet_b0": Variant(
             small_image=False,
             trainable_params=5_288_548,
-            params=0,
-            macs=0,
+            params=5_330_564,
+            macs=385_814_752,
             published={"imagenet": 77.1},  # table 2
         ),
         "efficientnet_b0_cifar": Variant(
             small_image=True,
             input_shape=(32, 32, 3),
             classes=10,
-            trainable_params=0,
-            params=0,
-            macs=0,
+            trainable_params=4_020_358,
+            params=4_062_374,
+            macs=116_167_168,
         ),
     },
 )

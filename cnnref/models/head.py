@@ -33,9 +33,7 @@ class Head:
         self.activation = activation
         self.include = include_top
 
-    def __call__(
-        self, features: Tensor, to_vector: Callable[[Tensor], Tensor], initializer: str = GLOROT
-    ) -> Tensor:
+    def __call__(self, features: Tensor, to_vector: Callable[[Tensor], Tensor], initializer: str = GLOROT) -> Tensor:
         """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
         if not self.include:
             return features

@@ -7,11 +7,13 @@ Howard et al.: MobileNets: Efficient Convolutional Neural Networks for Mobile Vi
     mobilenet_v1_cifar  image 32x32x3 -> the same with stride 1 in the first two strided layers -> 4x4x1024 -> classes
 
 `width` is the paper's multiplier alpha. `padding` is "tensorflow", as the authors' network and keras.applications have
-it, or "same", which adds the same on both sides. ReLU6 and batch normalization with epsilon 1e-3 are of the authors' code;
-the table's last stride of 2 is 1 there, as its output size says. No other deviation.
+it, or "same", which adds the same on both sides. ReLU6 and batch normalization's epsilon of 1e-3 are of the authors'
+code; the last stride of 2 in the table is 1 there, as its output size says. No other deviation.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from .blocks import Padding, Tensor, conv_bn, depthwise_bn, dropout, for_small_images, global_average_pool
 from .head import Head
@@ -37,17 +39,17 @@ EPSILON = 1e-3
         "mobilenet_v1": Variant(
             small_image=False,
             trainable_params=4_231_976,
-            params=0,
-            macs=0,
+            params=4_253_864,
+            macs=568_740_352,
             published={"imagenet": 70.6},  # table 4
         ),
         "mobilenet_v1_cifar": Variant(
             small_image=True,
             input_shape=(32, 32, 3),
             classes=10,
-            trainable_params=0,
-            params=0,
-            macs=0,
+            trainable_params=3_217_226,
+            params=3_239_114,
+            macs=175_556_608,
         ),
     },
 )
@@ -56,9 +58,10 @@ def mobilenet_v1(
 ) -> Tensor:
     strides = [2, *(stride for _, stride in SEPARABLE)]
     strides = for_small_images(strides) if small_image else strides
-    common = {"padding": padding, "epsilon": EPSILON, "activation": "relu6"}
-    x = conv_bn(image, int(32 * width), 3, strides[0], **common, name="stem")
+    full = partial(conv_bn, padding=padding, epsilon=EPSILON, activation="relu6")
+    depthwise = partial(depthwise_bn, padding=padding, epsilon=EPSILON, activation="relu6")
+    x = full(image, int(32 * width), 3, strides[0], name="stem")
     for number, ((filters, _), stride) in enumerate(zip(SEPARABLE, strides[1:], strict=True), start=1):
-        x = depthwise_bn(x, 3, stride, **common, name=f"block{number}_depthwise")
-        x = conv_bn(x, int(filters * width), 1, **common, name=f"block{number}_pointwise")
+        x = depthwise(x, 3, stride, name=f"block{number}_depthwise")
+        x = full(x, int(filters * width), 1, name=f"block{number}_pointwise")
     return top(x, lambda x: dropout(global_average_pool(x), 1e-3))

@@ -39,7 +39,7 @@ def nin(image: Tensor, top: Head) -> Tensor:
 
 
 def mlpconv(x: Tensor, widths: tuple[int, ...], kernel: int, name: str) -> Tensor:
-    """A convolution and, at every pixel, a small perceptron: 1x1 convolutions. [n, h, w, c] -> [n, h, w, widths[-1]]."""
+    """A convolution and, at every pixel, a small perceptron of 1x1 ones. [n, h, w, c] -> [n, h, w, last]."""
     for layer, filters in enumerate(widths, start=1):
         size = kernel if layer == 1 else 1
         x = conv(x, filters, size, initializer=HE, activation="relu", name=f"{name}_conv{layer}")

@@ -169,6 +169,16 @@ def build(
     return function(input_shape, classes, classifier_activation, include_top, **options)
 
 
+def outline(name: str, input_shape: Shape | None = None, classes: int | None = None, **options: Any) -> keras.Model:
+    """A model without values in its weights: `build` for those who only look at shapes, and quick for large networks.
+
+    Raises:
+        InputError: as `build`.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        return build(name, input_shape, classes, **options)
+
+
 def _known(name: str) -> str:
     if name not in _specs:
         near = difflib.get_close_matches(name, _specs, n=1)

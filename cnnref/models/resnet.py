@@ -8,9 +8,9 @@ He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, ta
     resnet18_cifar  image 32x32x3 -> stem 32x32x64 -> stage1 32x32x64 -> ... -> stage4 4x4x512 -> 512 -> classes
 
 Shortcuts are the paper's option B: a 1x1 convolution where the shape changes. resnet50, 101 and 152 are what is
-called v1.5, as in torchvision: the stride is on the 3x3 convolution of a bottleneck. The paper has it on the first 1x1;
-that is `_v1`, with the same parameters and 6 % fewer multiply-accumulates at depth 50. `_cifar` has a 3x3 stem of stride 1 and no pooling behind it, as
-the CIFAR literature builds it.
+called v1.5, as in torchvision: the stride is on the 3x3 convolution of a bottleneck. The paper has it on the first
+1x1; that is `_v1`, with the same parameters and 6 % fewer multiply-accumulates at depth 50. `_cifar` has a 3x3 stem of
+stride 1 and no pooling behind it, as the CIFAR literature builds it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .head import Head
 from .registry import Variant, register
 
 Block = Callable[..., Tensor]
+Blocks = tuple[int, int, int, int]
 
 
 def basic(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
@@ -68,10 +69,38 @@ def stem_for(image: Tensor, small_image: bool) -> Tensor:
     return pool(x, "max", 3, 2, padding=1, name="stem_pool")
 
 
-IMAGENET = {"small_image": False}
-CIFAR = {"small_image": True, "input_shape": (32, 32, 3), "classes": 10}
 TORCHVISION = "torchvision, weights IMAGENET1K_V1"
 AUTHORS = "the authors' repository KaimingHe/deep-residual-networks (one view)"
+
+
+def imagenet(
+    block: Block, blocks: Blocks, trainable: int, params: int, macs: int, top1: float, source: str = TORCHVISION
+) -> Variant:
+    """A row of the table for 224x224 images and 1,000 classes."""
+    return Variant(
+        block=block,
+        blocks=blocks,
+        small_image=False,
+        trainable_params=trainable,
+        params=params,
+        macs=macs,
+        published={"imagenet": top1},
+        source=source,
+    )
+
+
+def cifar(block: Block, blocks: Blocks, trainable: int, params: int, macs: int) -> Variant:
+    """A row of the table for 32x32 images and ten classes."""
+    return Variant(
+        block=block,
+        blocks=blocks,
+        small_image=True,
+        input_shape=(32, 32, 3),
+        classes=10,
+        trainable_params=trainable,
+        params=params,
+        macs=macs,
+    )
 
 
 @register(
@@ -80,20 +109,20 @@ AUTHORS = "the authors' repository KaimingHe/deep-residual-networks (one view)"
     paper="He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv 1512.03385)",
     year=2015,
     variants={
-        "resnet18": Variant(block=basic, blocks=(2, 2, 2, 2), **IMAGENET, trainable_params=11_689_512, params=0, macs=0, published={"imagenet": 69.76}, source=TORCHVISION),
-        "resnet34": Variant(block=basic, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=21_797_672, params=0, macs=0, published={"imagenet": 73.31}, source=TORCHVISION),
-        "resnet50": Variant(block=bottleneck, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=25_557_032, params=0, macs=0, published={"imagenet": 76.13}, source=TORCHVISION),
-        "resnet101": Variant(block=bottleneck, blocks=(3, 4, 23, 3), **IMAGENET, trainable_params=44_549_160, params=0, macs=0, published={"imagenet": 77.37}, source=TORCHVISION),
-        "resnet152": Variant(block=bottleneck, blocks=(3, 8, 36, 3), **IMAGENET, trainable_params=60_192_808, params=0, macs=0, published={"imagenet": 78.31}, source=TORCHVISION),
-        "resnet50_v1": Variant(block=bottleneck_v1, blocks=(3, 4, 6, 3), **IMAGENET, trainable_params=25_557_032, params=0, macs=0, published={"imagenet": 75.3}, source=AUTHORS),
-        "resnet101_v1": Variant(block=bottleneck_v1, blocks=(3, 4, 23, 3), **IMAGENET, trainable_params=44_549_160, params=0, macs=0, published={"imagenet": 76.4}, source=AUTHORS),
-        "resnet152_v1": Variant(block=bottleneck_v1, blocks=(3, 8, 36, 3), **IMAGENET, trainable_params=60_192_808, params=0, macs=0, published={"imagenet": 77.0}, source=AUTHORS),
-        "resnet18_cifar": Variant(block=basic, blocks=(2, 2, 2, 2), **CIFAR, trainable_params=0, params=0, macs=0),
-        "resnet34_cifar": Variant(block=basic, blocks=(3, 4, 6, 3), **CIFAR, trainable_params=0, params=0, macs=0),
-        "resnet50_cifar": Variant(block=bottleneck, blocks=(3, 4, 6, 3), **CIFAR, trainable_params=0, params=0, macs=0),
+        "resnet18": imagenet(basic, (2, 2, 2, 2), 11_689_512, 11_699_112, 1_814_073_344, 69.76),
+        "resnet34": imagenet(basic, (3, 4, 6, 3), 21_797_672, 21_814_696, 3_663_761_408, 73.31),
+        "resnet50": imagenet(bottleneck, (3, 4, 6, 3), 25_557_032, 25_610_152, 4_089_184_256, 76.13),
+        "resnet101": imagenet(bottleneck, (3, 4, 23, 3), 44_549_160, 44_654_504, 7_801_405_440, 77.37),
+        "resnet152": imagenet(bottleneck, (3, 8, 36, 3), 60_192_808, 60_344_232, 11_513_626_624, 78.31),
+        "resnet50_v1": imagenet(bottleneck_v1, (3, 4, 6, 3), 25_557_032, 25_610_152, 3_857_973_248, 75.3, AUTHORS),
+        "resnet101_v1": imagenet(bottleneck_v1, (3, 4, 23, 3), 44_549_160, 44_654_504, 7_570_194_432, 76.4, AUTHORS),
+        "resnet152_v1": imagenet(bottleneck_v1, (3, 8, 36, 3), 60_192_808, 60_344_232, 11_282_415_616, 77.0, AUTHORS),
+        "resnet18_cifar": cifar(basic, (2, 2, 2, 2), 11_173_962, 11_183_562, 555_422_720),
+        "resnet34_cifar": cifar(basic, (3, 4, 6, 3), 21_282_122, 21_299_146, 1_159_402_496),
+        "resnet50_cifar": cifar(bottleneck, (3, 4, 6, 3), 23_520_842, 23_573_962, 1_297_829_888),
     },
 )
-def resnet(image: Tensor, top: Head, *, block: Block, blocks: tuple[int, ...], small_image: bool) -> Tensor:
+def resnet(image: Tensor, top: Head, *, block: Block, blocks: Blocks, small_image: bool) -> Tensor:
     x = stem_for(image, small_image)
     for stage, (count, filters) in enumerate(zip(blocks, (64, 128, 256, 512), strict=True), start=1):
         for number in range(1, count + 1):

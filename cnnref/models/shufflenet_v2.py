@@ -4,24 +4,16 @@ Ma, Zhang, Zheng, Sun: ShuffleNet V2: Practical Guidelines for Efficient CNN Arc
 
     shufflenet_v2_x1_0        image 224x224x3 -> stem 112x112x24 -> 56x56 -> stage1 28x28x116 -> stage2 14x14x232
                               -> stage3 7x7x464 -> end 7x7x1024 -> mean -> 1024 -> classes
-    shufflenet_v2_x1_0_cifar  image 32x32x3 -> stem 32x32x24 -> stage1 16x16x116 -> ... -> 4x4x464 -> 4x4x1024 -> classes
+    shufflenet_v2_x1_0_cifar  image 32x32x3 -> stem 32x32x24 -> stage1 16x16x116 -> stage2 8x8x232 -> stage3 4x4x464
+                              -> end 4x4x1024 -> mean -> 1024 -> classes
 
 The stages are the paper's 2, 3 and 4. `_cifar` has a stem of stride 1 and no pooling behind it. No deviation.
 """
 
 from __future__ import annotations
 
-from .blocks import (
-    Tensor,
-    channel_shuffle,
-    concatenate,
-    conv_bn,
-    depthwise_bn,
-    global_average_pool,
-    named,
-    pool,
-    stage_end,
-)
+from .blocks import Tensor, concatenate, conv_bn, depthwise_bn, global_average_pool, named, pool, stage_end
+from .channels import channel_shuffle
 from .head import Head
 from .registry import Variant, register
 
@@ -36,8 +28,8 @@ from .registry import Variant, register
             widths=(116, 232, 464),
             small_image=False,
             trainable_params=2_278_604,
-            params=0,
-            macs=0,
+            params=2_294_784,
+            macs=144_907_992,
             published={"imagenet": 69.4},  # table 8: 30.6 % error
         ),
         "shufflenet_v2_x1_0_cifar": Variant(
@@ -45,9 +37,9 @@ from .registry import Variant, register
             small_image=True,
             input_shape=(32, 32, 3),
             classes=10,
-            trainable_params=0,
-            params=0,
-            macs=0,
+            trainable_params=1_263_854,
+            params=1_280_034,
+            macs=45_002_112,
         ),
     },
 )

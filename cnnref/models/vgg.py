@@ -19,10 +19,51 @@ from .blocks import HE, Tensor, activate, batch_norm, conv, flatten, pool, stage
 from .head import Head
 from .registry import Variant, register
 
+Convs = tuple[int, int, int, int, int]
+
+#: Convolutions in each stage: the columns of table 1.
 A, B, D, E = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
-PLAIN = {"batch_norms": False, "hidden": True}
-NORMALIZED = {"batch_norms": True, "hidden": True, "source": "torchvision, weights IMAGENET1K_V1"}
-CIFAR = {"batch_norms": True, "hidden": False, "input_shape": (32, 32, 3), "classes": 10}
+
+
+def plain(convs: Convs, params: int, macs: int, top1: float) -> Variant:
+    """A row of the paper's: all parameters are trainable. Accuracy: table 3, one scale at test time."""
+    return Variant(
+        convs=convs,
+        batch_norms=False,
+        hidden=True,
+        trainable_params=params,
+        macs=macs,
+        published={"imagenet": top1},
+        source="the paper, table 3",
+    )
+
+
+def normalized(convs: Convs, trainable: int, params: int, macs: int, top1: float) -> Variant:
+    """A row with batch normalization."""
+    return Variant(
+        convs=convs,
+        batch_norms=True,
+        hidden=True,
+        trainable_params=trainable,
+        params=params,
+        macs=macs,
+        published={"imagenet": top1},
+        source="torchvision, weights IMAGENET1K_V1",
+    )
+
+
+def cifar(convs: Convs, trainable: int, params: int, macs: int) -> Variant:
+    """A row for 32x32 images and ten classes."""
+    return Variant(
+        convs=convs,
+        batch_norms=True,
+        hidden=False,
+        input_shape=(32, 32, 3),
+        classes=10,
+        trainable_params=trainable,
+        params=params,
+        macs=macs,
+    )
 
 
 @register(
@@ -31,22 +72,21 @@ CIFAR = {"batch_norms": True, "hidden": False, "input_shape": (32, 32, 3), "clas
     paper="Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015 (arXiv 1409.1556)",
     year=2014,
     variants={
-        # Table 3, one scale at test time; D and E trained with scale jitter.
-        "vgg11": Variant(convs=A, **PLAIN, trainable_params=132_863_336, macs=0, published={"imagenet": 70.4}),
-        "vgg13": Variant(convs=B, **PLAIN, trainable_params=133_047_848, macs=0, published={"imagenet": 71.3}),
-        "vgg16": Variant(convs=D, **PLAIN, trainable_params=138_357_544, macs=0, published={"imagenet": 74.4}),
-        "vgg19": Variant(convs=E, **PLAIN, trainable_params=143_667_240, macs=0, published={"imagenet": 74.5}),
-        "vgg11_bn": Variant(convs=A, **NORMALIZED, trainable_params=132_868_840, params=0, macs=0, published={"imagenet": 70.37}),
-        "vgg13_bn": Variant(convs=B, **NORMALIZED, trainable_params=133_053_736, params=0, macs=0, published={"imagenet": 71.59}),
-        "vgg16_bn": Variant(convs=D, **NORMALIZED, trainable_params=138_365_992, params=0, macs=0, published={"imagenet": 73.36}),
-        "vgg19_bn": Variant(convs=E, **NORMALIZED, trainable_params=143_678_248, params=0, macs=0, published={"imagenet": 74.22}),
-        "vgg11_bn_cifar": Variant(convs=A, **CIFAR, trainable_params=0, params=0, macs=0),
-        "vgg13_bn_cifar": Variant(convs=B, **CIFAR, trainable_params=0, params=0, macs=0),
-        "vgg16_bn_cifar": Variant(convs=D, **CIFAR, trainable_params=0, params=0, macs=0),
-        "vgg19_bn_cifar": Variant(convs=E, **CIFAR, trainable_params=0, params=0, macs=0),
+        "vgg11": plain(A, 132_863_336, 7_609_090_048, 70.4),
+        "vgg13": plain(B, 133_047_848, 11_308_466_176, 71.3),
+        "vgg16": plain(D, 138_357_544, 15_470_264_320, 74.4),
+        "vgg19": plain(E, 143_667_240, 19_632_062_464, 74.5),
+        "vgg11_bn": normalized(A, 132_868_840, 132_874_344, 7_609_090_048, 70.37),
+        "vgg13_bn": normalized(B, 133_053_736, 133_059_624, 11_308_466_176, 71.59),
+        "vgg16_bn": normalized(D, 138_365_992, 138_374_440, 15_470_264_320, 73.36),
+        "vgg19_bn": normalized(E, 143_678_248, 143_689_256, 19_632_062_464, 74.22),
+        "vgg11_bn_cifar": cifar(A, 9_231_114, 9_236_618, 152_769_536),
+        "vgg13_bn_cifar": cifar(B, 9_416_010, 9_421_898, 228_267_008),
+        "vgg16_bn_cifar": cifar(D, 14_728_266, 14_736_714, 313_201_664),
+        "vgg19_bn_cifar": cifar(E, 20_040_522, 20_051_530, 398_136_320),
     },
 )
-def vgg(image: Tensor, top: Head, *, convs: tuple[int, ...], batch_norms: bool, hidden: bool) -> Tensor:
+def vgg(image: Tensor, top: Head, *, convs: Convs, batch_norms: bool, hidden: bool) -> Tensor:
     x = image
     for stage, (layers, filters) in enumerate(zip(convs, (64, 128, 256, 512, 512), strict=True), start=1):
         for layer in range(1, layers + 1):

@@ -16,7 +16,8 @@ floor((224 + 2 - 7)/2) + 1, and 26 from none in conv2; pool1 and pool2 keep thei
 from __future__ import annotations
 
 from .alexnet import two_hidden_layers
-from .blocks import HE, Padding, Tensor, conv, local_response_norm, pool
+from .blocks import HE, Padding, Tensor, conv, pool
+from .channels import local_response_norm
 from .head import Head
 from .registry import Variant, register
 
@@ -31,12 +32,17 @@ from .registry import Variant, register
             stem=(7, 2, 1),
             stride=2,
             trainable_params=62_357_608,
-            macs=0,
+            macs=1_168_032_896,
             published={"imagenet": 61.6},
             source="the paper, table 2 (one network as in figure 3, ten views)",
         ),
         "zfnet_cifar": Variant(
-            stem=(3, 1, "same"), stride=1, input_shape=(32, 32, 3), classes=10, trainable_params=0, macs=0
+            stem=(3, 1, "same"),
+            stride=1,
+            input_shape=(32, 32, 3),
+            classes=10,
+            trainable_params=24_735_626,
+            macs=223_617_024,
         ),
     },
 )
