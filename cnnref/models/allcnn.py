@@ -7,7 +7,7 @@ Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity, ICLR 2015 
 
 All 3x3 convolutions are padded, the last one too (without padding there it would be 6x6 and 272 million
 multiply-accumulates instead of 281; the parameters do not tell). Dropout: 20 % of the image, half behind each
-convolution of stride 2.
+convolution of stride 2. Deviation: weights start as He et al. say.
 """
 
 from __future__ import annotations

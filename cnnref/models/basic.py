@@ -5,7 +5,8 @@ Convolution and activation, pooling, convolution and activation, pooling, flatte
     image 28x28x1 -> conv1 28x28x32 -> pool1 14x14x32 -> conv2 14x14x64 -> pool2 7x7x64 -> 3136 -> 128 -> classes
 
 `activation` is relu, leaky_relu, tanh or sigmoid; `pooling` is max or average. 421,642 parameters with ten classes.
-It has no paper: 3x3 kernels, twice the filters after each pooling and 128 dense units are what introductions use.
+It has no paper to deviate from: 3x3 kernels, twice the filters after each pooling and 128 dense units are what
+introductions use.
 """
 
 from __future__ import annotations

@@ -232,7 +232,10 @@ def named(x: Tensor, name: str) -> Tensor:
 
 def stage_end(x: Tensor, stage: int) -> Tensor:
     """Call the last layer of a stage `stageN`, so that its feature maps can be asked for by that name."""
-    return named(x, f"stage{stage}")
+    name = f"stage{stage}"
+    if getattr(x._keras_history.operation, "weights", None):
+        return layers.Identity(name=name)(x)  # a layer with weights keeps the name that its weights are called by
+    return named(x, name)
 
 
 def for_small_images(strides: Sequence[int]) -> list[int]:

@@ -6,7 +6,8 @@ Lin, Chen, Yan: Network In Network, ICLR 2014 (arXiv 1312.4400), section 4.2 and
 
 The widths are of the definition file that the authors published; the paper does not print them. The first pooling
 takes the maximum, the second the average; windows are 3x3, two apart, and the last one is partial. The last
-convolution has a ReLU, so the logits are not negative.
+convolution has a ReLU, so the logits are not negative. Deviation: weights start as
+He et al. say.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ He, Zhang, Ren, Sun: Identity Mappings in Deep Residual Networks, ECCV 2016, fig
 Where the shape changes, the shortcut starts behind the block's first normalization and ReLU. It is the CIFAR ResNet's
 option A in preact_resnet110 and a 1x1 convolution elsewhere. The stem has neither normalization nor ReLU; a last
 normalization and ReLU end the network. resnet50_v2 has its strides on the 3x3 convolutions. (keras.applications'
-ResNet50V2 is another network: strides in the last block of a stage, and 19,008 biases.)
+ResNet50V2 is another network: strides in the last block of a stage, and 19,008 biases.) No deviation.
 """
 
 from __future__ import annotations

@@ -205,10 +205,19 @@ def _builder(facts: Spec, family: Callable[..., Any], fixed: Mapping[str, Any]) 
     ]
     signature = inspect.Signature([*usual, *free])
     build_variant.__name__ = build_variant.__qualname__ = facts.name
-    build_variant.__doc__ = inspect.getdoc(inspect.getmodule(family))
+    build_variant.__doc__ = f"{inspect.getdoc(inspect.getmodule(family))}\n\n{_facts_in_words(facts)}"
     build_variant.__module__ = family.__module__
     build_variant.__signature__ = signature  # type: ignore[attr-defined]
     return build_variant
+
+
+def _facts_in_words(facts: Spec) -> str:
+    height, width, channels = facts.input_shape
+    return (
+        f"{facts.name} at {height}x{width}x{channels} with {facts.classes:,} classes: "
+        f"{facts.trainable_params:,} trainable parameters, {facts.params:,} with the statistics of batch "
+        f"normalization; {facts.macs:,} multiply-accumulates."
+    )
 
 
 def _assemble(
@@ -251,7 +260,8 @@ def _smallest_square(family: Callable[..., Any], arguments: Mapping[str, Any], c
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            family(keras.Input((middle, middle, channels)), Head(1, None, include_top=False), **arguments)
+            with keras.StatelessScope(initialize_variables=False):
+                family(keras.Input((middle, middle, channels)), Head(1, None, include_top=False), **arguments)
             high = middle
         except TooSmallError:
             low = middle

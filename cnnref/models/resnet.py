@@ -10,7 +10,7 @@ He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, ta
 Shortcuts are the paper's option B: a 1x1 convolution where the shape changes. resnet50, 101 and 152 are what is
 called v1.5, as in torchvision: the stride is on the 3x3 convolution of a bottleneck. The paper has it on the first
 1x1; that is `_v1`, with the same parameters and 6 % fewer multiply-accumulates at depth 50. `_cifar` has a 3x3 stem of
-stride 1 and no pooling behind it, as the CIFAR literature builds it.
+stride 1 and no pooling behind it, as the CIFAR literature builds it. No other deviation.
 """
 
 from __future__ import annotations

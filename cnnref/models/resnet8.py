@@ -4,8 +4,8 @@ Banbury et al.: MLPerf Tiny Benchmark, NeurIPS 2021 (arXiv 2106.07597), image cl
 
     image 32x32x3 -> stem 32x32x16 -> stage1 32x32x16 -> stage2 16x16x32 -> stage3 8x8x64 -> mean -> 64 -> classes
 
-As the reference model, and unlike He et al.: convolutions have a bias beside the batch normalization (epsilon 1e-3),
-shortcuts are 1x1 convolutions with a bias and without normalization, padding is TensorFlow's.
+Deviations from He et al. are those of the reference model: convolutions have a bias beside the batch normalization
+(epsilon 1e-3), shortcuts are 1x1 convolutions with a bias and without normalization, padding is TensorFlow's.
 """
 
 from __future__ import annotations

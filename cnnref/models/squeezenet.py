@@ -11,6 +11,7 @@ Iandola et al.: SqueezeNet, arXiv 1602.07360, 2016, table 1; version 1.1 is of t
 Poolings keep their last, partial window. The paper states 55x55 behind its first pooling, which takes another input
 size or padding; maps and multiply-accumulates here are of the published networks at 224x224. The last convolution
 has a ReLU, so the logits are not negative. `_cifar` has stride 1 and padding in conv1.
+Deviation: weights start as He et al. say.
 """
 
 from __future__ import annotations

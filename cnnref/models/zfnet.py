@@ -11,6 +11,7 @@ floor((224 + 2 - 7)/2) + 1, and 26 from none in conv2; pool1 and pool2 keep thei
 26 -> 13), pool5 does not (13 -> 6). With two pixels in conv1 the maps were 111, 28, 14 and 7, and the parameters
 75.5 million instead of 62.4. Normalization across maps is AlexNet's; the figure shows it after both poolings.
 `zfnet_cifar` has stride 1 in both first convolutions, and 3x3 kernels with padding in conv1.
+Deviation: weights start as He et al. say.
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+"""Every model that is listed, with real weights and a small input: it computes, learns, and comes back from its file.
+
+Each is built once, for seven classes, with its smallest input (but at least 32) and a little wider than high.
+"""
+
+import numpy as np
+import pytest
+from small_models import randomise, small_shape, smallest_square, some_images
+
+from cnnref import models
+from cnnref.environment import keras
+from cnnref.errors import InputError
+from cnnref.models.saving import load_model, save_model, weights_sha256
+
+
+@pytest.fixture(scope="module", params=models.list_models())
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(name):
+    """Weights as they are when training begins."""
+    return models.build(name, small_shape(name), classes=7)
+
+
+def test_fresh_weights_give_probabilities(model):
+    for images in (np.zeros((1, *model.input_shape[1:]), np.float32), some_images(model.input_shape[1:])):
+        scores = model.predict_on_batch(images)
+        assert scores.shape == (len(images), 7)
+        assert np.isfinite(scores).all()
+        assert (scores >= 0).all()
+        np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_gradient_reaches_every_trainable_weight(model):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("gradients are taken with TensorFlow's tape")
+    import tensorflow as tf
+
+    images = some_images(model.input_shape[1:], 4)
+    with tf.GradientTape() as tape:
+        # Not the probabilities: their sum is constant and has no gradient.
+        loss = tf.reduce_sum(tf.math.log(model(images)[:, ::2] + 1e-9))
+    for weight, gradient in zip(model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True):
+        assert gradient is not None, weight.path
+        assert np.isfinite(gradient).all(), weight.path
+        assert np.abs(gradient).max() > 0, weight.path
+
+
+def test_a_saved_model_comes_back(model, tmp_path):
+    save_model(randomise(model), tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    images = some_images(model.input_shape[1:])
+    np.testing.assert_allclose(loaded.predict_on_batch(images), model.predict_on_batch(images), rtol=1e-4, atol=1e-6)
+    assert [operation.name for operation in loaded.operations] == [operation.name for operation in model.operations]
+    assert weights_sha256(loaded) == weights_sha256(model)
+
+
+def test_without_its_top_a_model_gives_feature_maps(name):
+    outline = models.outline(name, include_top=False)
+    assert len(outline.output_shape) == 4
+    assert not {"logits", "probabilities", "class_maps"} & {layer.name for layer in outline.layers}
+
+
+def test_the_smallest_input_that_is_named_works_and_one_less_does_not(name):
+    channels = models.spec(name).input_shape[2]
+    smallest = smallest_square(name, channels)
+    outline = models.outline(name, (smallest, smallest, channels), classes=10)
+    assert outline.output_shape == (None, 10)
+    less = smallest - 1
+    with pytest.raises(InputError, match=rf"{less}x{less} is too small for {name}: \w+ has a .* works is {smallest}x"):
+        models.outline(name, (less, less, channels))
