@@ -33,7 +33,9 @@ class LayerRow:
         parameters: Numbers it holds that no earlier row holds.
         trainable_parameters: Those of them that training changes.
         macs: Multiply-accumulates for one image in this call, biases not counted; 0 for whatever is neither a
-            convolution nor a dense layer; None if it multiplies with kernels in a way that is not known here.
+            convolution nor a dense layer, and for a depthwise convolution with a 1x1 kernel, which multiplies each
+            value by a number and accumulates nothing; None if it multiplies with kernels in a way that is not
+            known here.
         activation_bytes: Its outputs for one image, as float32.
         receptive_field: Pixels (height, width) of the image that a unit can see, padding included; the most,
             where units differ. Behind flattening or global pooling, the size of the image.
@@ -80,6 +82,8 @@ def layer_table(model: Any) -> list[LayerRow]:
 
 def macs(model: Any) -> int:
     """Multiply-accumulates of all convolutions and dense layers for one image; biases are not counted.
+
+    Nor are depthwise convolutions with a 1x1 kernel: they accumulate nothing (ConvNeXt's layer scale is one).
 
     Raises:
         InputError: As `layer_table`, or a layer multiplies with kernels in a way that cannot be counted.
@@ -156,7 +160,7 @@ def _macs(call: Call) -> int | None:
     if holds_unknown_kernel(call):
         return None
     kind, layer = call.keras_class, call.operation
-    if kind not in KERNEL_LAYERS:
+    if kind not in KERNEL_LAYERS or (kind == "DepthwiseConv2D" and tuple(layer.kernel_size) == (1, 1)):
         return 0
     kernels = [layer.depthwise_kernel, layer.pointwise_kernel] if kind.startswith("Separable") else [layer.kernel]
     positions = (call.inputs if kind.endswith("Transpose") else call.outputs)[0].shape[1:-1]

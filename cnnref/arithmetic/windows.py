@@ -6,6 +6,7 @@ it: a missing field is better than a wrong one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -96,9 +97,11 @@ def window_of(call: Call) -> Window | None:
         (top, bottom), (left, right) = operation.padding if kind == "ZeroPadding2D" else operation.cropping
         sign = 1 if kind == "ZeroPadding2D" else -1
         return Window((1, 1), padding=(sign * top, sign * bottom, sign * left, sign * right))
-    if kind == "Pad" and operation.mode == "constant":
+    if kind == "Pad":
         sides = list(operation.pad_width) * (4 if len(operation.pad_width) == 1 else 1)
-        return Window((1, 1), padding=(*sides[1], *sides[2]))
+        # One mirrored row is the edge once more; a window over it sees no pixels that it would not see anyway.
+        harmless = {"constant": math.inf, "symmetric": 1}.get(operation.mode, 0)
+        return Window((1, 1), padding=(*sides[1], *sides[2])) if max(*sides[1], *sides[2]) <= harmless else None
     return _sliced(call) if kind == "GetItem" else None
 
 
@@ -127,23 +130,34 @@ def _transposed(call: Call) -> Window:
 
 def _sliced(call: Call) -> Window | None:
     """x[:, a:b:step, c:d:step] picks single units, as a 1x1 window with a stride would."""
+    rows, columns, *_ = sliced_ranges(call) or (None, None)
+    if rows is None or columns is None:
+        return None
+    height, width = call.inputs[0].shape[1:3]
+    padding = (-rows.start, rows.stop - height, -columns.start, columns.stop - width)
+    return Window((1, 1), (rows.step, columns.step), padding)
+
+
+def sliced_ranges(call: Call) -> tuple[range | None, ...] | None:
+    """What a call of x[...] takes of each axis but the batch, of which it takes all; None for a single index.
+
+    None altogether if it is no such call, or a new axis or a step backward is among its slices.
+    """
+    if call.keras_class != "GetItem":
+        return None
     args, kwargs = call.arguments
     key = kwargs["key"] if "key" in kwargs else args[1]
     key = list(key) if isinstance(key, list | tuple) else [key]
-    if any(part is None for part in key):
-        return None
+    shape = call.inputs[0].shape
     if Ellipsis in key:
         place = key.index(Ellipsis)
-        key[place : place + 1] = [slice(None)] * (5 - len(key))
-    parts = (key + [slice(None)] * 4)[1:3]
-    if not all(isinstance(part, slice) for part in parts):
+        key[place : place + 1] = [slice(None)] * (len(shape) + 1 - len(key))
+    key += [slice(None)] * (len(shape) - len(key))
+    if key[0] != slice(None) or not all(isinstance(part, int | slice) for part in key):
         return None
-    ranges = [part.indices(n) for part, n in zip(parts, call.inputs[0].shape[1:3], strict=True)]
-    if any(step < 1 for _, _, step in ranges):
-        return None
-    (top, bottom, down), (left, right, across) = ranges
-    height, width = call.inputs[0].shape[1:3]
-    return Window((1, 1), (down, across), (-top, bottom - height, -left, right - width))
+    parts = zip(key[1:], shape[1:], strict=True)
+    ranges = [range(*part.indices(n)) if isinstance(part, slice) else None for part, n in parts]
+    return tuple(ranges) if all(part is None or part.step > 0 for part in ranges) else None
 
 
 def holds_unknown_kernel(call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""Our own ONNX exporter: one Keras call becomes one or two ONNX nodes, on any backend.
+"""Our own ONNX exporter: most Keras calls become one ONNX node, on any backend.
 
 Feature maps run as [batch, channels, height, width], as ONNX wants them; weights are turned once, here, so that
 one Transpose at the input (none with layout "nchw") is all that is left of Keras' order at run time.
@@ -14,7 +14,8 @@ from ..environment import keras
 from ..errors import ExportError
 from .contract import IMAGE, PROBABILITIES, Contract
 from .onnx_emitter import Emitter, Value
-from .onnx_layers import writer
+from .onnx_fold import fold
+from .onnx_layers import write
 
 OPSETS = range(13, 25)
 DEFAULT_OPSET = 21
@@ -29,22 +30,22 @@ def onnx_model(
     Raises:
         ExportError: the model has a layer that this exporter does not know; the message names it.
     """
-    graph, emitter = trace(model), Emitter()
+    graph, emitter = trace(model), Emitter(opset)
     height, width, channels = contract.shape
     values: dict[int, Value] = {}
     first = IMAGE if layout == "nchw" else emitter.node("Transpose", [IMAGE], "image_nchw", perm=[0, 3, 1, 2])
-    values[id(graph.inputs[0])] = Value(first, maps=(height, width, channels))
+    values[id(graph.inputs[0])] = Value(first, (height, width, channels))
     for call in graph.calls[1:]:
-        result = writer(call)(emitter, call, *(values[id(tensor)] for tensor in call.inputs))
-        values[id(call.outputs[0])] = result
+        values[id(call.outputs[0])] = write(emitter, call, [values[id(tensor)] for tensor in call.inputs])
     last = emitter.keras_order(values[id(graph.outputs[0])], "output")
     if last in (IMAGE, first):
         raise ExportError(f"{contract.name} computes nothing from its input.")
+    fold(emitter, last)
     emitter.finish(last)
-    return assemble(emitter, contract, opset=opset, layout=layout)
+    return assemble(emitter, contract, layout=layout)
 
 
-def assemble(emitter: Emitter, contract: Contract, *, opset: int, layout: str) -> onnx.ModelProto:
+def assemble(emitter: Emitter, contract: Contract, *, layout: str) -> onnx.ModelProto:
     """The collected nodes as a checked model with the contract's names, labels and provenance."""
     height, width, channels = contract.shape
     sizes = [channels, height, width] if layout == "nchw" else [height, width, channels]
@@ -53,9 +54,9 @@ def assemble(emitter: Emitter, contract: Contract, *, opset: int, layout: str) -
         contract.name,
         [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, ["batch", *sizes])],
         [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["batch", contract.classes])],
-        emitter.weights,
+        emitter.tensors(),
     )
-    opsets = [helper.make_opsetid("", opset)]
+    opsets = [helper.make_opsetid("", emitter.opset)]
     # The oldest file version that may hold this opset: older runtimes can read it.
     written = helper.make_model(
         graph, producer_name="cnnref", opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets)

@@ -1,8 +1,9 @@
-"""What each Keras layer is in ONNX: one short function a layer."""
+"""What each Keras layer is in ONNX: one short function a layer, and the table of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,51 +13,41 @@ from ..arithmetic.graph import Call
 from ..arithmetic.sizes import same_padding
 from ..environment import keras
 from .contract import per_channel
+from .onnx_activations import activated, clip
 from .onnx_emitter import Emitter, Value, unsupported
+from .onnx_normalization import batch_normalization, layer_normalization
+from .onnx_operations import (
+    Writer,
+    concatenate,
+    cropping2d,
+    elementwise,
+    flatten,
+    get_item,
+    global_pooling,
+    nothing,
+    pad,
+    reshape,
+    shape_of,
+    square,
+    transpose,
+    upsampling2d,
+    weight,
+    zero_padding2d,
+)
 
-Writer = Callable[..., Value]
 
-#: Keras' name of an activation, the ONNX operator, and its attributes.
-ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "relu": ("Relu", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "tanh": ("Tanh", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": 0.2}),
-    "elu": ("Elu", {"alpha": 1.0}),
-    "softplus": ("Softplus", {}),
-    "softmax": ("Softmax", {"axis": -1}),
-}
-
-
-def writer(call: Call) -> Writer:
-    """The function that writes a call.
+def write(emit: Emitter, call: Call, inputs: Sequence[Value]) -> Value:
+    """Write the nodes of a call.
 
     Raises:
-        ExportError: there is none; layers of one's own are not guessed at.
+        ExportError: there is no function for it; layers of one's own are not guessed at.
     """
     kind = type(call.operation)
     if kind.__name__ not in WRITERS or not kind.__module__.startswith("keras."):
         raise unsupported(call)
-    return WRITERS[kind.__name__]
-
-
-def weight(variable: Any) -> NDArray[np.float32]:
-    """The value of a Keras variable."""
-    return np.asarray(keras.ops.convert_to_numpy(variable), dtype=np.float32)
-
-
-def activated(emit: Emitter, call: Call, x: Value, function: Any) -> Value:
-    """Apply one of Keras' activation functions."""
-    name = getattr(function, "__name__", str(function))
-    if function is None or function is keras.activations.linear:
-        return x
-    if name not in ACTIVATIONS or keras.activations.get(name) is not function:
-        raise unsupported(call, f"activation {name!r} has no ONNX form here")
-    if name == "softmax" and x.maps:
-        raise unsupported(call, "softmax over feature maps")
-    kind, attributes = ACTIVATIONS[name]
-    place = call.name if x.name != call.name else f"{call.name}_{name}"
-    return Value(emit.node(kind, [x.name], place, **attributes), x.maps, x.flattened)
+    if kind.__name__ not in TAKE_GROUPS and any(x.is_grouped for x in inputs):
+        raise unsupported(call, "channels in groups are only transposed and put together again")
+    return WRITERS[kind.__name__](emit, call, *inputs)
 
 
 def rescaling(emit: Emitter, call: Call, x: Value) -> Value:
@@ -68,74 +59,83 @@ def rescaling(emit: Emitter, call: Call, x: Value) -> Value:
         factors = per_channel(getattr(call.operation, name), channels)
         value = np.array(factors, np.float32).reshape(1, channels, 1, 1)
         result = emit.node(kind, [result, emit.constant(value, f"{call.name}.{name}")], f"{call.name}_{name}")
-    return Value(result, x.maps)
+    return replace(x, name=result)
 
 
 def conv2d(emit: Emitter, call: Call, x: Value) -> Value:
     layer = call.operation
     kernel = weight(layer.kernel).transpose(3, 2, 0, 1)
-    inputs = [x.name, emit.constant(kernel, f"{call.name}.kernel")]
-    if layer.use_bias:
-        inputs.append(emit.constant(weight(layer.bias), f"{call.name}.bias"))
-    result = emit.node(
-        "Conv",
-        inputs,
-        call.name,
-        kernel_shape=layer.kernel_size,
-        strides=layer.strides,
-        dilations=layer.dilation_rate,
-        group=layer.groups,
-        pads=pads(call, x, layer.kernel_size, layer.dilation_rate),
-    )
-    return activated(emit, call, Value(result, maps_of(call)), layer.activation)
+    return _convolution(emit, call, x, kernel, layer.groups)
+
+
+def depthwise_conv2d(emit: Emitter, call: Call, x: Value) -> Value:
+    return _convolution(emit, call, x, _depthwise(call.operation.kernel), x.shape[2])
+
+
+def separable_conv2d(emit: Emitter, call: Call, x: Value) -> Value:
+    layer = call.operation
+    kernel = _depthwise(layer.depthwise_kernel)
+    window = _window(call, x, layer.kernel_size, layer.dilation_rate)
+    inputs = [x.name, emit.constant(kernel, f"{call.name}.depthwise_kernel")]
+    spread = emit.node("Conv", inputs, f"{call.name}_depthwise", group=x.shape[2], **window)
+    pointwise = weight(layer.pointwise_kernel).transpose(3, 2, 0, 1)
+    inputs = [spread, emit.constant(pointwise, f"{call.name}.pointwise_kernel"), *_bias(emit, call)]
+    result = Value(emit.node("Conv", inputs, call.name, kernel_shape=[1, 1]), shape_of(call))
+    return activated(emit, call, result, layer.activation)
+
+
+def _convolution(emit: Emitter, call: Call, x: Value, kernel: NDArray[np.float32], groups: int) -> Value:
+    """A convolution and its activation; `kernel` is [filters, channels of a group, height, width]."""
+    layer = call.operation
+    inputs = [x.name, emit.constant(kernel, f"{call.name}.kernel"), *_bias(emit, call)]
+    window = _window(call, x, layer.kernel_size, layer.dilation_rate)
+    result = emit.node("Conv", inputs, call.name, group=groups, **window)
+    return activated(emit, call, Value(result, shape_of(call)), layer.activation)
+
+
+def _depthwise(kernel: Any) -> NDArray[np.float32]:
+    """[height, width, channels, multiplier] as the kernel of a convolution with a group a channel."""
+    height, width = kernel.shape[:2]
+    return weight(kernel).transpose(2, 3, 0, 1).reshape(-1, 1, height, width)
+
+
+def _bias(emit: Emitter, call: Call) -> list[str]:
+    return [emit.constant(weight(call.operation.bias), f"{call.name}.bias")] if call.operation.use_bias else []
+
+
+def _window(call: Call, x: Value, kernel: Sequence[int], dilation: Sequence[int]) -> dict[str, Sequence[int]]:
+    """The attributes of a convolution, with ONNX' padding (top, left, bottom, right) for Keras' name of one."""
+    layer = call.operation
+    if x.maps is None or layer.padding not in ("valid", "same"):
+        raise unsupported(call, f"padding {layer.padding!r}")
+    pads = [0, 0, 0, 0]
+    if layer.padding == "same":
+        sides = [same_padding(x.maps[axis], kernel[axis], layer.strides[axis], dilation[axis]) for axis in (0, 1)]
+        pads = [sides[0][0], sides[1][0], sides[0][1], sides[1][1]]
+    return {"kernel_shape": kernel, "strides": layer.strides, "dilations": dilation, "pads": pads}
 
 
 def pooling(kind: str, **attributes: Any) -> Writer:
     """A writer for a pooling layer."""
 
-    def write(emit: Emitter, call: Call, x: Value) -> Value:
-        layer = call.operation
-        window = {"kernel_shape": layer.pool_size, "strides": layer.strides}
-        margin = pads(call, x, layer.pool_size, (1, 1))
-        return Value(emit.node(kind, [x.name], call.name, pads=margin, **window, **attributes), maps_of(call))
+    def write_pooling(emit: Emitter, call: Call, x: Value) -> Value:
+        window = _window(call, x, call.operation.pool_size, (1, 1))
+        del window["dilations"]  # average pooling has none before opset 19
+        return Value(emit.node(kind, [x.name], call.name, **window, **attributes), shape_of(call))
 
-    return write
-
-
-def pads(call: Call, x: Value, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[int]:
-    """ONNX' padding (top, left, bottom, right) for Keras' "valid" or "same"."""
-    layer = call.operation
-    if x.maps is None or layer.padding not in ("valid", "same"):
-        raise unsupported(call, f"padding {layer.padding!r}")
-    if layer.padding == "valid":
-        return [0, 0, 0, 0]
-    sides = [same_padding(x.maps[i], kernel[i], layer.strides[i], dilation[i]) for i in (0, 1)]
-    return [sides[0][0], sides[1][0], sides[0][1], sides[1][1]]
-
-
-def zero_padding2d(emit: Emitter, call: Call, x: Value) -> Value:
-    (top, bottom), (left, right) = call.operation.padding
-    margin = emit.constant(np.array([0, 0, top, left, 0, 0, bottom, right]), f"{call.name}.pads")
-    return Value(emit.node("Pad", [x.name, margin], call.name), maps_of(call))
-
-
-def flatten(emit: Emitter, call: Call, x: Value) -> Value:
-    return Value(emit.node("Flatten", [x.name], call.name, axis=1), flattened=x.maps)
+    return write_pooling
 
 
 def dense(emit: Emitter, call: Call, x: Value) -> Value:
     layer = call.operation
-    if x.maps:
-        raise unsupported(call, "a dense layer on feature maps")
     kernel = weight(layer.kernel)
-    if x.flattened:
-        # Keras flattened [h, w, c], ONNX [c, h, w]: the rows follow.
-        height, width, channels = x.flattened
-        kernel = kernel.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
-    inputs = [x.name, emit.constant(kernel, f"{call.name}.kernel")]
-    if layer.use_bias:
-        inputs.append(emit.constant(weight(layer.bias), f"{call.name}.bias"))
-    return activated(emit, call, Value(emit.node("Gemm", inputs, call.name)), layer.activation)
+    if x.maps:
+        inputs = [x.name, emit.constant(kernel.T[:, :, None, None], f"{call.name}.kernel"), *_bias(emit, call)]
+        result = emit.node("Conv", inputs, call.name, kernel_shape=[1, 1])
+    else:
+        inputs = [x.name, emit.constant(x.ordered(kernel), f"{call.name}.kernel"), *_bias(emit, call)]
+        result = emit.node("Gemm", inputs, call.name)
+    return activated(emit, call, Value(result, shape_of(call)), layer.activation)
 
 
 def activation(emit: Emitter, call: Call, x: Value) -> Value:
@@ -146,16 +146,14 @@ def relu(emit: Emitter, call: Call, x: Value) -> Value:
     layer = call.operation
     if layer.negative_slope or layer.threshold:
         raise unsupported(call, "a ReLU with slope or threshold; use LeakyReLU")
-    result = emit.node("Relu", [x.name], call.name)
-    if layer.max_value is not None:
-        limit = emit.constant(np.array(layer.max_value, np.float32), f"{call.name}.max")
-        result = emit.node("Min", [result, limit], f"{call.name}_max")
-    return Value(result, x.maps, x.flattened)
+    if layer.max_value is None:
+        return replace(x, name=emit.node("Relu", [x.name], call.name))
+    return replace(x, name=clip(emit, x.name, call.name, float(layer.max_value)))
 
 
 def leaky_relu(emit: Emitter, call: Call, x: Value) -> Value:
     slope = float(call.operation.negative_slope)
-    return Value(emit.node("LeakyRelu", [x.name], call.name, alpha=slope), x.maps, x.flattened)
+    return replace(x, name=emit.node("LeakyRelu", [x.name], call.name, alpha=slope))
 
 
 def softmax(emit: Emitter, call: Call, x: Value) -> Value:
@@ -164,28 +162,48 @@ def softmax(emit: Emitter, call: Call, x: Value) -> Value:
     return activated(emit, call, x, keras.activations.softmax)
 
 
-def nothing(_emit: Emitter, _call: Call, x: Value) -> Value:
-    """A layer that only does something in training."""
-    return x
-
-
-def maps_of(call: Call) -> tuple[int, int, int]:
-    """Height, width and channels of a call's result."""
-    _, height, width, channels = call.outputs[0].shape
-    return height, width, channels
-
-
+#: By the name of the class; the layers Add, Concatenate, ... and the operations of the same name share a function.
 WRITERS: dict[str, Writer] = {
     "Activation": activation,
+    "ActivityRegularization": nothing,
+    "Add": elementwise("Add"),
+    "AlphaDropout": nothing,
     "AveragePooling2D": pooling("AveragePool", count_include_pad=0),
+    "BatchNormalization": batch_normalization,
+    "Concatenate": concatenate,
     "Conv2D": conv2d,
+    "Cropping2D": cropping2d,
     "Dense": dense,
+    "DepthwiseConv2D": depthwise_conv2d,
+    "Divide": elementwise("Div"),
     "Dropout": nothing,
     "Flatten": flatten,
+    "GaussianDropout": nothing,
+    "GaussianNoise": nothing,
+    "GetItem": get_item,
+    "GlobalAveragePooling2D": global_pooling("GlobalAveragePool"),
+    "GlobalMaxPooling2D": global_pooling("GlobalMaxPool"),
+    "Identity": nothing,
+    "LayerNormalization": layer_normalization,
     "LeakyReLU": leaky_relu,
     "MaxPooling2D": pooling("MaxPool"),
+    "Multiply": elementwise("Mul"),
+    "Pad": pad,
+    "Permute": transpose,
+    "Power": elementwise("Pow"),
     "ReLU": relu,
     "Rescaling": rescaling,
+    "Reshape": reshape,
+    "SeparableConv2D": separable_conv2d,
     "Softmax": softmax,
+    "SpatialDropout2D": nothing,
+    "Square": square,
+    "Subtract": elementwise("Sub"),
+    "Transpose": transpose,
+    "TrueDivide": elementwise("Div"),
+    "UpSampling2D": upsampling2d,
     "ZeroPadding2D": zero_padding2d,
 }
+
+#: What understands feature maps whose channels lie in groups.
+TAKE_GROUPS = {"Permute", "Reshape", "Transpose"}

@@ -14,7 +14,9 @@ def write_saved_model(module: Any, folder: Path) -> None:
     import tensorflow as tf
 
     function = module.serve.get_concrete_function()
-    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
+    # The gradient of silu would be saved as a function of its own, and inference has no gradients.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function}, options=options)
     make_repeatable(folder)
 
 

@@ -1,12 +1,14 @@
 """Every layer that the emitter writes computes in ONNX Runtime what it computes in Keras."""
 
+from collections import Counter
+
 import numpy as np
 import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnref.environment import keras, layers
+from cnnref.environment import keras, layers, ops
 from cnnref.errors import ExportError
 from cnnref.export.contract import contract_of
 from cnnref.export.onnx_file import OPSETS, onnx_model
@@ -22,7 +24,8 @@ def both(body, shape=(9, 7, 3), opset=21, layout="nhwc"):
     model = keras.Model(image, layers.Dense(4, name="last")(layers.Flatten(name="flat")(body(image))))
     random = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(random.normal(size=weight.shape).astype(np.float32) / max(1, np.sqrt(np.prod(weight.shape[:-1]))))
+        value = random.normal(size=weight.shape).astype(np.float32) / max(1, np.sqrt(np.prod(weight.shape[:-1])))
+        weight.assign(0.5 + np.abs(value) if weight.name == "moving_variance" else value)
     x = random.uniform(-1, 1, (3, *shape)).astype(np.float32)
     written = onnx_model(model, contract_of(model, "net"), opset=opset, layout=layout)
     fed = x.transpose(0, 3, 1, 2) if layout == "nchw" else x
@@ -49,6 +52,43 @@ def test_convolution(kernel, stride, dilation, padding, groups, bias):
         dilation = 1  # Keras allows only one of the two
     options = {"padding": padding, "dilation_rate": dilation, "groups": groups, "use_bias": bias}
     assert_same(lambda x: layers.Conv2D(6, kernel, stride, **options)(x))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["plain", "grouped", "depthwise", "separable"]),
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    margin=st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
+    padding=st.sampled_from(["valid", "same"]),
+    bias=st.booleans(),
+    norm=st.fixed_dictionaries(
+        {"center": st.booleans(), "scale": st.booleans(), "epsilon": st.sampled_from([1e-5, 1e-3, 0.5])}
+    ),
+)
+def test_a_convolution_takes_in_padding_and_batch_norm(kind, kernel, stride, dilation, margin, padding, bias, norm):
+    window = {
+        "kernel_size": kernel,
+        "strides": stride,
+        "padding": padding,
+        "dilation_rate": dilation if stride == 1 else 1,
+        "use_bias": bias,
+    }
+    make = {
+        "plain": lambda: layers.Conv2D(6, **window),
+        "grouped": lambda: layers.Conv2D(6, groups=3, **window),
+        "depthwise": lambda: layers.DepthwiseConv2D(depth_multiplier=2, **window),
+        "separable": lambda: layers.SeparableConv2D(5, depth_multiplier=2, **window),
+    }[kind]
+
+    def body(x):
+        return layers.BatchNormalization(**norm)(make()(layers.ZeroPadding2D(margin)(x)))
+
+    expected, found, written = both(body)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    kinds = Counter(node.op_type for node in written.graph.node)
+    assert kinds == Counter(Transpose=1, Conv=1 + (kind == "separable"), Flatten=1, Gemm=1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -154,3 +194,35 @@ def test_a_subclass_is_not_taken_for_its_base():
             return super().call(x) * 2
 
     assert "odd_one" in refused(Conv2D(2, 3, name="odd_one"))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            lambda x: ops.pad(x, [(0, 0), (2, 2), (0, 0), (0, 0)], mode="symmetric"),
+            "symmetric padding of more than one",
+        ),
+        (lambda x: layers.Reshape((8, 9, 3))(x), r"reshaping \(9, 8, 3\) to \(8, 9, 3\)"),
+        (lambda x: layers.Reshape((3, 3, 3))(layers.Dense(27)(layers.Flatten()(x))), r"reshaping \(27,\)"),
+        (lambda x: ops.transpose(ops.reshape(x, (-1, 9, 8, 3, 1)), (0, 2, 1, 3, 4)), "transposing with axes"),
+        (lambda x: layers.ReLU()(ops.reshape(x, (-1, 9, 8, 3, 1))), "channels in groups"),
+        (lambda x: ops.multiply(x, np.ones(3, np.float32)), "ndarray as an operand"),
+        (lambda x: ops.multiply(x, layers.Dense(3)(ops.max(x, (1, 2)))), r"\(Max\)"),
+        (lambda x: ops.multiply(x, layers.Dense(3)(layers.Flatten()(x))), "tensors of different rank"),
+        (lambda x: ops.add(x, layers.Reshape((8, 3))(x[:, :1])), r"reshaping \(1, 8, 3\)"),
+        (lambda x: x[:, ::-1], "indexed with something else"),
+        (lambda x: x[..., 0], "indexed with something else"),
+        (lambda x: layers.Flatten()(x)[:, :5], "indexed with something else"),
+        (lambda x: layers.BatchNormalization(axis=1)(x), "normalizing along axis 1"),
+        (lambda x: layers.LayerNormalization(axis=(1, 2, 3))(x), "normalizing along axis"),
+        (lambda x: layers.UpSampling2D(interpolation="bilinear")(x), "interpolation 'bilinear'"),
+        (lambda x: layers.ReLU(negative_slope=0.1)(x), "use LeakyReLU"),
+        (lambda x: ops.roll(x, 1, axis=1), r"\(Roll\)"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_with_the_reason(body, words):
+    image = keras.Input((9, 8, 3), name="image")
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(body(image))))
+    with pytest.raises(ExportError, match=words):
+        onnx_model(model, contract_of(model, "net"))

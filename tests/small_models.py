@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from cnnref import models
+from cnnref.environment import keras
 from cnnref.errors import InputError
 
 
@@ -40,8 +41,33 @@ def randomise(model, seed=0):
         else:
             value = random.normal(0, 0.1, shape)
         weight.assign(value.astype(np.float32))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if norms:
+        # Statistics that fit the weights: with others, deep networks forget which image they see.
+        for layer in norms:
+            layer.momentum, layer.usual = 0.0, layer.momentum
+        model(some_images(model.input_shape[1:], 8), training=True)
+        for layer in norms:
+            layer.momentum = layer.usual
+            # A channel that hardly varies would be magnified, and its rounding with it.
+            variance = np.asarray(layer.moving_variance)
+            layer.moving_variance.assign((variance + variance.mean()) / 2)
+    return model
+
+
+def spread(model, images, deviation=1.5):
+    """Scale the last weights until the logits differ: probabilities that are all alike would hide differences."""
+    logits = keras.Model(model.input, model.get_layer("logits").output).predict_on_batch(images)
+    names = [layer.name for layer in model.layers]
+    last = model.get_layer("class_maps" if "class_maps" in names else "logits")
+    last.set_weights([weight * (deviation / logits.std()) for weight in last.get_weights()])
     return model
 
 
 def some_images(shape, count=2):
-    return np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype(np.float32)
+    """Patches and noise: of noise alone, a mean over many pixels would leave nothing."""
+    random = np.random.default_rng(0)
+    height, width, channels = shape
+    patches = random.normal(0, 1, (count, 3, 3, channels))
+    rows, columns = np.arange(height) * 3 // height, np.arange(width) * 3 // width
+    return (patches[:, rows][:, :, columns] + random.normal(0, 0.3, (count, *shape))).astype(np.float32)
