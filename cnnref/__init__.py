@@ -13,7 +13,7 @@ from .environment import prepare
 from .lazy import lazy_names
 
 if TYPE_CHECKING:
-    from . import arithmetic, data, export, models, runtimes
+    from . import arithmetic, convert, data, export, models, runtimes
     from .export import load
     from .models import build, list_models, spec
     from .runtimes import benchmark, verify
@@ -24,6 +24,7 @@ __all__ = [
     "arithmetic",
     "benchmark",
     "build",
+    "convert",
     "data",
     "export",
     "list_models",
@@ -35,7 +36,7 @@ __all__ = [
     "verify",
 ]
 
-_ROOMS = ("arithmetic", "data", "export", "models", "runtimes")
+_ROOMS = ("arithmetic", "convert", "data", "export", "models", "runtimes")
 _name = lazy_names(
     __name__,
     {

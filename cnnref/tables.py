@@ -1,11 +1,18 @@
-"""Records as tables for people: which columns, and how each number is written."""
+"""Records as tables for people: which columns, and how each number is written.
+
+On a terminal a table may have colours; into a file or a pipe, and with NO_COLOR, it is plain text.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from .explain import words
+from .explain.words import by
 
 if TYPE_CHECKING:
     from .arithmetic import LayerRow
@@ -13,16 +20,39 @@ if TYPE_CHECKING:
     from .runtimes import Bundle, Prediction, Report, Timing
 
 
+#: Colours that are told apart by people who see no red or no green, and on light and dark ground.
+STYLES = {
+    words.INPUT: "bold",
+    words.CONVOLUTION: "blue",
+    words.NORMALIZATION: "dim",
+    words.POOLING: "yellow",
+    words.ACTIVATION: "dim",
+    words.DENSE: "cyan",
+    words.JOINING: "magenta",
+}
+
+#: Data sets as their authors write them.
+DATASETS = {
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "imagenet": "ImageNet",
+}
+
+
 @dataclass(frozen=True)
 class Table:
-    """Headings, rows, and which columns are numbers."""
+    """Headings, rows, which columns are numbers, the one that may be broken, and a Rich style a row (or none)."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()
+    breakable: int = -1
+    styles: Sequence[str] = ()
 
     def print(self) -> None:
-        """Print it; only the last column is broken where a line is too short."""
+        """Print it; only the breakable column is broken where a line is too short."""
         from rich import box
         from rich.console import Console
         from rich.table import Table as RichTable
@@ -32,32 +62,42 @@ class Table:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, heading in enumerate(self.headings):
-            last = index == len(self.headings) - 1
+            whole = index != self.breakable % len(self.headings)
             justify = "right" if index in self.numbers else "left"
-            table.add_column(heading, justify=justify, overflow="fold", no_wrap=not last)  # type: ignore[arg-type]
-        for row in self.rows:
-            table.add_row(*map(Text, row))
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+        for row, style in zip_longest(self.rows, self.styles):
+            table.add_row(*map(Text, row), style=style)
         console.print(table)
 
 
 def of_models(specs: Iterable[Spec]) -> Table:
-    """Name and facts of each model."""
+    """Name and facts of each model; parameters exactly, multiply-accumulates to three digits."""
     rows = [
         (
             spec.name,
             by(spec.input_shape),
             f"{spec.params:,}",
-            f"{spec.macs:,}",
-            ", ".join(f"{name} {value} %" for name, value in spec.published.items()) or "-",
+            words.short(spec.macs),
+            _published(spec) or "-",
             str(spec.year),
         )
         for spec in specs
     ]
-    return Table(("model", "input", "parameters", "MACs", "published", "year"), rows, numbers=(2, 3, 5))
+    headings = ("model", "input", "parameters", "MACs", "published", "year")
+    return Table(headings, rows, numbers=(2, 3, 5), breakable=4)
 
 
-def of_layers(layers: Iterable[LayerRow]) -> Table:
-    """The geometry of a network, a row a layer."""
+def markdown_of_models(specs: Iterable[Spec]) -> str:
+    """The same as a Markdown table with exact numbers, for a README; the source is authors and year."""
+    lines = ["| model | input | parameters | MACs | published | source |", "|---|---|---:|---:|---|---|"]
+    for spec in specs:
+        facts = (by(spec.input_shape), f"{spec.params:,}", f"{spec.macs:,}", _published(spec), _source(spec))
+        lines.append(f"| `{spec.name}` " + "".join(f"| {fact} " if fact else "| " for fact in facts) + "|")
+    return "\n".join(lines)
+
+
+def of_layers(layers: Sequence[LayerRow]) -> Table:
+    """The geometry of a network, a row a layer, coloured by what the layer does."""
     rows = [
         (
             layer.name,
@@ -69,7 +109,21 @@ def of_layers(layers: Iterable[LayerRow]) -> Table:
         )
         for layer in layers
     ]
-    return Table(("layer", "output", "parameters", "MACs", "sees", "output size"), rows, numbers=(2, 3, 4))
+    headings = ("layer", "output", "parameters", "MACs", "sees", "output size")
+    styles = [STYLES.get(words.sort_of(layer), "") for layer in layers]
+    return Table(headings, rows, numbers=(2, 3, 4), styles=styles)
+
+
+def totals(layers: Sequence[LayerRow]) -> str:
+    """The line below a network's table. The image is no layer; activations are all outputs, of one image."""
+    inner = [layer for layer in layers if words.sort_of(layer) != words.INPUT]
+    macs = words.total_macs(inner)
+    return (
+        f"{len(inner):,} layers, {sum(layer.parameters for layer in inner):,} parameters "
+        f"({sum(layer.trainable_parameters for layer in inner):,} trainable), "
+        f"{'?' if macs is None else format(macs, ',')} multiply-accumulates, "
+        f"{sum(layer.activation_bytes for layer in inner) / 1e6:,.2f} MB of activations in float32."
+    )
 
 
 def of_artifacts(bundle: Bundle) -> Table:
@@ -121,9 +175,14 @@ def of_predictions(predictions: Sequence[Prediction]) -> Table:
     return Table(("picture", f"most probable ({predictions[0].artifact})"), rows)
 
 
-def by(sizes: Iterable[float]) -> str:
-    """28x28x1."""
-    return "x".join(f"{size:g}" for size in sizes)
+def _published(spec: Spec) -> str:
+    return ", ".join(f"{DATASETS.get(name, name)} {value} %" for name, value in spec.published.items())
+
+
+def _source(spec: Spec) -> str:
+    """Authors and year: "LeCun et al., 1998"; what has no paper says what it is."""
+    authors = spec.paper.partition(",")[0]
+    return spec.paper.removeprefix("none: ") if spec.paper.startswith("none: ") else f"{authors}, {spec.year}"
 
 
 def _number(value: float | None, form: str) -> str:

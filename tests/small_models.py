@@ -1,5 +1,6 @@
 """Networks for tests: small inputs, and weights that no layer can hide behind."""
 
+import gc
 import re
 from functools import cache
 
@@ -55,9 +56,20 @@ def randomise(model, seed=0):
     return model
 
 
+def answers(model, images):
+    """What the model gives, without a compiled function that would stay in memory."""
+    return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
+
+
+def forget():
+    """Give the memory of networks back that nobody holds any more: a suite builds gigabytes of them."""
+    keras.backend.clear_session()
+    gc.collect()
+
+
 def spread(model, images, deviation=1.5):
     """Scale the last weights until the logits differ: probabilities that are all alike would hide differences."""
-    logits = keras.Model(model.input, model.get_layer("logits").output).predict_on_batch(images)
+    logits = answers(keras.Model(model.input, model.get_layer("logits").output), images)
     names = [layer.name for layer in model.layers]
     last = model.get_layer("class_maps" if "class_maps" in names else "logits")
     last.set_weights([weight * (deviation / logits.std()) for weight in last.get_weights()])

@@ -1,0 +1,22 @@
+"""Commands that walk the whole road at once: quickstart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def quickstart(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the run and the bundle, by default runs/quickstart.")
+    ] = None,
+) -> None:
+    """Train LeNet-5 on 1,438 handwritten digits, export it, prove every file, and read a digit. About a minute.
+
+    Example: cnnref quickstart
+    """
+    from ..quickstart import walk
+
+    walk(out).print()

@@ -1,0 +1,155 @@
+"""Every model that torchvision has too computes the same with torchvision's weights."""
+
+import numpy as np
+import pytest
+from torch_peers import BOUND, apart, converted, random_tensors, randomized, torch, torchvision_models, without_values
+
+import cnnref
+from cnnref import convert
+
+tv = torchvision_models()
+
+#: Our name and the size of the images: small where the network takes any size.
+SIZES = {
+    "alexnet": 224,
+    "squeezenet1_0": 224,
+    "squeezenet1_1": 224,
+    "resnet18": 64,
+    "resnet34": 64,
+    "resnet50": 64,
+    "resnet101": 64,
+    "resnet152": 64,
+    "resnext50_32x4d": 64,
+    "densenet121": 64,
+    "mobilenet_v2": 96,
+    "mobilenet_v3_large": 96,
+    "mobilenet_v3_small": 96,
+    "shufflenet_v2_x1_0": 96,
+    "efficientnet_b0": 96,
+    "convnext_tiny": 64,
+}
+VGGS = ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"]
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES.items())
+def test_torchvisions_weights_give_torchvisions_logits(name, size):
+    peer = randomized(without_values(getattr(tv, name)), size)
+    assert apart(converted(name, peer, size), peer, size) <= BOUND
+
+
+@pytest.mark.parametrize("name", VGGS)
+def test_vgg_at_a_quarter_of_its_size_gives_torchvisions_logits(name):
+    # The maps behind the last pooling are 2x2 then, which torchvision would repeat to 7x7.
+    peer = without_values(getattr(tv, name))
+    peer.avgpool, peer.classifier[0] = torch.nn.Identity(), torch.nn.Linear(512 * 2 * 2, 4096)
+    randomized(peer, 64)
+    assert apart(converted(name, peer, 64), peer, 64) <= BOUND
+
+
+def test_vgg_at_its_own_size_gives_torchvisions_logits():
+    peer = randomized(without_values(tv.vgg11), 224, count=1)
+    assert apart(converted("vgg11", peer, 224), peer, 224, count=1) <= BOUND
+
+
+@pytest.mark.parametrize("aux_logits", [True, False])
+def test_googlenet_gives_torchvisions_logits_with_and_without_auxiliary_classifiers(aux_logits):
+    peer = without_values(tv.googlenet, init_weights=False, aux_logits=False, transform_input=False)
+    weights = randomized(peer, 128).state_dict()
+    if aux_logits:
+        whole = without_values(tv.googlenet, init_weights=False, aux_logits=True, transform_input=False)
+        weights = {**whole.state_dict(), **weights}
+        assert "aux2.fc1.weight" in weights
+    model = cnnref.build("googlenet_tv", (128, 128, 3), classifier_activation=None)
+    assert apart(convert.from_torch(model, weights), peer, 128) <= BOUND
+
+
+def test_the_names_in_densenets_published_file_are_known_too():
+    tensors = random_tensors(without_values(tv.densenet121).state_dict())
+
+    def as_published(name):
+        for ending in ("norm1", "conv1", "norm2", "conv2"):
+            name = name.replace(f".{ending}.", f".{ending[:-1]}.{ending[-1]}.")
+        return name
+
+    model = cnnref.build("densenet121", (32, 32, 3))
+    now = convert.from_torch(model, tensors).get_weights()
+    published = {as_published(name): tensor for name, tensor in tensors.items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in published
+    model.set_weights([np.zeros_like(weight) for weight in now])
+    for found, wanted in zip(convert.from_torch(model, published).get_weights(), now, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet50_v1", {}, "resnet50_v1 cannot take these weights: .* strides on the 3x3 convolutions"),
+        ("mobilenet_v2", {"padding": "tensorflow"}, "pad on both sides alike; build mobilenet_v2 with padding='same'"),
+    ],
+)
+def test_a_network_of_the_same_weights_that_computes_something_else_is_refused(name, options, message):
+    peer = without_values(getattr(tv, name.removesuffix("_v1")))
+    model = cnnref.build(name, (64, 64, 3), **options)
+    with pytest.raises(cnnref.errors.InputError, match=message):
+        convert.from_torch(model, random_tensors(peer.state_dict()))
+
+
+def swapped(first, second):
+    """A mistake in the mapping: two tensors of one shape change places."""
+
+    def mistake(tensors):
+        assert tensors[first].shape == tensors[second].shape
+        return {**tensors, first: tensors[second], second: tensors[first]}
+
+    return mistake
+
+
+def fourth_digit_of_a_statistic(tensors):
+    name = "layer4.1.bn2.running_mean"
+    return {**tensors, name: tensors[name] + 1e-3}
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        swapped("layer1.0.conv1.weight", "layer1.0.conv2.weight"),
+        swapped("layer2.0.bn2.running_var", "layer2.0.downsample.1.running_var"),
+        swapped("layer4.1.bn1.bias", "layer4.1.bn2.bias"),
+        swapped("layer4.1.bn2.weight", "layer4.1.bn2.bias"),
+        fourth_digit_of_a_statistic,
+    ],
+)
+def test_the_bound_catches_a_small_mistake_in_the_weights(mistake):
+    peer = randomized(without_values(tv.resnet18), 64)
+    model = cnnref.build("resnet18", (64, 64, 3), classifier_activation=None)
+    assert apart(convert.from_torch(model, peer.state_dict()), peer, 64) <= BOUND
+    assert apart(convert.from_torch(model, mistake(peer.state_dict())), peer, 64) > 10 * BOUND
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "options"),
+    [("mobilenet_v2", "mobilenet_v2", {"padding": "tensorflow"}), ("resnet50", "resnet50_v1", {})],
+)
+def test_the_bound_catches_another_padding_or_stride(right, wrong, options):
+    peer = randomized(without_values(getattr(tv, right)), 64)
+    weights = converted(right, peer, 64).get_weights()
+    model = cnnref.build(wrong, (64, 64, 3), classifier_activation=None, **options)
+    model.set_weights(weights)
+    assert apart(model, peer, 64) > 10 * BOUND
+
+
+def test_the_bound_catches_an_epsilon_that_is_a_hundred_times_another():
+    peer = randomized(without_values(tv.resnet18), 64)
+    model = converted("resnet18", peer, 64)
+    for module in peer.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps *= 100
+    assert apart(model, peer, 64) > 10 * BOUND
+
+
+def test_the_bound_catches_maps_flattened_in_pytorchs_order():
+    peer = randomized(without_values(tv.alexnet), 224)
+    model = converted("alexnet", peer, 224)
+    kernel = model.get_layer("dense6").kernel
+    kernel.assign(peer.classifier[1].weight.detach().numpy().T)
+    assert apart(model, peer, 224) > 10 * BOUND

@@ -1,0 +1,80 @@
+"""The builders on JAX and on PyTorch: the same weights give the same answers as on TensorFlow.
+
+Keras fixes its backend when it is imported, so each backend has a process of its own; a sample of the models has every
+kind of layer and operation that any of them has.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from small_models import answers, forget, randomise, small_shape, some_images, spread
+
+from cnnref import models
+from cnnref.environment import keras
+
+SAMPLE = (
+    "lenet5",
+    "alexnet_2012",  # local response normalization, groups
+    "nin_cifar",
+    "googlenet_cifar",
+    "resnet20",  # slices, padded channels
+    "resnet50_v2",  # pooling with edge padding
+    "densenet_bc_100_12",
+    "resnext29_8x64d",
+    "mobilenet_v3_small_cifar",  # squeeze-and-excitation, hard swish
+    "shufflenet_v2_x1_0_cifar",
+    "efficientnet_b0_cifar",
+    "convnext_tiny_cifar",  # layer normalization, GELU
+)
+
+PROGRAM = """
+import sys
+import numpy as np
+from cnnref import models
+from cnnref.environment import keras
+
+folder = sys.argv[1]
+for name in sys.argv[2:]:
+    stored = np.load(f"{folder}/{name}.npz")
+    images = stored["images"]
+    model = models.build(name, images.shape[1:], classes=7)
+    model.set_weights([stored[f"weight{place}"] for place in range(len(model.weights))])
+    np.save(f"{folder}/{name}.npy", keras.ops.convert_to_numpy(model(images, training=False)))
+"""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Weights, images and TensorFlow's answers of the sample."""
+    folder = tmp_path_factory.mktemp("backends")
+    expected = {}
+    for name in SAMPLE:
+        model = randomise(models.build(name, small_shape(name), classes=7))
+        images = some_images(model.input_shape[1:])
+        spread(model, images)
+        weights = {f"weight{place}": value for place, value in enumerate(model.get_weights())}
+        np.savez(folder / f"{name}.npz", images=images, **weights)
+        expected[name] = answers(model, images)
+        forget()
+    return folder, expected
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's answers are what is compared with")
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_same_weights_give_the_same_answers(stored, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed; pip install 'cnnref[peers]' brings it")
+    folder, expected = stored
+    # Keras on PyTorch counts padding in an average, which the second pooling of nin_cifar must not.
+    sample = [name for name in SAMPLE if (backend, name) != ("torch", "nin_cifar")]
+    settings = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder), *sample], env=settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name in sample:
+        np.testing.assert_allclose(np.load(folder / f"{name}.npy"), expected[name], rtol=0, atol=1e-5, err_msg=name)
