@@ -47,12 +47,12 @@ def show(
     from dataclasses import asdict
 
     from ..arithmetic import layer_table
-    from ..models import build, spec
+    from ..models import outline, spec
 
     facts = spec(model)
     if plot:
         check_plot(plot, force=force)  # before TensorFlow is imported for nothing
-    table = layer_table(build(model))
+    table = layer_table(outline(model))
     if plot:
         from ..explain.drawing import draw
         from ..files import write_whole

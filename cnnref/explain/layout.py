@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from . import words
 from .folding import Volume
@@ -17,6 +18,8 @@ UP, BACK, DEEP = 0.2, 0.07, 0.07
 LARGEST = 1.5
 LINE_HEIGHT = 0.19
 NAME_SIZE = 10.5
+#: A text is made no smaller than this share of its size; then it is cut.
+SMALLEST = 0.75
 
 
 def _wrapped(count: int) -> list[range]:
@@ -109,21 +112,24 @@ class Page:
 
 
 def width_of(text: str, size: float, weight: str = "normal") -> float:
-    """Inches that a text takes."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    font = FontProperties(family="DejaVu Sans", weight=weight)
-    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72
+    """Inches that a text takes at a size in points."""
+    return _width_of_a_point(text, weight) * size
 
 
 def fitted(text: str, room: float, size: float, weight: str) -> tuple[str, float]:
     """Text and its size in points such that it is at most `room` inches wide: smaller, or else cut."""
-    smallest = 0.75 * size
-    while width_of(text, size, weight) > room and size > smallest:
-        size -= 0.5
+    size *= min(1.0, max(SMALLEST, room / max(width_of(text, size, weight), 1e-6)))
     shown, kept = text, len(text)
-    while width_of(shown, size, weight) > room and kept > 1:
-        kept -= 1
+    while (width := width_of(shown, size, weight)) > room * 1.001 and kept > 1:
+        kept = min(kept - 1, int(kept * room / width))
         shown = f"{text[:kept].rstrip()}..."
     return shown, size
+
+
+@lru_cache(maxsize=1024)
+def _width_of_a_point(text: str, weight: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family="DejaVu Sans", weight=weight)
+    return float(TextPath((0, 0), text, size=1, prop=font).get_extents().width) / 72

@@ -143,6 +143,13 @@ def test_features_without_a_classifier_are_those_of_the_whole_network():
     np.testing.assert_allclose(dense(np.mean(features(images), (1, 2))), whole(images), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "squeezenet1_1", "convnext_tiny"])
+def test_without_a_top_all_of_the_classifier_is_left_out_and_nothing_else(name):
+    tensors = random_tensors(without_values(getattr(tv, name)).state_dict())
+    done = fill(cnnref.build(name, (64, 64, 3), include_top=False), tensors)
+    assert set(done.left_out) == {key for key in tensors if key.startswith("classifier.")}
+
+
 @pytest.mark.parametrize(("theirs", "ours"), [(1e-3, 1e-5), (1e-5, 1e-3), (1e-3, 1e-3)])
 def test_normalization_at_another_epsilon_is_the_same_function(theirs, ours):
     random = np.random.default_rng(0)

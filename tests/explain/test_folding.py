@@ -153,7 +153,7 @@ def test_a_chain_of_many_sizes_is_folded_all_the_same():
     image = x = keras.Input((100, 100, 3))
     for _ in range(24):
         x = layers.Conv2D(4, 5)(x)
-    assert [volume.output_shape[0] for volume in fold(layer_table(keras.Model(image, x)))] == [100, 52, 28, 12, 4]
+    assert [volume.output_shape[0] for volume in fold(layer_table(keras.Model(image, x)))] == [100, 52, 28, 16, 8, 4]
 
 
 MODELS = {
