@@ -1,6 +1,8 @@
 """The command line: what it prints, how fast it answers, and what it says to a mistake."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import cnnref
-from cnnref import cli
+from cnnref import cli, tables
+from cnnref.arithmetic import layer_table
+from cnnref.errors import InputError
 from cnnref.pictures import write_picture
 
 
@@ -57,6 +61,97 @@ def test_models_lists_the_facts():
     assert "61,706" in run("models", "lenet*").output
     listed = json.loads(run("models", "--json").output)
     assert [entry["name"] for entry in listed] == cnnref.list_models()
+
+
+def test_the_commands_are_listed_in_the_order_of_the_road():
+    output = run("--help").output
+    road = ["models", "show", "train", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
+    places = [re.search(rf"^\W*{name}  ", output, re.MULTILINE).start() for name in road]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("columns", [100, 140])
+def test_the_list_of_models_has_a_line_a_model(columns, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tables.of_models(map(cnnref.spec, cnnref.list_models())).print()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == 2 + len(cnnref.list_models())
+    assert max(map(len, lines)) <= columns
+    assert any("61,706" in line and "417 k" in line and "MNIST 99.05 %" in line for line in lines)
+
+
+def test_models_as_markdown_have_exact_numbers_and_a_source():
+    lines = run("models", "--markdown").output.splitlines()
+    assert lines[0] == "| model | input | parameters | MACs | published | source |"
+    assert lines[1] == "|---|---|---:|---:|---|---|"
+    assert len(lines) == 2 + len(cnnref.list_models())
+    assert "| `lenet5` | 28x28x1 | 61,706 | 416,520 | MNIST 99.05 % | LeCun et al., 1998 |" in lines
+    assert "| `basic_cnn` | 28x28x1 | 421,642 | 4,241,152 | | the network of introductory guides |" in lines
+    assert len(run("models", "lenet5", "--markdown").output.splitlines()) == 3
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def lenet_table():
+    return tables.of_layers(layer_table(cnnref.build("lenet5")))
+
+
+def test_colours_are_for_terminals(lenet_table, monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "140")
+    printed = {}
+    for kind, stream in (("terminal", Terminal()), ("pipe", io.StringIO()), ("no colour", Terminal())):
+        if kind == "no colour":
+            monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setattr("sys.stdout", stream)
+        lenet_table.print()
+        printed[kind] = stream.getvalue()
+    styles = {line.split("\x1b[")[1].split("m")[0] for line in printed["terminal"].splitlines() if "conv1 " in line}
+    assert styles == {"34"}
+    assert "\x1b[" not in printed["pipe"]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", printed["no colour"])
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", printed["terminal"])
+    assert [line.split() for line in bare.splitlines()] == [line.split() for line in printed["pipe"].splitlines()]
+
+
+def test_numbers_are_aligned_to_the_right(lenet_table):
+    assert lenet_table.numbers == (2, 3, 4)
+
+
+def test_show_ends_with_the_totals():
+    output = run("show", "lenet5").output
+    assert "\x1b" not in output
+    assert output.splitlines()[-2:] == [
+        "13 layers, 61,706 parameters (61,706 trainable), 416,520 multiply-accumulates, "
+        "0.06 MB of activations in float32.",
+        cnnref.spec("lenet5").paper,
+    ]
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf", "PNG"])
+def test_show_draws_a_picture(ending, tmp_path):
+    path = tmp_path / "new" / f"lenet5.{ending}"
+    assert run("show", "lenet5", "--plot", path).exit_code == 0
+    content = path.read_bytes()
+    assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending.lower()])
+    assert isinstance(run("show", "lenet5", "--plot", path).exception, InputError)
+    assert run("show", "lenet5", "--plot", path, "--force", "--json").exit_code == 0
+    assert path.read_bytes() == content
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_show_keeps_json_on_standard_output_clean(tmp_path):
+    found = run("show", "lenet5", "--json", "--plot", tmp_path / "lenet5.svg")
+    assert json.loads(found.stdout)[0]["name"] == "image"
 
 
 def test_show_fills_in_the_arithmetic():
@@ -120,6 +215,8 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
     [
         (["models", "alexnet9"], "No model matches"),
         (["show", "lenet6"], "did you mean 'lenet5'"),
+        (["show", "lenet5", "--plot", "lenet5.gif"], "end its name in .png, .svg or .pdf"),
+        (["show", "lenet5", "--plot", "lenet5"], "end its name in .png, .svg or .pdf"),
         (["train", "lenet5-mnits"], "did you mean lenet5-mnist"),
         (["verify", "nowhere"], "no bundle 'nowhere'"),
         (["predict", "lenet5-mnist", "missing.png"], "missing.png"),
@@ -133,6 +230,17 @@ def test_a_mistake_gets_one_sentence(command, words, tmp_path):
     assert len(found.stderr.splitlines()) == 1
     assert "Traceback" not in found.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "mine.png").write_text("mine")
+    for name, words in (("folder.png", "is a folder"), ("mine.png", "--force")):
+        error = run("show", "lenet5", "--plot", tmp_path / name).exception
+        assert isinstance(error, InputError)
+        assert words in str(error)
+    assert isinstance(run("show", "lenet5", "--plot", tmp_path / "folder.png", "--force").exception, InputError)
+    assert (tmp_path / "mine.png").read_text() == "mine"
 
 
 def test_export_refuses_an_existing_folder_before_it_starts(tmp_path):

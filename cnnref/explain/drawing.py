@@ -35,7 +35,7 @@ COLORS = {
     words.JOINING: "#CC79A7",
     words.OTHER: "#bdbdbd",
 }
-BRANCHED = "#56B4E9"
+IN_BLOCKS = "#56B4E9"
 DPI = 100
 INK, PALE = "#222222", "#666666"
 
@@ -184,13 +184,13 @@ def _legend(axes: Axes, volumes: Sequence[Volume]) -> None:
 
 
 def _meaning(volume: Volume) -> str:
-    branched = volume.sort == words.CONVOLUTION and volume.blocks
+    in_blocks = volume.sort == words.CONVOLUTION and volume.blocks
     names = {words.INPUT: "image", words.OTHER: "flatten", words.JOINING: "sum or concatenation"}
-    return "convolutions in blocks with branches" if branched else names.get(volume.sort, volume.sort)
+    return "convolutions in blocks" if in_blocks else names.get(volume.sort, volume.sort)
 
 
 def _color(volume: Volume) -> str:
-    return BRANCHED if volume.sort == words.CONVOLUTION and volume.blocks else COLORS[volume.sort]
+    return IN_BLOCKS if volume.sort == words.CONVOLUTION and volume.blocks else COLORS[volume.sort]
 
 
 def _lighter(color: str, white: float) -> tuple[float, ...]:

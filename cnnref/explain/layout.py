@@ -132,4 +132,5 @@ def _width_of_a_point(text: str, weight: str) -> float:
     from matplotlib.textpath import TextPath
 
     font = FontProperties(family="DejaVu Sans", weight=weight)
-    return float(TextPath((0, 0), text, size=1, prop=font).get_extents().width) / 72
+    plain = text.replace("$", "S")  # two of them would be read as mathematics
+    return float(TextPath((0, 0), plain, size=1, prop=font).get_extents().width) / 72
