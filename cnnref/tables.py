@@ -88,10 +88,15 @@ def of_models(specs: Iterable[Spec]) -> Table:
 
 
 def markdown_of_models(specs: Iterable[Spec]) -> str:
-    """The same as a Markdown table with exact numbers, for a README; the source is authors and year."""
+    """The same as a Markdown table with exact numbers, for a README; the source is authors and year.
+
+    Where a number was not published in the paper, or not as one network's answer to one view, it says so.
+    """
     lines = ["| model | input | parameters | MACs | published | source |", "|---|---|---:|---:|---|---|"]
     for spec in specs:
-        facts = (by(spec.input_shape), f"{spec.params:,}", f"{spec.macs:,}", _published(spec), _source(spec))
+        elsewhere = f" ({spec.source})" if spec.source and spec.source != spec.paper else ""
+        published = f"{_published(spec)}{elsewhere}"
+        facts = (by(spec.input_shape), f"{spec.params:,}", f"{spec.macs:,}", published, _source(spec))
         lines.append(f"| `{spec.name}` " + "".join(f"| {fact} " if fact else "| " for fact in facts) + "|")
     return "\n".join(lines)
 

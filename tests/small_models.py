@@ -39,6 +39,9 @@ def randomise(model, seed=0):
             value = random.normal(0, np.sqrt(1.5 / np.prod(shape[:-1])), shape)
         elif kind in ("gamma", "moving_variance"):
             value = random.uniform(0.7, 1.3, shape)
+        elif kind == "beta":
+            # Half the values cut off in each layer would make a deep network chaotic, and rounding would grow.
+            value = random.normal(1.0, 0.2, shape)
         else:
             value = random.normal(0, 0.1, shape)
         weight.assign(value.astype(np.float32))
@@ -67,7 +70,7 @@ def forget():
     gc.collect()
 
 
-def spread(model, images, deviation=1.5):
+def spread(model, images, deviation=1.0):
     """Scale the last weights until the logits differ: probabilities that are all alike would hide differences."""
     logits = answers(keras.Model(model.input, model.get_layer("logits").output), images)
     names = [layer.name for layer in model.layers]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cnnref
+from cnnref import tables
 from cnnref.data import load
 from cnnref.runtimes import accuracy, find_bundle, list_bundles, open_artifact, read_bundle, read_samples, verify
 
@@ -67,15 +68,8 @@ assert cnnref.load("lenet5-mnist").output_shape == (None, 10)
 
 
 def test_the_table_of_models_in_the_readme_is_the_registry():
-    lines = (ROOT / "README.md").read_text().splitlines()
-    start = lines.index("| model | input | parameters | MACs | published | source |")
-    table = {line.split("|")[1].strip(" `"): line for line in lines[start + 2 :][: len(cnnref.list_models())]}
-    assert sorted(table) == cnnref.list_models()
-    for name, line in table.items():
-        facts = cnnref.spec(name)
-        assert f"{facts.params:,}" in line
-        assert f"{facts.macs:,}" in line
-        assert "x".join(map(str, facts.input_shape)) in line
+    written = tables.markdown_of_models(cnnref.spec(name) for name in cnnref.list_models())
+    assert written in (ROOT / "README.md").read_text(), "generate it: cnnref models --markdown"
 
 
 def test_the_accuracy_in_the_readme_is_that_of_the_bundle():
