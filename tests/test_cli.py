@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import cnnref
 from cnnref import cli, tables
 from cnnref.arithmetic import layer_table
+from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.pictures import write_picture
 
@@ -248,3 +249,32 @@ def test_export_refuses_an_existing_folder_before_it_starts(tmp_path):
     found = say("export", "lenet5", "--out", tmp_path)
     assert found.returncode == 1
     assert "--force" in found.stderr
+
+
+def test_convert_brings_weights_with_their_preprocessing(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+    shapes = {"features.0": (96, 3, 7, 7), "classifier.1": (10, 512, 1, 1)}
+    squeezed = {3: 16, 4: 16, 5: 32, 7: 32, 8: 48, 9: 48, 10: 64, 12: 64}
+    channels = 96
+    for place, narrow in squeezed.items():
+        shapes[f"features.{place}.squeeze"] = (narrow, channels, 1, 1)
+        shapes[f"features.{place}.expand1x1"] = (4 * narrow, narrow, 1, 1)
+        shapes[f"features.{place}.expand3x3"] = (4 * narrow, narrow, 3, 3)
+        channels = 8 * narrow
+    random = np.random.default_rng(0)
+    tensors = {}
+    for name, shape in shapes.items():
+        tensors[f"{name}.weight"] = random.normal(0, 0.1, shape).astype(np.float32)
+        tensors[f"{name}.bias"] = random.normal(0, 0.1, shape[:1]).astype(np.float32)
+    weights, out = tmp_path / "weights.safetensors", tmp_path / "model.keras"
+    safetensors.save_file(tensors, weights)
+    done = run("convert", "squeezenet1_0", weights, "--out", out, "--classes", 10, "--normalization", "half")
+    assert "Converted 52 tensors" in done.output
+    assert "0..255, normalized inside (half)" in done.output
+    inside = keras.saving.load_model(out)
+    outside = cnnref.convert.from_torch(cnnref.build("squeezenet1_0", classes=10), tensors)
+    raw = random.integers(0, 256, (1, 224, 224, 3)).astype(np.float32)
+    expected = outside.predict_on_batch((raw / 255 - 0.5) / 0.5)
+    np.testing.assert_allclose(inside.predict_on_batch(raw), expected, atol=1e-5)
+    refused = run("convert", "squeezenet1_0", weights, "--out", out, "--normalization", "mean")
+    assert str(refused.exception) == "normalization is 'mean'; choose imagenet, half, none."

@@ -7,21 +7,45 @@ from typing import Annotated
 
 import typer
 
+from ..errors import InputError
+
+#: Mean and standard deviation of pixel values 0..1 that published weights were trained with.
+NORMALIZATIONS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": None,
+}
+
 
 def convert(
     model: Annotated[str, typer.Argument(help="A name that `cnnref models` lists.")],
     weights: Annotated[Path, typer.Argument(help="PyTorch weights: .pth, .pt, .th, .bin or .safetensors.")],
     out: Annotated[Path, typer.Option(help="The .keras file to write.")],
     classes: Annotated[int | None, typer.Option(help="Classes of the weights; by default the model's.")] = None,
+    normalization: Annotated[
+        str,
+        typer.Option(
+            help="Put inside, so that raw pixels 0..255 go in: imagenet, half (mean and deviation 0.5), none."
+        ),
+    ] = "imagenet",
+    top: Annotated[bool, typer.Option("--top/--no-top", help="With the classifier, or feature maps alone.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Put PyTorch weights (torchvision's, timm's) into a model; every tensor must find its place.
 
     Example: cnnref convert resnet18 resnet18-f37072fd.pth --out resnet18.keras
     """
+    if normalization not in NORMALIZATIONS:
+        raise InputError(f"normalization is {normalization!r}; choose {', '.join(NORMALIZATIONS)}.")
     from ..convert import convert_file
 
-    done = convert_file(model, weights, out, classes=classes, force=force)
+    scale = NORMALIZATIONS[normalization]
+    done = convert_file(model, weights, out, classes=classes, force=force, include_top=top, normalization=scale)
     print(f"Converted {done.tensors} tensors ({done.parameters:,} numbers) from {done.layout}'s layout: {out}")
+    print(
+        f"Inputs: pixel values 0..255, normalized inside ({normalization})."
+        if scale
+        else "Inputs: as the weights want."
+    )
     if done.left_out:
         print(f"Left out, as {model} has no place for them: {', '.join(done.left_out)}")
