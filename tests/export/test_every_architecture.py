@@ -33,7 +33,7 @@ def images(model):
 @pytest.fixture(scope="module")
 def expected(model, images):
     probabilities = answers(model, images)
-    assert probabilities.max() > 0.3, "probabilities that say nothing prove nothing"
+    assert np.ptp(probabilities) > 0.1, "probabilities that say nothing prove nothing"
     assert np.abs(probabilities[0] - probabilities[1]).max() > 0.01, "images that look alike prove nothing"
     return probabilities
 
