@@ -38,6 +38,7 @@ DATASETS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "imagenet": "ImageNet",
+    "imagenet top-5": "ImageNet, top-5,",
 }
 
 

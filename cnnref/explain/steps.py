@@ -28,6 +28,7 @@ STEMS = {
 CURVES = {
     "relu": "ReLU", "relu6": "ReLU6", "tanh": "tanh", "sigmoid": "sigmoid", "softmax": "softmax", "gelu": "GELU",
     "swish": "swish", "silu": "swish", "elu": "ELU", "selu": "SELU", "leaky": "leaky ReLU", "leakyrelu": "leaky ReLU",
+    "hardswish": "hard swish", "hardsilu": "hard swish", "hardsigmoid": "hard sigmoid",
 }  # fmt: skip
 
 
@@ -60,6 +61,6 @@ def _curve(rows: Sequence[LayerRow]) -> tuple[str, ...]:
     """The last activation, where its class or its name says which."""
     for row in reversed(rows):
         if words.sort_of(row) == words.ACTIVATION:
-            parts = [row.kind.lower(), *re.split(r"[_/]", row.name.lower())[::-1]]
+            parts = [row.kind.lower(), *re.split(r"[_/]", row.name.lower().replace("hard_", "hard"))[::-1]]
             return next(((CURVES[part],) for part in parts if part in CURVES), ())
     return ()

@@ -48,7 +48,7 @@ TWO_TOWERS: dict[str, Any] = {"widths": (96, 256, 384, 384, 256), "groups": 2, "
             trainable_params=60_965_224,
             macs=724_406_816,
             published={"imagenet": 59.3},
-            source="the paper, table 2 (one network, ten views)",
+            source="table 2: one network, ten views",
         ),
         "alexnet_cifar": Variant(
             **ONE_TOWER,

@@ -56,7 +56,7 @@ TORCHVISION: dict[str, Any] = {"batch_norms": True, "large": 3, "last_pool": 2, 
             trainable_params=6_998_552,
             macs=1_582_671_872,
             published={"imagenet top-5": 89.93},
-            source="the paper, table 3 (one network, one view)",
+            source="table 3: one network, one view",
         ),
         "googlenet_tv": Variant(
             **TORCHVISION,

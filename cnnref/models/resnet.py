@@ -70,7 +70,7 @@ def stem_for(image: Tensor, small_image: bool) -> Tensor:
 
 
 TORCHVISION = "torchvision, weights IMAGENET1K_V1"
-AUTHORS = "the authors' repository KaimingHe/deep-residual-networks (one view)"
+AUTHORS = "the authors' repository KaimingHe/deep-residual-networks, one view"
 
 
 def imagenet(

@@ -34,7 +34,7 @@ def plain(convs: Convs, params: int, macs: int, top1: float) -> Variant:
         trainable_params=params,
         macs=macs,
         published={"imagenet": top1},
-        source="the paper, table 3",
+        source="table 3: one scale",
     )
 
 

@@ -35,7 +35,7 @@ from .registry import Variant, register
             trainable_params=62_357_608,
             macs=1_168_032_896,
             published={"imagenet": 61.6},
-            source="the paper, table 2 (one network as in figure 3, ten views)",
+            source="table 2: one network as in figure 3, ten views",
         ),
         "zfnet_cifar": Variant(
             stem=(3, 1, "same"),
