@@ -3,9 +3,9 @@
 import io
 import json
 import re
+import resource
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -36,13 +36,19 @@ def say(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
+def computed_by_children():
+    """Seconds of a core: unlike those of the clock, the same on a busy machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("command", [["--help"], ["models"]])
 def test_it_answers_quickly_and_without_a_framework(command):
     seconds = []
     for _ in range(3):
-        start = time.monotonic()
+        start = computed_by_children()
         assert say(*command).returncode == 0
-        seconds.append(time.monotonic() - start)
+        seconds.append(computed_by_children() - start)
     assert min(seconds) < 0.7
     code = (
         f"import sys; sys.argv[1:] = {command!r}\nimport cnnref.cli\ntry: cnnref.cli.main()\nexcept SystemExit: pass\n"
