@@ -104,10 +104,10 @@ def test_prefetch_works_ahead_as_far_as_its_depth():
 
 
 def test_prefetch_that_is_closed_ends_its_thread():
+    before = set(threading.enumerate())
     found = prefetch(iter(int, 1), depth=1)
     next(found)
-    before = {thread for thread in threading.enumerate() if thread.name == "prefetch"}
+    (started,) = [thread for thread in set(threading.enumerate()) - before if thread.name == "prefetch"]
     found.close()
-    for thread in before:
-        thread.join(timeout=5)
-    assert not [thread for thread in before if thread.is_alive()]
+    started.join(timeout=5)
+    assert not started.is_alive()
