@@ -37,8 +37,9 @@ class Head:
         """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
         if not self.include:
             return features
-        vector = to_vector(features)
-        return self._activated(layers.Dense(self.classes, kernel_initializer=initializer, name="logits")(vector))
+        # Made before the layers in front of it: the order of the random draws belongs to what a seed reproduces.
+        logits = layers.Dense(self.classes, kernel_initializer=initializer, name="logits")
+        return self._activated(logits(to_vector(features)))
 
     def by_maps(self, features: Tensor, to_maps: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """A 1x1 convolution to one map a class, ReLU, and the mean of each map. [n, h, w, c] -> [n, classes].

@@ -7,7 +7,7 @@ import pytest
 from small_models import some_images
 
 from cnnref import arithmetic, models
-from cnnref.environment import keras
+from cnnref.environment import keras, seed_everything
 from cnnref.errors import InputError
 from cnnref.models import registry
 from cnnref.models.saving import load_model, save_model, weights_sha256
@@ -169,3 +169,9 @@ def test_code_in_a_model_file_is_not_run(tmp_path):
     save_model(harmful, tmp_path / "code.keras")
     with pytest.raises(InputError, match=r"code\.keras cannot be loaded"):
         load_model(tmp_path / "code.keras")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="each backend has random numbers of its own")
+def test_a_seed_gives_the_weights_that_published_runs_began_with():
+    seed_everything(0)
+    assert weights_sha256(models.build("lenet5")).startswith("623878da34a0")
