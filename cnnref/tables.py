@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .explain import words
 from .explain.words import by
@@ -17,7 +17,7 @@ from .explain.words import by
 if TYPE_CHECKING:
     from .arithmetic import LayerRow
     from .models import Spec
-    from .runtimes import Bundle, Prediction, Report, Timing
+    from .runtimes import Bundle, Prediction, Timing
 
 
 #: Colours that are told apart by people who see no red or no green, and on light and dark ground.
@@ -147,30 +147,53 @@ def of_accuracies(accuracies: Mapping[str, float], images: int) -> Table:
     return Table(("file", f"accuracy on {images:,} test images"), rows, numbers=(1,))
 
 
-def of_checks(report: Report) -> Table:
-    """What a verification found, a row a file."""
-    rows = [
-        (check.file, _number(check.largest_difference, ".1e"), _number(check.allowed, ".1e"), check.status)
-        for check in report.checks
-    ]
-    return Table(("file", "largest difference", "allowed", "status"), rows, numbers=(1, 2))
+def of_report(report: Mapping[str, Any], bundle: Bundle) -> Table:
+    """What a verification found, as JSON: a row a file; accuracy where a test set was run."""
+    checks = report["checks"]
+    tested = any(check["test"] for check in checks)
+    rows = []
+    for check in checks:
+        artifact = bundle.artifacts.get(check["file"])
+        runs = artifact is None or artifact.tolerance is not None
+        test = check["test"] or {}
+        measured = (
+            _number(test.get("accuracy") and 100 * test["accuracy"], ".2f"),
+            _number(test.get("agreement") and 100 * test["agreement"], ".2f"),
+        )
+        rows.append(
+            (
+                check["file"],
+                _number(check["bytes"], ","),
+                _number(check["largest_difference"] if runs else None, ".1e"),
+                _number(check["allowed"], ".0e"),
+                *(measured if tested else ()),
+                check["status"],
+            )
+        )
+    headings = ("file", "bytes", "difference", "allowed", *(("accuracy %", "agreement %") * tested), "status")
+    return Table(headings, rows, numbers=tuple(range(1, len(headings) - 1)))
 
 
-def of_timings(timings: Iterable[Timing]) -> Table:
-    """Load time, latency and throughput of each file."""
+def of_timings(timings: Sequence[Timing]) -> Table:
+    """Load time, latency and throughput, the peers' dim; and each p50 by that of Keras, if that was timed."""
+    ratio = ("p50 / Keras",) * any(timing.of_keras for timing in timings)
     rows = [
         (
             timing.file,
-            f"{timing.bytes:,}",
+            timing.by,
+            timing.precision,
+            _number(timing.bytes or None, ","),
             _number(timing.load_ms, ".1f"),
             _number(timing.p50_ms, ".3f"),
             _number(timing.p90_ms, ".3f"),
             _number(timing.images_per_second, ",.0f"),
+            *(_number(timing.of_keras, ".2f") for _ in ratio),
         )
         for timing in timings
     ]
-    headings = ("file", "bytes", "load ms", "p50 ms", "p90 ms", "images/s at batch 32")
-    return Table(headings, rows, numbers=(1, 2, 3, 4, 5))
+    headings = ("file", "by", "precision", "bytes", "load ms", "p50 ms", "p90 ms", "images/s", *ratio)
+    styles = ["dim" if timing.peer else "" for timing in timings]
+    return Table(headings, rows, numbers=range(3, len(headings)), breakable=0, styles=styles)
 
 
 def of_predictions(predictions: Sequence[Prediction]) -> Table:

@@ -16,6 +16,7 @@ from cnnref import cli, tables
 from cnnref.arithmetic import layer_table
 from cnnref.environment import keras
 from cnnref.errors import InputError
+from cnnref.export.precisions import KINDS
 from cnnref.pictures import write_picture
 
 
@@ -174,6 +175,8 @@ def test_verify_says_ok_and_names_the_file_that_fails(bundle, tmp_path):
     assert run("verify", bundle).exit_code == 0
     damaged = tmp_path / "damaged"
     shutil.copytree(bundle, damaged)
+    told = run("verify", damaged, "--data-dir", tmp_path).output
+    assert "accuracy %" in told
     content = bytearray((damaged / "model.onnx").read_bytes())
     content[len(content) // 2] ^= 1
     (damaged / "model.onnx").write_bytes(content)
@@ -205,7 +208,8 @@ def test_bench_times_every_file(bundle):
 def test_evaluate_tests_every_file(bundle):
     found = json.loads(run("evaluate", bundle, "--dataset", "digits", "--json").output)
     assert found["images"] == 359
-    assert len(set(found["accuracy"].values())) == 1
+    assert set(found["accuracy"]) == {kind.file for kind in KINDS}
+    assert len({found["accuracy"][name] for name in ("model.onnx", "model.tflite", "saved_model")}) == 1
 
 
 def test_train_export_and_evaluate_are_one_road(tmp_path):

@@ -2,6 +2,7 @@
 
 import time
 
+from cnnref.export.precisions import KINDS
 from cnnref.quickstart import walk
 from cnnref.runtimes import verify
 
@@ -11,9 +12,9 @@ def test_it_ends_with_proven_files_and_at_least_97_percent(tmp_path, monkeypatch
     start = time.monotonic()
     table = walk()
     assert time.monotonic() - start < 90
-    assert [row[0] for row in table.rows] == ["model.onnx", "model.tflite", "saved_model"]
-    for _, _, difference, accuracy, milliseconds in table.rows:
-        assert float(difference) <= 1e-5
+    assert [row[0] for row in table.rows] == [kind.file for kind in KINDS]
+    for kind, (_, _, difference, accuracy, milliseconds) in zip(KINDS, table.rows, strict=True):
+        assert float(difference) <= kind.tolerance
         assert float(accuracy.rstrip(" %")) >= 97
         assert float(milliseconds) > 0
     assert verify(tmp_path / "runs" / "quickstart" / "bundle").ok

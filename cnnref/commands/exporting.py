@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,65 +20,118 @@ def export(
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="onnx, tflite, saved_model; all if none.")
     ] = None,
+    precisions: Annotated[
+        list[str] | None,
+        typer.Option("--precision", help="fp16, dynamic, int8, beside float32; all if none. float32 for it alone."),
+    ] = None,
     opset: Annotated[int | None, typer.Option(help="ONNX opset, 13 to 24; by default 21.")] = None,
     layout: Annotated[str, typer.Option(help="Of the ONNX input: nhwc or nchw.")] = "nhwc",
     engine: Annotated[str, typer.Option(help="Of the ONNX file: native or tf2onnx.")] = "native",
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Also run every file on the whole test set, for the card.")
+    input_dtype: Annotated[str, typer.Option(help="float32, or uint8 for camera bytes.")] = "float32",
+    integer_io: Annotated[
+        str, typer.Option(help="Input and output of model.int8.tflite: float32, uint8 or int8.")
+    ] = "float32",
+    top_k: Annotated[int, typer.Option(help="Also put out the indices and scores of so many best classes.")] = 0,
+    labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line, for a foreign model.")] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Of the values 0..1 that a foreign model takes: one number, or 0.5,0.5,0.5.")
     ] = None,
+    std: Annotated[str | None, typer.Option(help="As --mean: the model takes (pixel / 255 - mean) / std.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="What a foreign model was trained on: calibrates int8, measures accuracy.")
+    ] = None,
+    data_dir: DataDir = None,
     force: Force = False,
 ) -> None:
-    """Export to SavedModel, TFLite and ONNX, and verify each file in its runtime.
+    """Export to SavedModel, TFLite and ONNX at every precision, and verify each file in its runtime.
+
+    Each file is run on the whole test set where the data set is at hand.
 
     Example: cnnref export runs/lenet5-mnist --out lenet5 --data-dir ~/datasets
     """
     from ..export.bundle import FORMATS
     from ..export.bundle import export as write_bundle
-    from ..export.source import find_source
     from ..files import refuse_existing
 
     refuse_existing(out, force=force, marker="bundle.json")  # before TensorFlow is imported for nothing
-    found = find_source(source)
-    test_set = None
-    if data_dir is not None:
-        from ..data import load
-
-        if "dataset" not in found.provenance:
-            raise InputError(f"{source} does not say what it was trained on, so --data-dir has no use; leave it out.")
-        data = load(found.provenance["dataset"], data_dir, image_shape=found.images.shape[1:])
-        test_set = (data.test_images, data.test_labels)
     bundle = write_bundle(
-        found,
+        source,
         out,
+        labels=_lines(labels),
+        mean=_numbers("--mean", mean),
+        std=_numbers("--std", std),
         formats=formats or FORMATS,
+        precisions=precisions or None,
         opset=opset,
         layout=layout,
         engine=engine,
-        test_set=test_set,
+        input_dtype=input_dtype,
+        integer_io=integer_io,
+        top_k=top_k,
+        dataset=dataset,
+        data_dir=data_dir,
         force=force,
+        tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )
-    tables.of_artifacts(bundle).print()
+    tables.of_report(json.loads((bundle.folder / "report.json").read_bytes()), bundle).print()
+    for file, why in bundle.document["left_out"].items():
+        print(f"no {file}: {why}")
     print(f"Verified and written: {bundle.folder}")
 
 
-def verify(bundle: BundleName, as_json: AsJson = False) -> None:
-    """Check every file of a bundle: hashes, names, shapes, labels, and numbers in its runtime.
+def _lines(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        labels = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"The labels in {path} cannot be read ({error}); give a text file with one a line.") from None
+    return [label.strip() for label in labels if label.strip()]
 
-    Exit status 1 if a file fails. Example: cnnref verify lenet5-mnist
+
+def _numbers(option: str, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; give numbers with commas between them, such as 0.5,0.5,0.5.") from None
+
+
+def verify(
+    bundle: BundleName,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Also run every file on the whole test set in this folder.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every file of a bundle: hashes, names, shapes, labels, size, and numbers in its runtime.
+
+    Writes report.json into the bundle. A file that fails loses its name (model.onnx.failed), and the exit status is 1.
+
+    Example: cnnref verify lenet5-mnist --data-dir ~/datasets
     """
-    from ..runtimes import find_bundle
+    from ..runtimes import find_bundle, read_bundle, settle
     from ..runtimes import verify as check
 
-    report = check(find_bundle(bundle))
+    folder = find_bundle(bundle)
+    trial = None
+    if data_dir is not None or dataset is not None:
+        from ..export.proof import trial_for
+
+        trial = trial_for(read_bundle(folder), dataset, data_dir)
+    report = check(folder, trial=trial)
+    told = settle(report, folder)
     if as_json:
         print_json(report.to_json())
     else:
-        tables.of_checks(report).print()
+        tables.of_report(report.to_json(), read_bundle(folder)).print()
         for found in report.checks:
             if found.note:
                 print(f"{found.file}: {found.note}")
-        for problem in report.problems:
-            print(f"cnnref: {problem}", file=sys.stderr)
+    for problem in [*report.problems, *told]:
+        print(f"cnnref: {problem}", file=sys.stderr)
     if not report.ok:
         raise typer.Exit(1)
 

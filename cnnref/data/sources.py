@@ -25,7 +25,13 @@ def names() -> list[str]:
     return [*PUBLISHED, "digits"]
 
 
-def load(name: str, data_dir: Path | str | None = None, *, image_shape: tuple[int, int, int] | None = None) -> Dataset:
+def load(
+    name: str,
+    data_dir: Path | str | None = None,
+    *,
+    image_shape: tuple[int, int, int] | None = None,
+    download: bool = True,
+) -> Dataset:
     """Read a data set, whole or not at all.
 
     Args:
@@ -35,6 +41,7 @@ def load(name: str, data_dir: Path | str | None = None, *, image_shape: tuple[in
             then Keras' download are tried when the set is not in it.
         image_shape: height, width and channels that the pictures of folder:PATH are read as, by default the
             size of the first one in RGB. Every other set has its own shape, and only that can be asked for.
+        download: False looks at this machine only.
 
     Raises:
         InputError: there is no such set, or it has another image shape.
@@ -44,7 +51,7 @@ def load(name: str, data_dir: Path | str | None = None, *, image_shape: tuple[in
     if name.startswith(FOLDER):
         return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape)
     known = _known_name(name)
-    dataset = read_digits() if known == "digits" else _published(PUBLISHED[known], folder or _usual_folder())
+    dataset = read_digits() if known == "digits" else _published(PUBLISHED[known], folder or _usual_folder(), download)
     if image_shape is not None and tuple(image_shape) != dataset.image_shape:
         raise InputError(
             f"Images of {known} are {_shape(dataset.image_shape)}, not {_shape(image_shape)} as asked for; "
@@ -84,12 +91,16 @@ def _existing(folder: Path, origin: str) -> Path:
     return folder
 
 
-def _published(known: Mnist | Cifar, folder: Path | None) -> Dataset:
+def _published(known: Mnist | Cifar, folder: Path | None, download: bool) -> Dataset:
     cache = cache_folder()
     places = [place for place in (folder, cache) if place is not None]
     for place in places:
         if dataset := known.read(place):
             return dataset
+    if not download:
+        raise DatasetError(
+            f"{known.title} is not in {' or '.join(map(str, places))}; name the folder that has it with --data-dir."
+        )
     try:
         fetched = fetch(known.downloads)
     except Exception as error:  # Keras raises a bare Exception, among others.

@@ -14,14 +14,14 @@ from PIL import Image
 
 labels = open("labels.txt").read().split("\\n")
 picture = Image.open("picture.png").convert("{mode}").resize(({width}, {height}), Image.BILINEAR)
-image = np.asarray(picture, np.float32).reshape(1, {height}, {width}, {channels})  # raw values 0..255
+image = np.asarray(picture, np.{dtype}).reshape(1, {height}, {width}, {channels})  # raw values 0..255
 (probabilities,) = ort.InferenceSession("model.onnx").run(["probabilities"], {{"image": image}})
 print(labels[probabilities[0].argmax()])
 ```
 """
 
 
-def card(bundle: Bundle, report: Report, accuracy: dict[str, Any] | None) -> str:
+def card(bundle: Bundle, report: Report) -> str:
     """The text of a bundle's README.md; every number in it was measured by the run or by the export."""
     model, provenance = bundle.document["model"], bundle.document["provenance"]
     height, width, channels = bundle.shape
@@ -33,23 +33,25 @@ def card(bundle: Bundle, report: Report, accuracy: dict[str, Any] | None) -> str
         *_training(provenance),
         "## Files",
         "",
-        "Every file takes `image` [batch, "
-        f"{height}, {width}, {channels}], raw pixel values 0..255 as float32, and gives `probabilities` "
-        f"[batch, {bundle.classes}]. The batch is open; the preprocessing, "
-        f"`{bundle.preprocessing['formula']}`, is inside.",
+        f"Every file takes `image` [batch, {height}, {width}, {channels}], raw pixel values 0..255 as {bundle.dtype}, "
+        f"and gives `probabilities` [batch, {bundle.classes}]"
+        + (f", `top_indices` and `top_scores` [batch, {bundle.top_k}]" if bundle.top_k else "")
+        + f". The batch is open; the preprocessing, `{bundle.preprocessing['formula']}`, is inside.",
         "",
-        *_files(bundle, report, accuracy),
+        *_files(bundle, report),
         "",
         "The difference is the largest of any probability to Keras, over the pictures in `samples.npz` at batch 1, 3 "
-        "and 8. `cnnref verify` checks all of this again.",
+        "and 8. `cnnref verify` checks all of this again, with `--data-dir` on the whole test set.",
         "",
+        *_integers(bundle),
     ]
     if "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
-        mode = "L" if channels == 1 else "RGB"
         lines += [
             "## Running it without cnnref",
             "",
-            RUN.format(mode=mode, height=height, width=width, channels=channels),
+            RUN.format(
+                mode="L" if channels == 1 else "RGB", dtype=bundle.dtype, height=height, width=width, channels=channels
+            ),
         ]
     lines += [
         "## Identity",
@@ -89,18 +91,36 @@ def _training(provenance: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _files(bundle: Bundle, report: Report, accuracy: dict[str, Any] | None) -> list[str]:
-    scores = accuracy["files"] if accuracy else {}
-    heading = f" accuracy on {accuracy['images']:,} test images |" if accuracy else ""
+def _files(bundle: Bundle, report: Report) -> list[str]:
+    """A row a file; what was measured on a test set where there was one."""
+    checks = [check for check in report.checks if check.file in bundle.artifacts]
+    tested = next((check.test for check in checks if check.test), None)
+    more = f" accuracy on {tested.images:,} test images | same class as Keras |" if tested else ""
     lines = [
-        f"| file | precision | bytes | largest difference |{heading}",
-        "|---|---|---:|---:|" + "---:|" * bool(accuracy),
+        f"| file | precision | bytes | of float32 | largest difference |{more}",
+        "|---|---|---:|---:|---:|" + "---:|---:|" * bool(tested),
     ]
-    for check in report.checks:
-        if check.file in bundle.artifacts:
-            size = sum(part.bytes for part in bundle.parts(check.file).values())
-            difference = "reference" if check.largest_difference is None else f"{check.largest_difference:.1e}"
-            known = scores.get(check.file, bundle.document["provenance"].get("test_accuracy"))
-            score = f" {100 * known:.2f} % |" if accuracy and known is not None else " |" * bool(accuracy)
-            lines.append(f"| `{check.file}` | {check.precision} | {size:,} | {difference} |{score}")
+    for check in checks:
+        difference = "reference" if check.largest_difference is None else f"{check.largest_difference:.1e}"
+        ratio = f"{check.size_ratio:.2f}" if check.size_ratio else ""
+        row = f"| `{check.file}` | {check.precision} | {check.bytes:,} | {ratio} | {difference} |"
+        if check.test:
+            row += f" {100 * check.test.accuracy:.2f} % | {100 * check.test.agreement:.2f} % |"
+        elif tested:
+            row += f" {100 * (tested.accuracy + tested.points_lost / 100):.2f} % | |"
+        lines.append(row)
+    return lines
+
+
+def _integers(bundle: Bundle) -> list[str]:
+    """How the int8 files came about, and what is not there."""
+    lines = []
+    if calibration := bundle.document.get("calibration"):
+        lines += [
+            f"The int8 files got their ranges from {calibration['images']} images (seed {calibration['seed']}; "
+            f"{calibration['from']}; SHA-256 of the pixels `{calibration['sha256']}`).",
+            "",
+        ]
+    for file, why in bundle.document.get("left_out", {}).items():
+        lines += [f"There is no `{file}`: {why}", ""]
     return lines

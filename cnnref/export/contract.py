@@ -15,9 +15,12 @@ from ..arithmetic.graph import trace
 from ..environment import keras, layers
 from ..errors import ExportError, InputError
 from ..models.saving import weights_sha256
-from ..runtimes.bundle import IMAGE, PROBABILITIES
+from ..pictures import RULE
+from ..runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 
 FORMULA = "(image / 255 - mean) / std"
+INPUT_DTYPES = ("float32", "uint8")
+LICENSE = "Apache-2.0"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Contract:
     """What is written into, and beside, every exported file.
 
     `shape` is (height, width, channels); `preprocessing` holds mean and std, one a channel, of values 0..1;
-    `provenance` says where the weights come from.
+    `provenance` says where the weights come from. `input_dtype` is what `image` is fed as, "float32" or "uint8".
+    `top_k` is 0, or how many best classes are put out besides, as `top_indices` and `top_scores` [batch, top_k].
     """
 
     name: str
@@ -35,6 +39,8 @@ class Contract:
     preprocessing: dict[str, Any]
     weights_sha256: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    input_dtype: str = "float32"
+    top_k: int = 0
 
     @property
     def classes(self) -> int:
@@ -47,9 +53,17 @@ class Contract:
             "name": self.name,
             "labels": list(self.labels),
             "preprocessing": self.preprocessing,
+            "color": self.color,
+            "picture": RULE,
             "provenance": self.provenance,
             "weights_sha256": self.weights_sha256,
+            "license": LICENSE,
         }
+
+    @property
+    def color(self) -> str:
+        """The order of the channels: "grayscale" or "RGB"."""
+        return "grayscale" if self.shape[2] == 1 else "RGB"
 
     def metadata(self) -> dict[str, str]:
         """The same as strings for ONNX metadata_props, each key under cnnref."""
@@ -64,12 +78,15 @@ def contract_of(
     name: str,
     labels: Sequence[str] | None = None,
     provenance: dict[str, Any] | None = None,
+    *,
+    input_dtype: str = "float32",
+    top_k: int = 0,
 ) -> Contract:
     """Hold a model to the contract.
 
     Raises:
         ExportError: the model is no image classifier with one input and one output of fixed size.
-        InputError: the number of labels is not the number of classes.
+        InputError: the number of labels is not the number of classes, or `input_dtype` or `top_k` is not possible.
     """
     try:
         graph = trace(model)
@@ -87,6 +104,13 @@ def contract_of(
         raise ExportError(f"{name} gives {result}, not one vector; build it with include_top=True.")
     if labels is not None and len(labels) != result[0]:
         raise InputError(f"There are {len(labels)} labels for the {result[0]} outputs of {name}; give one an output.")
+    for index, label in enumerate(labels or ()):
+        if not label or "\n" in label or "\r" in label:
+            raise InputError(f"Label {index} of {name} is {label!r}; give each class a name of one line.")
+    if input_dtype not in INPUT_DTYPES:
+        raise InputError(f"There is no input type {input_dtype!r}; choose {' or '.join(INPUT_DTYPES)}.")
+    if not 0 <= top_k <= result[0] or (top_k and result[0] == 1):
+        raise InputError(f"top-k is {top_k}, and {name} has {result[0]} classes; give 1 to {result[0]}, or none.")
     return Contract(
         name=name,
         shape=(given[0], given[1], given[2]),
@@ -95,6 +119,8 @@ def contract_of(
         preprocessing=_preprocessing(graph, given[2]),
         weights_sha256=weights_sha256(model),
         provenance=provenance or {},
+        input_dtype=input_dtype,
+        top_k=top_k,
     )
 
 
@@ -122,4 +148,15 @@ def per_channel(value: Any, channels: int) -> list[float]:
     return [float(value)] * channels if isinstance(value, int | float) else [float(number) for number in value]
 
 
-__all__ = ["FORMULA", "IMAGE", "PROBABILITIES", "Contract", "contract_of", "per_channel"]
+__all__ = [
+    "FORMULA",
+    "IMAGE",
+    "INPUT_DTYPES",
+    "LICENSE",
+    "PROBABILITIES",
+    "TOP_INDICES",
+    "TOP_SCORES",
+    "Contract",
+    "contract_of",
+    "per_channel",
+]

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from ..arithmetic.graph import Call
 from ..errors import ExportError
-from .contract import IMAGE, PROBABILITIES
+from .contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 
 #: Height, width and channels of feature maps.
 Maps: TypeAlias = tuple[int, int, int]
@@ -65,7 +65,7 @@ class Emitter:
         self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, NDArray[Any]] = {}
-        self._used = {IMAGE, PROBABILITIES}
+        self._used = {IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, "top_long", "top"}
 
     def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         """Add a node called `name` and return the name of its output."""

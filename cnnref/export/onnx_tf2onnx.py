@@ -10,10 +10,11 @@ import onnx
 from onnx import helper
 
 from ..errors import ExportError, InputError
-from .contract import IMAGE, PROBABILITIES, Contract
+from .contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
 
 #: The newest opset that tf2onnx writes.
 NEWEST_OPSET = 18
+ENDS = (PROBABILITIES, TOP_INDICES, TOP_SCORES)
 
 
 def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout: str) -> onnx.ModelProto:
@@ -39,7 +40,8 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
         )
     except Exception as error:  # tf2onnx raises whatever its rewriters run into
         raise ExportError(f"tf2onnx cannot convert {contract.name}: {error}") from error
-    for tensor, name in ((written.graph.input[0], IMAGE), (written.graph.output[0], PROBABILITIES)):
+    ends = ENDS if contract.top_k else ENDS[:1]
+    for tensor, name in zip([written.graph.input[0], *written.graph.output], [IMAGE, *ends], strict=True):
         _rename(written.graph, tensor.name, name)
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del written.graph.value_info[:]  # they still speak of the old names
@@ -57,7 +59,7 @@ def _number(graph: onnx.GraphProto) -> None:
     names = {tensor.name: f"weight_{index}" for index, tensor in enumerate(weights)}
     for index, node in enumerate(graph.node):
         node.name = f"{node.op_type.lower()}_{index}"
-        names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output != PROBABILITIES})
+        names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output not in ENDS})
     for tensor in weights:
         tensor.name = names[tensor.name]
     in_order = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in weights]

@@ -6,17 +6,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .tensorflow_graph import SIGNATURE
+from .tensorflow_graph import JPEG_SIGNATURE, SIGNATURE
 
 
 def write_saved_model(module: Any, folder: Path) -> None:
-    """Save a serving module under the signature `serving_default`."""
+    """Save a serving module: `serving_default` takes pixels, `serve_jpeg` encoded pictures."""
     import tensorflow as tf
 
-    function = module.serve.get_concrete_function()
+    signatures = {
+        SIGNATURE: module.serve.get_concrete_function(),
+        JPEG_SIGNATURE: module.serve_jpeg.get_concrete_function(),
+    }
     # The gradient of silu would be saved as a function of its own, and inference has no gradients.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function}, options=options)
+    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
     make_repeatable(folder)
 
 
@@ -55,6 +58,8 @@ def _rename_functions(graph: Any, names: dict[str, str]) -> None:
         function.signature.name = names[function.signature.name]
         for node in function.node_def:
             _rename_in_node(node, names)
+        for given in function.signature.input_arg:  # what the condition of a loop is handed and does not read
+            given.name = re.sub(r"_\d+___redundant", "___redundant", given.name)
         for argument in function.arg_attr.values():
             argument.attr.pop("_user_specified_name", None)  # a counter, for the captured weights
     for node in graph.graph_def.node:

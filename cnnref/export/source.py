@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ class Source:
     """A model and all that is known about it.
 
     `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
-    are checked with. `documents` are files of the run that the bundle keeps, by their name there.
+    are checked with. `documents` are files of the run that the bundle keeps, by their name there. `fresh` weights are
+    those of a name of the registry, exported for size and speed.
     """
 
     model: keras.Model
@@ -37,6 +39,7 @@ class Source:
     sample_labels: NDArray[np.int64]
     provenance: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, Path] = field(default_factory=dict)
+    fresh: bool = False
 
 
 def find_source(source: str | Path) -> Source:
@@ -53,7 +56,7 @@ def find_source(source: str | Path) -> Source:
     if path.is_file() and path.suffix == ".keras":
         return from_model(load_model(path), path.stem)
     if str(source) in list_models():
-        return from_model(build(str(source)), str(source))
+        return replace(from_model(build(str(source)), str(source)), fresh=True)
     raise InputError(
         f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, or one of the "
         f"models {', '.join(list_models())}."
@@ -68,6 +71,36 @@ def from_model(model: keras.Model, name: str, labels: tuple[str, ...] | None = N
     images = np.random.default_rng(0).integers(0, 256, (NOISE, *sizes), dtype=np.uint8)
     unknown = np.full(NOISE, -1, dtype=np.int64)
     return Source(model, name, labels, images, unknown, {"versions": environment.versions()})
+
+
+def preprocessed(source: Source, mean: Sequence[float] | None, std: Sequence[float] | None) -> Source:
+    """The source with (pixel / 255 - mean) / std in front of its model, where mean or std is given.
+
+    Raises:
+        InputError: there is not one number for all channels or one a channel, or a std is not positive.
+    """
+    if mean is None and std is None:
+        return source
+    shape = source.model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        return source  # no image: the contract refuses it, with better words than could be found here
+    channels = shape[-1]
+    numbers = {}
+    for name, given, usual in (("mean", mean, 0.0), ("std", std, 1.0)):
+        values = [usual] if given is None else [float(number) for number in given]
+        if len(values) not in (1, channels):
+            raise InputError(
+                f"There are {len(values)} numbers for {name} and {channels} channels; give one, or one a channel."
+            )
+        numbers[name] = values * (channels if len(values) == 1 else 1)
+    if not all(np.isfinite([*numbers["mean"], *numbers["std"]])) or min(numbers["std"]) <= 0:
+        raise InputError(f"mean {numbers['mean']} and std {numbers['std']} are no finite numbers with a positive std.")
+    image = keras.Input(tuple(shape[1:]), name=f"{source.model.name}_pixels")
+    scale = [1 / (255 * deviation) for deviation in numbers["std"]]
+    offset = [-average / deviation for average, deviation in zip(numbers["mean"], numbers["std"], strict=True)]
+    ready = keras.layers.Rescaling(scale, offset, name=f"{source.model.name}_preprocessing")(image)
+    model = keras.Model(image, source.model(ready), name=source.model.name)
+    return replace(source, model=model)
 
 
 def _run(run: Run) -> Source:

@@ -1,52 +1,96 @@
-"""TFLite: TensorFlow's converter, then the contract's names and metadata put into the file."""
+"""TFLite at every precision: TensorFlow's converter on the frozen function, then the contract's names and metadata."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ExportError
-from .contract import IMAGE, PROBABILITIES, Contract
+import numpy as np
 
-#: Name of the metadata entry; `cnnref verify` reads it.
-METADATA = "cnnref"
-IDENTIFIER = b"TFL3"
+from ..environment import hushed
+from ..errors import ExportError, InputError
+from .calibration import Calibration
+from .contract import Contract
+from .tflite_file import finished
+
+INTEGER_IO = ("float32", "uint8", "int8")
 
 
-def tflite_model(saved_model: Path, contract: Contract) -> bytes:
-    """Convert a SavedModel to a float32 .tflite.
+def tflite_model(
+    function: Any,
+    contract: Contract,
+    *,
+    precision: str = "float32",
+    calibration: Calibration | None = None,
+    integer_io: str = "float32",
+) -> bytes:
+    """Convert a frozen serving function to a .tflite.
+
+    Args:
+        function: what `frozen` gives; for "int8" one that takes float32, whatever the contract says, because the
+            converter puts whole numbers at its ends by itself.
+        precision: "float32"; "fp16", weights in half the bytes; "dynamic", int8 weights with float activations; "int8",
+            everything in integers, per channel, ranges by the smallest and largest activation on the calibration set.
+        calibration: for "int8".
+        integer_io: what "int8" takes and gives: "float32", or "uint8" or "int8" with a scale. With "float32",
+            pixels go in as the contract says.
 
     Raises:
+        InputError: "int8" without a calibration set.
         ExportError: TensorFlow's converter refuses the model.
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        if calibration is None:
+            raise InputError(f"{contract.name} has no calibration images, and int8 needs some; give some.")
+        converter.representative_dataset = lambda: _feeds(calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.as_dtype(input_dtype_of(contract, integer_io))
+        converter.inference_output_type = tf.as_dtype(integer_io)
     try:
-        converted = converter.convert()
+        with _quiet():
+            converted = converter.convert()
     except Exception as error:  # the converter raises its own and several of TensorFlow's
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ExportError(f"TensorFlow's converter cannot write {contract.name} as TFLite: {reason}") from error
-    return with_metadata(converted, contract)
+        raise ExportError(
+            f"TensorFlow's converter cannot write {contract.name} as TFLite ({precision}): {reason}"
+        ) from error
+    return finished(converted, contract)
 
 
-def with_metadata(content: bytes, contract: Contract) -> bytes:
-    """Name the two tensors as the contract does, and put labels, preprocessing and provenance into the file."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
+def input_dtype_of(contract: Contract, integer_io: str) -> str:
+    """What an int8 file takes."""
+    return contract.input_dtype if integer_io == "float32" else integer_io
 
-    model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
-    main = model.subgraphs[0]
-    for index, name in ((main.inputs[0], IMAGE), (main.outputs[0], PROBABILITIES)):
-        main.tensors[index].name = name.encode()
-    buffer = schema.BufferT()
-    buffer.data = list(json.dumps(contract.embedded(), sort_keys=True).encode())
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = METADATA.encode(), len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
-    model.description = f"{contract.name}, exported by cnnref".encode()
-    builder = flatbuffers.Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
-    return bytes(builder.Output())
+
+def _feeds(calibration: Calibration) -> Iterator[list[Any]]:
+    """One picture at a time; two pixels of the first are black and white, which makes a step of the input a level."""
+    pixels = calibration.images.astype(np.float32)
+    pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255
+    for index in range(len(pixels)):
+        yield [pixels[index : index + 1]]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The converter tells of its progress in C++ and in Python; errors come as exceptions."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with hushed(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from .bundle import Artifact, Bundle, ListedFile, read_bundle
     from .evaluate import accuracy, agreement
     from .prediction import Prediction, predict
-    from .report import Check, Report, write_report
+    from .report import Check, Outcome, Report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
     from .samples import Samples, read_samples
+    from .settling import FAILED, settle
     from .shelf import find_bundle, list_bundles
+    from .trial import Trial
     from .verification import verify
 
 __all__ = [
+    "FAILED",
     "Artifact",
     "Bundle",
     "Check",
     "ListedFile",
+    "Outcome",
     "Prediction",
     "Report",
     "Runner",
@@ -33,6 +37,7 @@ __all__ = [
     "Samples",
     "Tensor",
     "Timing",
+    "Trial",
     "accuracy",
     "agreement",
     "benchmark",
@@ -42,6 +47,7 @@ __all__ = [
     "predict",
     "read_bundle",
     "read_samples",
+    "settle",
     "verify",
     "write_report",
 ]
@@ -54,10 +60,12 @@ __getattr__ = lazy_names(
         "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
         "evaluate": ("accuracy", "agreement"),
         "prediction": ("Prediction", "predict"),
-        "report": ("Check", "Report", "write_report"),
+        "report": ("Check", "Outcome", "Report", "write_report"),
         "runner": ("Runner", "RuntimeMissingError", "Tensor"),
+        "settling": ("FAILED", "settle"),
         "shelf": ("find_bundle", "list_bundles"),
         "samples": ("Samples", "read_samples"),
+        "trial": ("Trial",),
         "verification": ("verify",),
     },
 )

@@ -1,37 +1,83 @@
-"""How fast the artifacts of a bundle load and run on this machine's CPU.
+"""How fast the artifacts of a bundle load and run on this machine's CPU, and others beside them.
 
-The artifacts take turns, a few calls each, round after round: a machine that gets slower while it is measured
-gets slower for all of them.
+All take turns, a few calls each, round after round and every round in another order: a machine that gets slower
+while it is measured gets slower for all of them.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..environment import cpu_name, usable_cores
-from ..errors import InputError
+from ..errors import InputError, VerificationError
 from .artifacts import open_artifact
-from .bundle import Artifact, Bundle, read_bundle
-from .runner import Runner, RuntimeMissingError
-from .samples import read_samples
+from .bundle import Bundle, read_bundle
+from .runner import Runner, RuntimeMissingError, one_line
+from .samples import Samples, read_samples
 
 BATCH = 32
 ROUNDS = 5
 LOADS = 3
+#: Calls before the timed ones: a runtime may plan anew for a new batch.
+WARM_UP = 2
+#: Seconds between two that are timed. ONNX Runtime's threads keep a core busy for some 0.07 s after a call.
+PAUSE = 0.1
+#: A peer's probability that is further off shows that the peer computes something else.
+FAR = 0.01
+
+OURS, KERAS = "cnnref", "Keras"
+
+#: What decides how fast a CPU multiplies, by the names that Linux has for it.
+FEATURES = (
+    *(
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512_vnni",
+        "avx_vnni",
+        "avx512_bf16",
+        "avx512_fp16",
+        "amx_bf16",
+        "amx_int8",
+    ),
+    *("neon", "asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve"),
+)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What is timed: an artifact of the bundle, or something else that computes the same.
+
+    `open` loads it and may raise VerificationError; it is None where there is nothing to load, and `note` says why.
+    `bytes` is its size on the disk, 0 if it has none. `by` says who made it.
+    """
+
+    label: str
+    format: str
+    precision: str
+    open: Callable[[], Runner] | None
+    bytes: int
+    by: str = OURS
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One artifact's times: milliseconds to load and for one picture, pictures a second at batch 32.
+    """One contestant's times: milliseconds to load and for one picture, pictures a second at batch 32.
 
-    The times are None where the runtime is not installed, and `note` says so. `threads` is what the runtime
-    computed with, `runs` how many single pictures were timed.
+    The times are None where it could not be timed, and `note` says why. `threads` is what the runtime computed
+    with, `runs` how many single pictures were timed. `by` is "cnnref" for the files of the bundle. `of_keras` is
+    the p50 as a multiple of Keras' own in the same run, None if Keras was not timed.
     """
 
     file: str
@@ -46,13 +92,20 @@ class Timing:
     threads: int
     cpu: str
     note: str = ""
+    by: str = OURS
+    of_keras: float | None = None
+
+    @property
+    def peer(self) -> bool:
+        """Whether it is no file of the bundle."""
+        return self.by != OURS
 
 
 @dataclass
 class _Entry:
-    """An artifact while it is being measured; the times are in seconds."""
+    """A contestant while it is being measured; the times are in seconds."""
 
-    artifact: Artifact
+    who: Contestant
     runner: Runner | None = None
     note: str = ""
     loads: list[float] = field(default_factory=list)
@@ -60,55 +113,121 @@ class _Entry:
     batches: list[float] = field(default_factory=list)
 
 
-def benchmark(folder: str | Path, *, runs: int = 50, threads: int | None = None) -> list[Timing]:
-    """Time each artifact that a runtime can run, in the order of bundle.json.
+def benchmark(
+    folder: str | Path, *, runs: int = 50, threads: int | None = None, others: Sequence[Contestant] = ()
+) -> list[Timing]:
+    """Time each artifact that a runtime can run, in the order of bundle.json, then the others.
 
-    Loading is the median of 3 loads from a warm disk cache, without the import of the runtime. The pictures
-    are those of samples.npz, already float32; what the runner does to them (a transposition, say) is part of
-    the time.
+    Loading is the median of 3 loads from a warm disk cache, without the import of the runtime. The pictures are
+    those of samples.npz, float32 or, for a file that takes whole numbers, uint8; what the runner does to them (a
+    transposition, say) is part of the time.
 
     Args:
         runs: timed calls at batch 1; batch 32 gets a quarter of them.
         threads: for each runtime; by default one a usable core. TensorFlow keeps those it has started with.
+        others: one that fails, or computes something else, gets a note instead of times.
 
     Raises:
         InputError: the folder is not a bundle, or `runs` or `threads` is below 1.
-        VerificationError: a file cannot be loaded or run.
+        VerificationError: a file of the bundle cannot be loaded or run.
     """
     if runs < 1:
         raise InputError(f"runs is {runs}; give 1 or more.")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; give 1 or more.")
     bundle = read_bundle(folder)
-    samples = read_samples(bundle).images.astype(np.float32)
-    single, many = samples[:1], np.resize(samples, (BATCH, *bundle.shape))
-    entries = [_load(bundle, artifact, threads) for artifact in bundle.runnable()]
+    samples = read_samples(bundle)
+    entries = [_load(one) for one in _own(bundle, threads)] + [_load_other(one, samples) for one in others]
     rounds = min(ROUNDS, runs)
     for turn in range(rounds):
         calls = runs // rounds + (turn < runs % rounds)
-        # Each round starts with another one, so that nobody always follows the same neighbour.
-        for entry in entries[turn % len(entries) :] + entries[: turn % len(entries)] if entries else []:
+        # Another order each round, so that nobody always follows the same neighbour.
+        for entry in random.Random(turn).sample(entries, len(entries)):
             if entry.runner is not None:
-                entry.singles += _times(entry.runner.run, single, calls)
-                entry.batches += _times(entry.runner.run, many, -(-calls // 4))
+                images = _pictures(entry.runner, samples)
+                time.sleep(PAUSE)
+                entry.singles += _times(entry.runner.run, images[:1], calls)
+                entry.batches += _times(entry.runner.run, images, -(-calls // 4))
     cpu = cpu_name()
-    return [_timing(bundle, entry, threads or usable_cores(), cpu) for entry in entries]
+    timings = [_timing(entry, threads or usable_cores(), cpu) for entry in entries]
+    keras = next((timing.p50_ms for timing in timings if (timing.by, timing.format) == (KERAS, "keras")), None)
+    return [replace(timing, of_keras=timing.p50_ms / keras if keras and timing.p50_ms else None) for timing in timings]
 
 
-def _load(bundle: Bundle, artifact: Artifact, threads: int | None) -> _Entry:
-    entry = _Entry(artifact)
+def cpu_features(facts: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Which of FEATURES the processor has; empty where the operating system does not say."""
     try:
-        open_artifact(bundle, artifact.name, threads)  # imports the runtime
+        lines = facts.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    said = next(
+        (line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features"))), []
+    )
+    return [name for name in FEATURES if name in said]
+
+
+def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
+    return [
+        Contestant(
+            artifact.name,
+            artifact.format,
+            artifact.precision,
+            partial(open_artifact, bundle, artifact.name, threads),
+            sum(part.bytes for part in bundle.parts(artifact.name).values()),
+        )
+        for artifact in bundle.runnable()
+    ]
+
+
+def _load(who: Contestant) -> _Entry:
+    entry = _Entry(who, note=who.note)
+    if who.open is None:
+        return entry
+    try:
+        who.open()  # imports the runtime
         for _ in range(LOADS):
             start = time.perf_counter()
-            entry.runner = open_artifact(bundle, artifact.name, threads)
+            entry.runner = who.open()
             entry.loads.append(time.perf_counter() - start)
     except RuntimeMissingError as missing:
         entry.note = missing.note.replace("not checked", "not timed")
     return entry
 
 
+def _load_other(who: Contestant, samples: Samples) -> _Entry:
+    """Load it and have it prove that it can be run at both batches, and that it is the same network."""
+    try:
+        entry = _load(who)
+        if entry.runner is None:
+            return entry
+        images = _pictures(entry.runner, samples)
+        entry.runner.run(images[:1])
+        found, wanted = entry.runner.run(images), _repeated(samples.probabilities)
+        if found.shape != wanted.shape:
+            raise VerificationError(f"it gives {list(found.shape)}, not {list(wanted.shape)}")
+        difference = float(np.abs(found - wanted).max())
+        if who.precision == "float32" and not difference <= FAR:
+            raise VerificationError(f"it computes something else, {difference:.2g} off")
+    except Exception as error:  # the work of others: whatever it does, the rest is timed
+        return _Entry(who, note=f"not timed: {one_line(error, 160)}")
+    return entry
+
+
+def _pictures(runner: Runner, samples: Samples) -> NDArray[Any]:
+    """A batch in the type that a program would have it in for this file."""
+    (wanted,) = runner.inputs().values()
+    images = samples.images if "int" in wanted.dtype else samples.images.astype(np.float32)
+    return _repeated(images)
+
+
+def _repeated(rows: NDArray[Any]) -> NDArray[Any]:
+    return np.resize(rows, (BATCH, *rows.shape[1:]))
+
+
 def _times(run: Callable[[Any], Any], images: Any, calls: int) -> list[float]:
-    """Seconds for each call, after one that only warms up (a runtime may plan anew for a new batch)."""
-    run(images)
+    """Seconds for each call, after some that only warm up."""
+    for _ in range(WARM_UP):
+        run(images)
     taken = []
     for _ in range(calls):
         start = time.perf_counter()
@@ -117,12 +236,11 @@ def _times(run: Callable[[Any], Any], images: Any, calls: int) -> list[float]:
     return taken
 
 
-def _timing(bundle: Bundle, entry: _Entry, threads: int, cpu: str) -> Timing:
-    artifact = entry.artifact
-    size = sum(facts.bytes for facts in bundle.parts(artifact.name).values())
-    facts = (artifact.name, artifact.format, artifact.precision, size)
+def _timing(entry: _Entry, threads: int, cpu: str) -> Timing:
+    who = entry.who
+    facts = (who.label, who.format, who.precision, who.bytes)
     if entry.runner is None:
-        return Timing(*facts, None, None, None, None, runs=0, threads=threads, cpu=cpu, note=entry.note)
+        return Timing(*facts, None, None, None, None, runs=0, threads=threads, cpu=cpu, note=entry.note, by=who.by)
     p50, p90 = np.percentile(entry.singles, [50, 90])
     return Timing(
         *facts,
@@ -133,4 +251,5 @@ def _timing(bundle: Bundle, entry: _Entry, threads: int, cpu: str) -> Timing:
         runs=len(entry.singles),
         threads=entry.runner.threads,
         cpu=cpu,
+        by=who.by,
     )

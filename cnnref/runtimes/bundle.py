@@ -21,10 +21,13 @@ FORMAT = "cnnref-bundle"
 VERSION = 1
 MANIFEST = "bundle.json"
 REPORT = "report.json"
+LABELS = "labels.txt"
 
-#: The two names that every exported file uses.
+#: The two names that every exported file uses, and those of the best classes where they are asked for.
 IMAGE = "image"
 PROBABILITIES = "probabilities"
+TOP_INDICES = "top_indices"
+TOP_SCORES = "top_scores"
 
 #: Formats that a runtime of this package runs; a .keras file belongs to Keras and is only hashed here.
 RUNNABLE = ("onnx", "tflite", "saved_model")
@@ -44,15 +47,21 @@ class Artifact:
     """One exported form of the model.
 
     `tolerance` is the largest allowed difference of a probability, for reference values up to 1 in magnitude,
-    and None where nothing is run. `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels,
-    height, width].
+    and None where nothing is run. `points` is the accuracy, in percentage points of a test set, that it may lose;
+    None leaves that open. `size_ratio` is how large it may be, as a share of the float32 file of its format.
+    `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels, height, width]. The two types are those
+    at its ends; integers there stand for pixel values and probabilities as its own scale says.
     """
 
     name: str
     format: str
     precision: str
-    layout: str
-    tolerance: float | None
+    layout: str = "nhwc"
+    tolerance: float | None = None
+    points: float | None = None
+    size_ratio: float | None = None
+    input_dtype: str = "float32"
+    output_dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Bundle:
     activation: str | None
     labels: tuple[str, ...]
     preprocessing: dict[str, Any]
+    top_k: int
     weights_sha256: str
     artifacts: dict[str, Artifact]
     files: dict[str, ListedFile]
@@ -143,8 +153,9 @@ class _Manifest:
             activation=output["activation"],
             labels=tuple(labels),
             preprocessing=self.table(top, "preprocessing", at),
+            top_k=self.top_k(output, classes),
             weights_sha256=self.text(self.table(top, "model", at), "weights_sha256", "model."),
-            artifacts={self.inside(name): self.artifact(artifacts, name) for name in artifacts},
+            artifacts={self.inside(name): self.artifact(top, artifacts, name) for name in artifacts},
             files={self.inside(name): self.file(files, name) for name in files},
             document=top,
         )
@@ -163,7 +174,13 @@ class _Manifest:
             self.refuse(f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}')
         return sizes
 
-    def artifact(self, artifacts: Mapping[str, Any], name: str) -> Artifact:
+    def top_k(self, output: Mapping[str, Any], classes: int) -> int:
+        count = output.get("top_k", 0)
+        if type(count) is not int or not 0 <= count <= classes:
+            self.refuse(f"output.top_k is {count!r}, not a whole number from 0 to {classes}")
+        return count
+
+    def artifact(self, top: Mapping[str, Any], artifacts: Mapping[str, Any], name: str) -> Artifact:
         at = f"artifacts[{name!r}]."
         entry = self.table(artifacts, name, "artifacts.")
         kind = self.text(entry, "format", at)
@@ -172,12 +189,33 @@ class _Manifest:
         layout = entry.get("layout", "nhwc")
         if layout != "nhwc" and not (layout == "nchw" and kind == "onnx"):
             self.refuse(f"{at}layout {layout!r} is not one that a {kind} file can have")
-        tolerance = None
         if kind in RUNNABLE:
-            tolerance = self.take(entry, "tolerance", at, (int, float), "a number")
-            if isinstance(tolerance, bool) or not math.isfinite(tolerance) or tolerance <= 0:
-                self.refuse(f"{at}tolerance is {tolerance}, not a positive number")
-        return Artifact(name, kind, str(entry.get("precision", "float32")), layout, tolerance)
+            self.take(entry, "tolerance", at, (int, float), "a number")
+        dtypes = {}
+        for end, usual in (("input", top["input"]["dtype"]), ("output", "float32")):
+            dtypes[end] = entry.get(f"{end}_dtype", usual)
+            if dtypes[end] not in ("float32", "uint8", "int8"):
+                self.refuse(f"{at}{end}_dtype is {dtypes[end]!r}, not float32, uint8 or int8")
+        return Artifact(
+            name,
+            kind,
+            str(entry.get("precision", "float32")),
+            layout,
+            tolerance=self.limit(entry, "tolerance", at) if kind in RUNNABLE else None,
+            points=self.limit(entry, "points", at),
+            size_ratio=self.limit(entry, "size_ratio", at),
+            input_dtype=dtypes["input"],
+            output_dtype=dtypes["output"],
+        )
+
+    def limit(self, entry: Mapping[str, Any], key: str, at: str) -> float | None:
+        """A positive number, or None where it is not there or null."""
+        value = entry.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            self.refuse(f"{at}{key} is {value}, not a positive number")
+        return value
 
     def file(self, files: Mapping[str, Any], name: str) -> ListedFile:
         at = f"files[{name!r}]."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import hushed, usable_cores
+from ..errors import VerificationError
 from .bundle import IMAGE, PROBABILITIES
 from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
+from .tflite_metadata import metadata_entry
 
 PACKAGE = "ai-edge-litert"
 SIGNATURE = "serving_default"
@@ -45,19 +46,31 @@ class LiteRTRunner:
             raise failure(path, f"it has no signature {SIGNATURE!r}, but: {', '.join(names) or 'none at all'}")
         self._signature = self._interpreter.get_signature_runner(SIGNATURE)
         self._inputs = _tensors(self._signature.get_input_details())
-        self._outputs = _tensors(self._signature.get_output_details())
+        details = self._signature.get_output_details()
+        self._outputs = _tensors(details)
+        self._scales = {name: detail["quantization"] for name, detail in details.items()}
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        return self.answer(images)[PROBABILITIES]
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self._inputs.get(IMAGE)
         if expected is None or PROBABILITIES not in self._outputs:
             raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {PROBABILITIES!r}")
         feed = as_input(images, expected)
         try:
             # The runner resizes by itself, and LiteRT does nothing where the shape is the one it has.
-            result = self._signature(**{IMAGE: feed})[PROBABILITIES]
+            results = self._signature(**{IMAGE: feed})
         except Exception as error:
             raise failure(self.path, f"LiteRT cannot run it on {len(images)} images: {one_line(error)}") from None
-        return np.array(result, np.float32)
+        return {name: self._real(name, np.array(result)) for name, result in results.items()}
+
+    def _real(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Scores of an integer file as the numbers that they stand for; indices stay whole."""
+        scale, zero_point = self._scales[name]
+        if values.dtype in (np.int8, np.uint8):
+            return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+        return values
 
     def inputs(self) -> dict[str, Tensor]:
         return dict(self._inputs)
@@ -66,13 +79,13 @@ class LiteRTRunner:
         return dict(self._outputs)
 
     def embedded(self) -> dict[str, Any] | None:
-        schema = import_runtime("ai_edge_litert.schema_py_generated", PACKAGE)
         try:
-            model = schema.Model.GetRootAs(self._content)
-            entries = (model.Metadata(index) for index in range(model.MetadataLength()))
-            buffers = [model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == METADATA.encode()]
-            found = json.loads(buffers[0].DataAsNumpy().tobytes()) if buffers else {}
-        except (ValueError, TypeError, AttributeError, IndexError, struct.error):
+            content = metadata_entry(self._content, METADATA)
+        except VerificationError as error:
+            raise failure(self.path, str(error)) from None
+        try:
+            found = json.loads(content) if content is not None else {}
+        except ValueError:
             found = None
         if not isinstance(found, dict):
             raise failure(self.path, f"its metadata {METADATA!r} is not a JSON object")

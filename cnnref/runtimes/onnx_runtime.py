@@ -42,15 +42,21 @@ class OnnxRunner:
             raise failure(path, f"onnxruntime cannot load it: {one_line(error)}") from None
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self.inputs().get(IMAGE)
         if expected is None:
             raise failure(self.path, f"it has no input {IMAGE!r}")
+        names = list(self.outputs())
+        if PROBABILITIES not in names:
+            raise failure(self.path, f"it has no output {PROBABILITIES!r}")
         feed = as_input(images, expected, self._layout)
         try:
-            (result,) = self._session.run([PROBABILITIES], {IMAGE: feed})
+            results = self._session.run(names, {IMAGE: feed})
         except Exception as error:
             raise failure(self.path, f"onnxruntime cannot run it on {len(images)} images: {one_line(error)}") from None
-        return np.asarray(result, np.float32)
+        return dict(zip(names, results, strict=True))
 
     def inputs(self) -> dict[str, Tensor]:
         return {node.name: _tensor(node) for node in self._session.get_inputs()}
@@ -61,7 +67,7 @@ class OnnxRunner:
     def embedded(self) -> dict[str, Any] | None:
         found = self._session.get_modelmeta().custom_metadata_map
         entries = {key: found[PREFIX + key] for key in EMBEDDED if PREFIX + key in found}
-        for key in ("labels", "preprocessing", "provenance"):
+        for key in ("labels", "preprocessing", "picture", "provenance"):
             if key in entries:
                 try:
                     entries[key] = json.loads(entries[key])

@@ -12,21 +12,49 @@ from ..environment import cpu_name, versions
 from ..files import write_whole
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A file on a whole test set: accuracy and agreement (same top-1 class as Keras) from 0 to 1.
+
+    `points_lost` is Keras' accuracy minus the file's, in percentage points; `largest_difference` that of any
+    probability to Keras'.
+    """
+
+    dataset: str
+    images: int
+    accuracy: float
+    points_lost: float
+    agreement: float
+    largest_difference: float
+
+
 @dataclass
 class Check:
     """What was found out about one file (or the saved_model folder).
 
     `checked` is False where nothing could be found out, and `note` then says why. `largest_difference` is the
-    largest absolute difference of a probability from the reference, and `allowed` what it may be; both are
-    None where nothing was compared. `batches` are the batch sizes that were run.
+    largest absolute difference of a probability from the reference, over the samples, `allowed` what it may be, and
+    `agreement` the share of samples with the same top-1 class; None where nothing was compared. `batches` are the
+    batch sizes that were run. `load_ms` is not measured at export. `size_ratio` is to the float32 file of the same
+    format. For `operators`, `partitions`, `outside` and `float_operators` see `cnnref.runtimes.inspection`. `test` is
+    None where no test set was run.
     """
 
     file: str
     format: str | None = None
     precision: str | None = None
     bytes: int | None = None
+    sha256: str | None = None
+    size_ratio: float | None = None
+    load_ms: float | None = None
+    operators: dict[str, int] | None = None
+    partitions: int | None = None
+    outside: int | None = None
+    float_operators: dict[str, int] = field(default_factory=dict)
     largest_difference: float | None = None
     allowed: float | None = None
+    agreement: float | None = None
+    test: Outcome | None = None
     batches: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     checked: bool = True
@@ -46,8 +74,9 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         found = asdict(self)
-        if self.largest_difference is not None and not math.isfinite(self.largest_difference):
-            found["largest_difference"] = None  # JSON has no word for it; `problems` tells
+        for table in (found, found["test"] or {}):
+            if not math.isfinite(table.get("largest_difference") or 0):
+                table["largest_difference"] = None  # JSON has no word for it; `problems` tells
         return {"file": self.file, "status": self.status, "ok": self.ok, **found}
 
 
@@ -77,7 +106,7 @@ class Report:
         """The report and what its numbers depend on, ready for `json.dumps`."""
         return {
             "format": "cnnref-report",
-            "version": 1,
+            "version": 2,
             "bundle": self.bundle,
             "ok": self.ok,
             "checks": [check.to_json() for check in self.checks],
@@ -87,5 +116,24 @@ class Report:
 
 
 def write_report(report: Report, path: str | Path) -> None:
-    """Write a report as JSON."""
-    write_whole(Path(path), json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+    """Write a report as JSON.
+
+    What an earlier report at that place says of the test set stays where this one has not run it, as long as the file
+    is the same.
+    """
+    path, found = Path(path), report.to_json()
+    earlier = _earlier(path)
+    for check in found["checks"]:
+        known = earlier.get(check["file"], {})
+        if check["test"] is None and check["sha256"] and known.get("sha256") == check["sha256"]:
+            check["test"] = known.get("test")
+    write_whole(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _earlier(path: Path) -> dict[str, dict[str, Any]]:
+    """The checks of a report that is there already, by file; none of one that cannot be read."""
+    try:
+        checks = json.loads(path.read_bytes())["checks"]
+        return {check["file"]: check for check in checks if isinstance(check, dict)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -15,7 +15,7 @@ from ..environment import hushed
 from ..errors import InputError, VerificationError
 
 #: What an exported file says of itself, and the keys under which it does.
-EMBEDDED = ("name", "labels", "preprocessing", "provenance", "weights_sha256")
+EMBEDDED = ("name", "labels", "preprocessing", "color", "picture", "provenance", "weights_sha256", "license")
 
 
 class RuntimeMissingError(VerificationError):
@@ -50,6 +50,10 @@ class Runner(Protocol):
             InputError: the images are not of that kind, or not of the size that the file takes.
             VerificationError: the runtime fails.
         """
+        ...
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Every output by its name: probabilities and, where the file has them, the best classes with their scores."""
         ...
 
     def inputs(self) -> dict[str, Tensor]:
@@ -102,6 +106,8 @@ def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> ND
     known = zip(images.shape[1:], expected.shape[1:], strict=False)
     if any(size not in (found, None) for found, size in known):
         raise InputError(f"the images have shape {list(images.shape)}, and {list(expected.shape)} is asked for.")
-    if expected.dtype == "uint8" and images.dtype != np.uint8:
+    if expected.dtype in ("uint8", "int8"):
         images = np.clip(np.rint(images), 0, 255)
+        if expected.dtype == "int8":
+            images = images.astype(np.int16) - 128
     return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))

@@ -49,16 +49,19 @@ class SavedModelRunner:
         self._signature = self._loaded.signatures[SIGNATURE]
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self.inputs().get(IMAGE)
         if expected is None or PROBABILITIES not in self.outputs():
             raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {PROBABILITIES!r}")
         feed = as_input(images, expected)
         try:
             with self._tf.device(DEVICE):
-                result = self._signature(**{IMAGE: self._tf.constant(feed)})[PROBABILITIES]
+                results = self._signature(**{IMAGE: self._tf.constant(feed)})
         except Exception as error:
             raise failure(self.path, f"TensorFlow cannot run it on {len(images)} images: {one_line(error)}") from None
-        return np.array(result, np.float32)
+        return {name: np.array(result) for name, result in results.items()}
 
     def inputs(self) -> dict[str, Tensor]:
         return {name: _tensor(spec) for name, spec in self._signature.structured_input_signature[1].items()}

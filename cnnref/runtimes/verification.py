@@ -1,34 +1,43 @@
 """Does every file of a bundle hold what bundle.json promises?
 
 Sizes and hashes first; then each artifact is loaded in its runtime and held to its names, shapes, types,
-embedded facts, and to the numbers that Keras gave at export. All failures are collected. Nothing is written.
+embedded facts, size, operators, and to the numbers that Keras gave at export. All failures are collected. Nothing is
+written.
 """
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError, VerificationError
 from ..files import sha256_of
 from .artifacts import open_artifact
-from .bundle import IMAGE, PROBABILITIES, RUNNABLE, Artifact, Bundle, read_bundle
+from .bundle import IMAGE, LABELS, PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
 from .evaluate import run_in_batches, top1
+from .inspection import structure
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
+from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
+from .trial import Trial, allowed_difference, check_best_classes, other_decisions, try_out
 
-LABELS = "labels.txt"
 #: An open batch is believed when it has been run at these sizes; the last one takes every sample.
 BATCHES = (1, 3, 8)
+#: Of smaller float32 files the metadata and the graph itself weigh too much for a bound on the size to mean anything.
+SIZE_COUNTS_FROM = 1_000_000
 
 
-def verify(folder: str | Path, *, only: Sequence[str] | None = None) -> Report:
+def verify(folder: str | Path, *, only: Sequence[str] | None = None, trial: Trial | None = None) -> Report:
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
+
+    Args:
+        trial: a test set that every file is run on, and its bounds on accuracy checked.
 
     Returns:
         A report of what was found; `report.ok` says whether the bundle holds.
@@ -43,7 +52,7 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None) -> Report:
     samples = _samples(bundle, checks[SAMPLES]) if SAMPLES in checks else None
     for artifact in bundle.runnable():
         if artifact.name in checks:
-            _artifact(bundle, artifact, samples, checks[artifact.name])
+            _artifact(bundle, artifact, samples, trial, checks[artifact.name])
     return Report(bundle.name, list(checks.values()))
 
 
@@ -82,8 +91,32 @@ def _listed(bundle: Bundle, name: str) -> Check:
     if path.is_dir():
         inside = sorted(file.relative_to(bundle.folder).as_posix() for file in path.rglob("*") if file.is_file())
         check.problems += [f"{file} is not listed in bundle.json" for file in inside if file not in parts]
-    check.bytes = size if path.exists() else None
+    if path.exists():
+        check.bytes, check.sha256 = size, _hash_of(parts, path.is_dir())
+    if artifact is not None and not check.problems:
+        _size(bundle, artifact, check)
     return check
+
+
+def _hash_of(parts: dict[str, ListedFile], folder: bool) -> str | None:
+    """The listed SHA-256 of a file; of a folder, the one over those of its files in their order."""
+    if not folder:
+        return next((facts.sha256 for facts in parts.values()), None)
+    return hashlib.sha256("".join(parts[file].sha256 for file in sorted(parts)).encode()).hexdigest()
+
+
+def _size(bundle: Bundle, artifact: Artifact, check: Check) -> None:
+    """Compare with the float32 file of the same format."""
+    same_format = [other for other in bundle.artifacts.values() if other.format == artifact.format]
+    whole = next((other for other in same_format if other.precision == "float32"), None)
+    base = sum(facts.bytes for facts in bundle.parts(whole.name).values()) if whole else 0
+    if not base or whole is artifact or check.bytes is None:
+        return
+    check.size_ratio = round(check.bytes / base, 4)
+    if artifact.size_ratio and base >= SIZE_COUNTS_FROM and check.size_ratio > artifact.size_ratio:
+        check.problems.append(
+            f"it has {check.size_ratio:.3f} times the bytes of the float32 file; {artifact.size_ratio} is allowed"
+        )
 
 
 def _labels(bundle: Bundle, check: Check) -> None:
@@ -106,23 +139,44 @@ def _samples(bundle: Bundle, check: Check) -> Samples | None:
         return None
 
 
-def _artifact(bundle: Bundle, artifact: Artifact, samples: Samples | None, check: Check) -> None:
+def _artifact(bundle: Bundle, artifact: Artifact, samples: Samples | None, trial: Trial | None, check: Check) -> None:
     if check.problems:
         # A runtime is native code that trusts its input: a file that is known to be damaged is not fed to it.
         check.note = "not run, because it is not the file that was exported"
         return
     try:
+        open_artifact(bundle, artifact.name)  # imports the runtime
+        start = time.perf_counter()
         runner = open_artifact(bundle, artifact.name)
+        check.load_ms = round(1000 * (time.perf_counter() - start), 3)
+        _structure(bundle, artifact, check)
         fits = _ends(bundle, artifact, runner, check)
         _embedded(bundle, runner, check)
+        if artifact.format == "tflite":
+            _packed_labels(bundle, artifact, check)
         if samples is None:
             check.note = f"numbers not compared, because {SAMPLES} cannot be used"
         elif fits:
             _numbers(bundle, artifact, runner, samples, check)
+            if bundle.top_k:
+                check_best_classes(bundle, runner.answer(samples.images), check)
+            if trial is not None:
+                try_out(bundle, artifact, runner, trial, check)
     except RuntimeMissingError as missing:
         check.checked, check.note = False, missing.note
     except VerificationError as error:
         check.problems.append(str(error).removeprefix(f"{check.file}: "))
+
+
+def _structure(bundle: Bundle, artifact: Artifact, check: Check) -> None:
+    """Operators and partitions; an integer .tflite computes nothing in floats."""
+    found = structure(bundle.folder / artifact.name, artifact.format)
+    if found is None:
+        return
+    check.operators, check.partitions, check.outside = found.operators, found.partitions, found.outside
+    check.float_operators = found.float_operators if artifact.precision == "int8" else {}
+    if check.float_operators:
+        check.problems.append(f"it computes in floats: {', '.join(check.float_operators)}")
 
 
 def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> bool:
@@ -130,19 +184,24 @@ def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> b
     height, width, channels = bundle.shape
     sizes = (channels, height, width) if artifact.layout == "nchw" else bundle.shape
     before = len(check.problems)
-    for end, found, name, expected in (
-        ("input", runner.inputs(), IMAGE, Tensor((None, *sizes), bundle.dtype)),
-        ("output", runner.outputs(), PROBABILITIES, Tensor((None, bundle.classes), "float32")),
+    scores = {PROBABILITIES: Tensor((None, bundle.classes), artifact.output_dtype)}
+    if bundle.top_k:
+        scores[TOP_INDICES] = Tensor((None, bundle.top_k), "int32")
+        scores[TOP_SCORES] = Tensor((None, bundle.top_k), artifact.output_dtype)
+    for end, found, wanted in (
+        ("input", runner.inputs(), {IMAGE: Tensor((None, *sizes), artifact.input_dtype)}),
+        ("output", runner.outputs(), scores),
     ):
-        if list(found) != [name]:
-            check.problems.append(f"its {end}s are named {', '.join(found) or 'nothing'}, not {name}")
+        if set(found) != set(wanted):
+            check.problems.append(f"its {end}s are named {', '.join(found) or 'nothing'}, not {', '.join(wanted)}")
             continue
-        tensor = found[name]
-        if tensor.dtype != expected.dtype:
-            check.problems.append(f"its {end} {name} is {tensor.dtype}, not {expected.dtype}")
-        # Converters may leave the output's shape open or state a batch of 1: what it is at run time decides.
-        if tensor.shape != expected.shape and end == "input":
-            check.problems.append(f"its {end} {name} has shape {_words(tensor)}, not {_words(expected)}")
+        for name, expected in wanted.items():
+            tensor = found[name]
+            if tensor.dtype != expected.dtype:
+                check.problems.append(f"its {end} {name} is {tensor.dtype}, not {expected.dtype}")
+            # Converters may leave the output's shape open or state a batch of 1: what it is at run time decides.
+            if tensor.shape != expected.shape and end == "input":
+                check.problems.append(f"its {end} {name} has shape {_words(tensor)}, not {_words(expected)}")
     return len(check.problems) == before
 
 
@@ -162,9 +221,19 @@ def _embedded(bundle: Bundle, runner: Runner, check: Check) -> None:
             check.problems.append(f"its embedded {key} is {found[key]}, and bundle.json has {expected}")
 
 
+def _packed_labels(bundle: Bundle, artifact: Artifact, check: Check) -> None:
+    """The label file inside a .tflite with the standard metadata, which MediaPipe reads."""
+    content = (bundle.folder / artifact.name).read_bytes()
+    if metadata_entry(content, METADATA_NAME) is None:
+        return
+    packed = packed_files(content).get(read_standard_metadata(content)["labels_file"], b"")
+    found = packed.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    if problem := _differing_labels(found, bundle.labels):
+        check.problems.append(f"packed labels: {problem}")
+
+
 def _numbers(bundle: Bundle, artifact: Artifact, runner: Runner, samples: Samples, check: Check) -> None:
-    assert artifact.tolerance is not None, f"read_bundle gives one to every format of {RUNNABLE}"
-    check.allowed = artifact.tolerance * max(1.0, float(np.abs(samples.probabilities).max()))
+    check.allowed = allowed_difference(artifact, samples.probabilities)
     check.largest_difference = 0.0
     for batch in BATCHES:
         count = len(samples.images) if batch == BATCHES[-1] else batch
@@ -182,25 +251,9 @@ def _numbers(bundle: Bundle, artifact: Artifact, runner: Runner, samples: Sample
             check.problems.append(
                 f"at batch {batch} it differs from Keras by {difference:.2g}; {check.allowed:.2g} is allowed"
             )
-        if wrong := _other_decisions(bundle, result, reference, check.allowed):
+        check.agreement = float(np.mean(top1(result) == top1(reference)))
+        if wrong := other_decisions(bundle, result, reference, check.allowed):
             check.problems.append(f"at batch {batch} it decides otherwise than Keras for sample {wrong[0]}")
-
-
-def _other_decisions(
-    bundle: Bundle, result: NDArray[np.float32], reference: NDArray[np.float32], allowed: float
-) -> list[int]:
-    """Indices of the samples for which the top-1 class is another, where Keras itself did not hesitate.
-
-    Two classes (or a yes and a no) that lie within the allowed difference of each other are a draw.
-    """
-    if bundle.classes == 1:
-        if bundle.activation != "sigmoid":
-            return []  # a measured value, not a decision
-        margin = np.abs(2 * reference[:, 0] - 1)
-    else:
-        best = np.sort(reference, axis=1)
-        margin = best[:, -1] - best[:, -2]
-    return np.flatnonzero((top1(result) != top1(reference)) & (margin > allowed)).tolist()
 
 
 def _differing_labels(found: Sequence[object], expected: Sequence[str]) -> str:

@@ -1,19 +1,21 @@
-"""The bundle: the contract in every format, the same bytes twice, and nothing left behind by a failure."""
+"""The bundle: the contract in every format, and the same bytes twice."""
 
 import hashlib
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import onnx
 import pytest
 
 import cnnref
-from cnnref.environment import keras, layers
-from cnnref.errors import ExportError, InputError, VerificationError
-from cnnref.export import bundle as bundle_file
-from cnnref.runtimes import open_artifact, read_bundle, read_samples, verify
+from cnnref.errors import InputError
+from cnnref.export.contract import contract_of
+from cnnref.export.onnx_file import onnx_model
+from cnnref.export.precisions import KINDS
+from cnnref.runtimes import open_artifact, read_samples, verify
 
 
 def hashes(folder):
@@ -23,9 +25,8 @@ def hashes(folder):
 
 def test_it_verifies_and_holds_what_the_design_says(bundle):
     assert verify(bundle.folder).ok
-    assert {"model.keras", "model.onnx", "model.tflite", "saved_model", "labels.txt", "bundle.json", "report.json"} <= {
-        path.name for path in bundle.folder.iterdir()
-    }
+    files = {"model.keras", "labels.txt", "bundle.json", "report.json", "README.md", *(kind.file for kind in KINDS)}
+    assert files <= {path.name for path in bundle.folder.iterdir()}
     assert bundle.labels == tuple("0123456789")
     assert (bundle.folder / "labels.txt").read_text().split() == list("0123456789")
     assert bundle.document["provenance"]["recipe"] == "lenet5-digits"
@@ -126,8 +127,9 @@ def test_a_model_exports_by_its_name_within_the_tolerance(name, tmp_path):
     report = verify(made.folder)
     assert report.ok
     differences = [check.largest_difference for check in report.checks if check.largest_difference is not None]
-    assert len(differences) == 3
-    assert max(differences) <= 1e-5
+    assert len(differences) == 8
+    floats = [check for check in report.checks if check.format != "keras" and check.precision == "float32"]
+    assert max(check.largest_difference for check in floats) <= 1e-5
 
 
 def test_heads_other_than_softmax(tmp_path):
@@ -146,96 +148,34 @@ def test_the_preprocessing_is_read_from_the_model(tmp_path):
     np.testing.assert_allclose(found["std"], [0.2, 0.25, 0.3], rtol=1e-6)
 
 
-def nothing_left(folder):
-    return list(folder.iterdir()) == []
+def test_an_older_opset_has_its_forms_and_what_no_engine_writes_is_named(tmp_path):
+    for opset in (13, 19):
+        made = cnnref.export(
+            "convnext_tiny_cifar", tmp_path / str(opset), formats=["onnx"], precisions=["float32"], opset=opset
+        )
+        assert "Gelu" not in {node.op_type for node in onnx.load(made.folder / "model.onnx").graph.node}
+    with pytest.raises(InputError, match="give --opset 18"):
+        cnnref.export("lenet5", tmp_path / "newest", formats=["onnx"], engine="tf2onnx", opset=21)
 
 
-def test_a_file_that_computes_something_else_is_not_kept(run, tmp_path, monkeypatch):
-    honest = bundle_file.onnx_model
-
-    def wrong(model, *args, **kwargs):
-        written = honest(model, *args, **kwargs)
-        bias = next(weight for weight in written.graph.initializer if weight.name == "logits.bias")
-        values = np.frombuffer(bias.raw_data, np.float32) + np.arange(10, dtype=np.float32) * 0.01
-        bias.raw_data = values.tobytes()
-        return written
-
-    monkeypatch.setattr(bundle_file, "onnx_model", wrong)
-    with pytest.raises(VerificationError, match=r"model\.onnx"):
-        cnnref.export(run.folder, tmp_path / "out")
-    assert nothing_left(tmp_path)
+def test_bytes_and_best_classes_in_every_file(run, tmp_path):
+    made = cnnref.export(run.folder, tmp_path / "out", input_dtype="uint8", top_k=2, integer_io="int8")
+    samples = read_samples(made)
+    assert verify(made.folder).ok
+    for artifact in made.runnable():
+        runner = open_artifact(made, artifact.name)
+        assert runner.inputs()["image"].dtype == ("int8" if artifact.name == "model.int8.tflite" else "uint8")
+        found = runner.answer(samples.images)
+        assert set(found) == {"probabilities", "top_indices", "top_scores"}
+        assert found["top_indices"].shape == (len(samples.images), 2)
+        assert found["top_indices"].dtype == np.int32
 
 
-def test_damaged_weights_are_refused(tmp_path):
-    model = cnnref.build("lenet5")
-    model.get_layer("conv1").bias.assign(np.full(6, np.nan))
-    with pytest.raises(ExportError, match="finite"):
-        cnnref.export(model, tmp_path / "out")
-    assert nothing_left(tmp_path)
-
-
-def test_models_that_break_the_contract_are_refused(tmp_path):
-    left, right = keras.Input((4, 4, 1)), keras.Input((4, 4, 1))
-    two = keras.Model([left, right], layers.Dense(2)(layers.Flatten()(left + right)))
-    vector = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
-    for model, words in (
-        (two, "2 inputs"),
-        (vector, "not an image"),
-        (cnnref.build("lenet5", include_top=False), "include_top=True"),
-    ):
-        with pytest.raises(ExportError, match=words):
-            cnnref.export(model, tmp_path / "out")
-    with pytest.raises(InputError, match="2 labels for the 10 outputs"):
-        cnnref.export(cnnref.build("lenet5"), tmp_path / "out", labels=["a", "b"])
-    assert nothing_left(tmp_path)
-
-
-def test_an_unsupported_layer_leaves_nothing_behind(tmp_path):
-    image = keras.Input((8, 8, 1))
-    odd = layers.UnitNormalization(name="odd_one")(image)
-    with pytest.raises(ExportError, match="odd_one"):
-        cnnref.export(keras.Model(image, layers.Dense(2)(layers.Flatten()(odd))), tmp_path / "out")
-    assert nothing_left(tmp_path)
-
-
-def test_impossible_arguments_are_named(tmp_path):
-    for options, words in (
-        ({"opset": 12}, "13 to 24"),
-        ({"opset": 21, "engine": "tf2onnx"}, "up to 18"),
-        ({"layout": "chwn"}, "layout 'chwn'"),
-        ({"formats": ["coreml"]}, "format 'coreml'"),
-    ):
-        with pytest.raises(InputError, match=words):
-            cnnref.export("lenet5", tmp_path / "out", **options)
-    assert nothing_left(tmp_path)
-
-
-def test_an_existing_bundle_is_kept_unless_forced(tmp_path):
-    out = tmp_path / "out"
-    cnnref.export("lenet5", out, formats=["onnx"])
-    before = hashes(out)
-    with pytest.raises(InputError, match="--force"):
-        cnnref.export("lenet5_relu", out, formats=["onnx"])
-    assert hashes(out) == before
-    cnnref.export("lenet5_relu", out, formats=["onnx"], force=True)
-    assert read_bundle(out).name == "lenet5_relu"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_force_never_replaces_what_is_no_bundle(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    for force in (False, True):
-        with pytest.raises(InputError):
-            cnnref.export("lenet5", tmp_path, formats=["onnx"], force=force)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_unknown_sources_are_refused(tmp_path):
-    with pytest.raises(InputError, match="nothing to export"):
-        cnnref.export(tmp_path / "missing", tmp_path / "out")
-    with pytest.raises(InputError, match="not a run folder"):
-        cnnref.export(tmp_path, tmp_path / "out")
-    broken = tmp_path / "broken.keras"
-    broken.write_bytes(b"no zip")
-    with pytest.raises(InputError, match=r"broken\.keras"):
-        cnnref.export(broken, tmp_path / "out")
+def test_the_large_are_written_in_seconds():
+    """The bounds are for a busy machine, too: twenty times what is measured for LeNet-5, three for ResNet-50."""
+    for name, seconds in (("lenet5", 0.1), ("resnet50", 5)):
+        model = cnnref.build(name)
+        contract = contract_of(model, name)
+        start = time.perf_counter()
+        onnx_model(model, contract).SerializeToString(deterministic=True)
+        assert time.perf_counter() - start < seconds, name

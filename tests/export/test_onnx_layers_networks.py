@@ -10,8 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from cnnref.environment import keras, layers, ops
 from cnnref.export.contract import contract_of
 from cnnref.export.onnx_file import onnx_model
-from cnnref.export.saved_model import write_saved_model
-from cnnref.export.tensorflow_graph import serving_module
+from cnnref.export.tensorflow_graph import frozen, serving_module
 from cnnref.export.tflite import tflite_model
 
 SHAPE = (9, 8, 3)
@@ -236,11 +235,10 @@ def bench():
     return Bench()
 
 
-def converted(model, x, folder):
+def converted(model, x):
     """Operators and outputs of a model written as TFLite."""
     contract = contract_of(model, "networks")
-    write_saved_model(serving_module(model, contract), folder)
-    interpreter = Interpreter(model_content=tflite_model(folder, contract))
+    interpreter = Interpreter(model_content=tflite_model(frozen(serving_module(model, contract)), contract))
     given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.resize_tensor_input(given, x.shape)
     interpreter.allocate_tensors()
@@ -250,10 +248,10 @@ def converted(model, x, folder):
 
 
 @pytest.fixture(scope="module")
-def lite(bench, tmp_path_factory):
+def lite(bench):
     """Operators and outputs of the same networks in one TFLite file."""
     model = keras.Model(bench.image, layers.Concatenate()(list(bench.outputs.values())))
-    kinds, joined = converted(model, bench.x, tmp_path_factory.mktemp("networks") / "saved_model")
+    kinds, joined = converted(model, bench.x)
     return kinds, dict(zip(bench.outputs, np.split(joined, len(bench.outputs), axis=1), strict=True))
 
 

@@ -1,0 +1,64 @@
+"""Which files a bundle can have, and what each may cost against Keras in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..arithmetic.graph import calls
+from ..environment import keras
+
+FORMATS = ("onnx", "tflite", "saved_model")
+PRECISIONS = ("float32", "fp16", "dynamic", "int8")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file of a bundle and its bounds.
+
+    `tolerance` is the largest difference of a probability over the samples, `points` the accuracy on a whole test set
+    that may be lost (None: none, every image must agree), `size_ratio` the largest share of the float32 file's bytes.
+    """
+
+    file: str
+    format: str
+    precision: str
+    tolerance: float
+    points: float | None = None
+    size_ratio: float | None = None
+
+    def entry(self, model: keras.Model, *, on_noise: bool) -> dict[str, Any]:
+        """What bundle.json says of it.
+
+        A depthwise kernel has so few weights a channel that rounding costs more. On noise, which no network was made
+        for, integers may give anything: a file that was never tried on pictures has no bound but to be probabilities.
+        """
+        points, tolerance = self.points, self.tolerance
+        if on_noise and self.precision in ("dynamic", "int8"):
+            tolerance = 1.0
+        if self.precision == "int8" and any(call.keras_class in DEPTHWISE for call in calls(model)):
+            points = 1.0
+        bounds = {"tolerance": tolerance, "points": points, "size_ratio": self.size_ratio}
+        return {"format": self.format, "precision": self.precision, **bounds}
+
+
+DEPTHWISE = ("DepthwiseConv2D", "SeparableConv2D")
+
+#: In the order in which they are written and shown.
+KINDS = (
+    Kind("model.onnx", "onnx", "float32", 1e-5),
+    Kind("model.fp16.onnx", "onnx", "fp16", 0.02, points=0.05, size_ratio=0.52),
+    Kind("model.int8.onnx", "onnx", "int8", 0.5, points=0.3, size_ratio=0.32),
+    Kind("model.tflite", "tflite", "float32", 1e-5),
+    Kind("model.fp16.tflite", "tflite", "fp16", 0.02, points=0.05, size_ratio=0.52),
+    Kind("model.dynamic.tflite", "tflite", "dynamic", 0.2, points=0.1),
+    Kind("model.int8.tflite", "tflite", "int8", 0.5, points=0.3, size_ratio=0.32),
+    Kind("saved_model", "saved_model", "float32", 1e-5),
+)
+
+
+def kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[Kind]:
+    """The files to write; float32 is always among them, because the others are measured against it."""
+    wanted = {"float32", *precisions}
+    return [kind for kind in KINDS if kind.format in formats and kind.precision in wanted]

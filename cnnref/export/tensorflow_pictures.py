@@ -1,0 +1,61 @@
+"""Encoded pictures to pixels inside a TensorFlow graph, by the rule of `cnnref.pictures`.
+
+Two things TensorFlow cannot do: it does not read the EXIF orientation, and its resampling rounds once where Pillow
+rounds twice, so that a pixel of a resized picture may differ by one level.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+WHITE = 255.0
+
+
+def read_picture(content: Any, shape: tuple[int, int, int]) -> Any:
+    """Pixels 0..255, float32 [height, width, channels], of one JPEG, PNG, GIF or BMP file in a string tensor."""
+    import tensorflow as tf
+
+    height, width, channels = shape
+    pixels = tf.cast(tf.io.decode_image(content, expand_animations=False), tf.float32)
+    pixels = _colours(pixels, channels)
+    pixels = _centre(pixels, height, width)
+    same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], [height, width]))
+    pixels = tf.cond(
+        same_size, lambda: pixels, lambda: tf.round(tf.image.resize(pixels, [height, width], antialias=True))
+    )
+    return tf.ensure_shape(pixels, shape)
+
+
+def _colours(pixels: Any, channels: int) -> Any:
+    """On white where it is transparent, then gray or RGB."""
+    import tensorflow as tf
+
+    depth = tf.shape(pixels)[2]
+
+    def on_white() -> Any:
+        opaque = pixels[:, :, -1:] / 255
+        return tf.round(pixels[:, :, :-1] * opaque + WHITE * (1 - opaque))
+
+    # Gray pictures have 1 channel, 2 with transparency; colour pictures 3 and 4.
+    pixels = tf.cond(tf.equal(depth % 2, 0), on_white, lambda: pixels)
+    is_gray = tf.equal(tf.shape(pixels)[2], 1)
+    if channels == 3:
+        return tf.cond(is_gray, lambda: tf.repeat(pixels, 3, axis=2), lambda: pixels)
+    weights = tf.constant([0.299, 0.587, 0.114])
+    return tf.cond(is_gray, lambda: pixels, lambda: tf.round(tf.reduce_sum(pixels * weights, axis=2, keepdims=True)))
+
+
+def _centre(pixels: Any, height: int, width: int) -> Any:
+    """The largest centred rectangle with the aspect ratio of height and width."""
+    import tensorflow as tf
+
+    rows, columns = tf.shape(pixels)[0], tf.shape(pixels)[1]
+    wanted_rows = tf.minimum(rows, tf.maximum(1, _rounded(columns, height, width)))
+    wanted_columns = tf.minimum(columns, tf.maximum(1, _rounded(rows, width, height)))
+    top, left = (rows - wanted_rows) // 2, (columns - wanted_columns) // 2
+    return pixels[top : top + wanted_rows, left : left + wanted_columns]
+
+
+def _rounded(length: Any, numerator: int, denominator: int) -> Any:
+    """length * numerator / denominator as a whole number, halves up."""
+    return (2 * length * numerator + denominator) // (2 * denominator)

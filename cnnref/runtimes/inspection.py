@@ -1,0 +1,92 @@
+"""What a file is made of: its operators, and how many pieces of it a runtime computes.
+
+A .tflite is handed to XNNPACK in partitions: every operator that XNNPACK does not know cuts the graph in two, and
+the numbers cross from one side to the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..environment import hushed
+from .runner import RuntimeMissingError, import_runtime
+
+FLOAT_AT_THE_ENDS = ("QUANTIZE", "DEQUANTIZE")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Operators by their kind and number.
+
+    `partitions` counts what XNNPACK computes of a .tflite, `outside` the operators that it leaves to LiteRT; both are
+    None for other formats. `float_operators` are those of a .tflite with a float32 tensor, the conversions at its
+    ends aside.
+    """
+
+    operators: dict[str, int]
+    partitions: int | None = None
+    outside: int | None = None
+    float_operators: dict[str, int] = field(default_factory=dict)
+
+
+def structure(path: Path, kind: str) -> Structure | None:
+    """Read a .onnx or .tflite file.
+
+    None for a SavedModel, whose graph TensorFlow rewrites as it loads it, and for a .onnx where onnx is not installed:
+    running one does not need it.
+    """
+    if kind == "onnx":
+        try:
+            return Structure(_onnx_operators(path))
+        except RuntimeMissingError:
+            return None
+    return _tflite_structure(path) if kind == "tflite" else None
+
+
+def _onnx_operators(path: Path) -> dict[str, int]:
+    onnx: Any = import_runtime("onnx", "onnx")
+    graph = onnx.load(path, load_external_data=False).graph
+    return dict(sorted(Counter(node.op_type for node in graph.node).items()))
+
+
+def _tflite_structure(path: Path) -> Structure:
+    runtime = import_runtime("ai_edge_litert.interpreter", "ai-edge-litert")
+    with hushed():
+        interpreter = runtime.Interpreter(model_content=path.read_bytes(), num_threads=1)
+        written = interpreter._get_ops_details()
+        interpreter.allocate_tensors()
+        run = interpreter._get_ops_details()
+    dtypes = {detail["index"]: detail["dtype"].__name__ for detail in interpreter.get_tensor_details()}
+    in_float = [
+        operator["op_name"]
+        for operator in written
+        if operator["op_name"] not in FLOAT_AT_THE_ENDS
+        and any(dtypes.get(index) == "float32" for index in [*operator["inputs"], *operator["outputs"]])
+    ]
+    # The delegate's operators come after those of the file; what it took over is no longer run by LiteRT.
+    delegates = [operator for operator in run if operator["op_name"] == "DELEGATE"]
+    taken = _inside(written, delegates)
+    return Structure(
+        operators=dict(sorted(Counter(operator["op_name"] for operator in written).items())),
+        partitions=len(delegates),
+        outside=len(written) - taken,
+        float_operators=dict(sorted(Counter(in_float).items())),
+    )
+
+
+def _inside(written: list[dict[str, Any]], delegates: list[dict[str, Any]]) -> int:
+    """How many operators lie between the inputs and the outputs of the partitions."""
+    writers = {int(index): operator for operator in written for index in operator["outputs"]}
+    found: set[int] = set()
+    for delegate in delegates:
+        given, open_ends = set(map(int, delegate["inputs"])), [int(index) for index in delegate["outputs"]]
+        while open_ends:
+            index = open_ends.pop()
+            if index in given or index not in writers or writers[index]["index"] in found:
+                continue
+            found.add(writers[index]["index"])
+            open_ends += [int(i) for i in writers[index]["inputs"]]
+    return len(found)
