@@ -34,6 +34,8 @@ PACKAGES = (
     "tf2onnx",
     "jax",
     "torch",
+    "onnxscript",
+    "openvino",
 )
 
 

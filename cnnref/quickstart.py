@@ -55,9 +55,7 @@ def walk(out: Path | None = None) -> Table:
                 f"{timing.p50_ms:.3f}",
             )
         )
-    return Table(
-        ("file", "size", "largest difference to Keras", "accuracy", "ms an image"), rows, numbers=(1, 2, 3, 4)
-    )
+    return Table(("file", "size", "largest difference to Keras", "accuracy", "ms an image"), rows, numbers=(1, 2, 3, 4))
 
 
 def tell(line: str) -> None:

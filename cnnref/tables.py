@@ -148,8 +148,8 @@ def of_accuracies(accuracies: Mapping[str, float], images: int) -> Table:
 
 
 def of_report(report: Mapping[str, Any], bundle: Bundle) -> Table:
-    """What a verification found, as JSON: a row a file; accuracy where a test set was run."""
-    checks = report["checks"]
+    """What a verification found, as JSON: a row for each file that computes, or fails; accuracy on a test set."""
+    checks = [check for check in report["checks"] if check["file"] in bundle.artifacts or not check["ok"]]
     tested = any(check["test"] for check in checks)
     rows = []
     for check in checks:
@@ -194,6 +194,25 @@ def of_timings(timings: Sequence[Timing]) -> Table:
     headings = ("file", "by", "precision", "bytes", "load ms", "p50 ms", "p90 ms", "images/s", *ratio)
     styles = ["dim" if timing.peer else "" for timing in timings]
     return Table(headings, rows, numbers=range(3, len(headings)), breakable=0, styles=styles)
+
+
+def markdown_of_timings(timings: Sequence[Timing], report: Mapping[str, Any]) -> str:
+    """The files of a bundle for a README: what was measured on the test set, by report.json, and how fast each is."""
+    tests = {check["file"]: check["test"] or {} for check in report["checks"]}
+    images = next((test["images"] for test in tests.values() if test), None)
+    accuracy = f"accuracy of {images:,} images" if images else "accuracy"
+    lines = [
+        f"| file | precision | bytes | {accuracy} | same class as Keras | p50 ms, 1 image | images/s, batch 32 |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for timing in timings:
+        if not timing.peer:
+            test = tests.get(timing.file, {})
+            shares = (f"{100 * test[key]:.2f} %" if test else "-" for key in ("accuracy", "agreement"))
+            speed = (_number(timing.p50_ms, ".3f"), _number(timing.images_per_second, ",.0f"))
+            cells = (f"`{timing.file}`", timing.precision, f"{timing.bytes:,}", *shares, *speed)
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def of_predictions(predictions: Sequence[Prediction]) -> Table:

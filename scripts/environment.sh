@@ -29,3 +29,12 @@ prepare_environment() {
         echo "$wanted" >"$stamp"
     fi
 }
+
+# MediaPipe in an environment of its own: its packages are not those of constraints.txt.
+prepare_mediapipe() {
+    if ! .venv-mediapipe/bin/python -c "import mediapipe" 2>/dev/null; then
+        "$(find_python)" -m venv .venv-mediapipe
+        .venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
+    fi
+    export CNNREF_MEDIAPIPE_PYTHON="$PWD/.venv-mediapipe/bin/python"
+}

@@ -23,7 +23,7 @@ from cnnref.pictures import write_picture
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     model = cnnref.build("lenet5", normalization=([0.1], [0.3]))
-    return cnnref.export(model, tmp_path_factory.mktemp("cli") / "fresh").folder
+    return cnnref.export(model, tmp_path_factory.mktemp("cli") / "fresh", dataset="digits").folder
 
 
 def run(*arguments):
@@ -175,7 +175,7 @@ def test_verify_says_ok_and_names_the_file_that_fails(bundle, tmp_path):
     assert run("verify", bundle).exit_code == 0
     damaged = tmp_path / "damaged"
     shutil.copytree(bundle, damaged)
-    told = run("verify", damaged, "--data-dir", tmp_path).output
+    told = run("verify", damaged, "--dataset", "digits").output
     assert "accuracy %" in told
     content = bytearray((damaged / "model.onnx").read_bytes())
     content[len(content) // 2] ^= 1
@@ -200,9 +200,13 @@ def test_predict_names_classes_and_draws(bundle, tmp_path):
 
 
 def test_bench_times_every_file(bundle):
-    found = json.loads(run("bench", bundle, "--runs", "3", "--json").output)
-    assert {timing["file"] for timing in found} == {"model.onnx", "model.tflite", "saved_model"}
-    assert all(timing["p50_ms"] > 0 for timing in found)
+    found = json.loads(run("bench", bundle, "--runs", "3", "--no-peers", "--json").output)
+    assert [timing["file"] for timing in found["timings"]] == [kind.file for kind in KINDS]
+    assert all(timing["p50_ms"] > 0 for timing in found["timings"])
+    assert found["threads"] >= 1
+    rows = run("bench", bundle, "--runs", "3", "--no-peers", "--markdown").output.splitlines()
+    assert len(rows) == 2 + len(KINDS)
+    assert all(row.count("|") == 8 for row in rows)
 
 
 def test_evaluate_tests_every_file(bundle):
@@ -217,7 +221,7 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
     recipe.write_text('model = "lenet5_relu"\ndataset = "digits"\nepochs = 4\nbatch_size = 64\n')
     assert "Test accuracy" in run("train", recipe, "--out", tmp_path / "run", "--epochs", "2").output
     assert (tmp_path / "run" / "recipe.toml").read_text().count("epochs = 2")
-    assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", "--format", "onnx").output
+    assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", "--format", "onnx", "--precision", "float32").output
     assert list(json.loads(run("evaluate", tmp_path / "bundle", "--json").output)["accuracy"]) == ["model.onnx"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +51,7 @@ def export(
     from ..export.bundle import FORMATS
     from ..export.bundle import export as write_bundle
     from ..files import refuse_existing
+    from ..runtimes import read_report
 
     refuse_existing(out, force=force, marker="bundle.json")  # before TensorFlow is imported for nothing
     bundle = write_bundle(
@@ -73,7 +73,7 @@ def export(
         force=force,
         tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )
-    tables.of_report(json.loads((bundle.folder / "report.json").read_bytes()), bundle).print()
+    tables.of_report(read_report(bundle.folder), bundle).print()
     for file, why in bundle.document["left_out"].items():
         print(f"no {file}: {why}")
     print(f"Verified and written: {bundle.folder}")
@@ -127,6 +127,8 @@ def verify(
         print_json(report.to_json())
     else:
         tables.of_report(report.to_json(), read_bundle(folder)).print()
+        others = [found for found in report.checks if found.format is None and found.ok]
+        print(f"{len(others)} other files are as they were written.")
         for found in report.checks:
             if found.note:
                 print(f"{found.file}: {found.note}")

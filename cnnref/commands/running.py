@@ -2,34 +2,93 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import tables
+from ..errors import InputError
+from .looking import check_plot
 from .options import AsJson, BundleName, print_json
+
+if TYPE_CHECKING:
+    from ..runtimes import Timing
 
 
 def bench(
     bundle: BundleName,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs at batch 1.")] = 50,
     threads: Annotated[int | None, typer.Option(min=1, help="By default all cores.")] = None,
+    with_peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Also time Keras, its own exports, torch's and OpenVINO.")
+    ] = True,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw accuracy, latency and size into this .png, .svg or .pdf file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
     as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the bundle's own files with what report.json says of them.")
+    ] = False,
 ) -> None:
-    """Time every file of a bundle in its runtime.
+    """Time every file of a bundle in its runtime, next to what Keras' and torch's own exporters make of the network.
 
     Example: cnnref bench lenet5-mnist --threads 1
     """
+    from ..explain.tradeoff import draw_tradeoff, measured_accuracy
+    from ..files import write_whole
+    from ..runtimes import benchmark, find_bundle, read_bundle, read_report
+
+    read = read_bundle(find_bundle(bundle))
+    if plot:
+        check_plot(plot, force=force)  # before minutes are spent for nothing
+        accuracy = measured_accuracy(read)
+        if not accuracy:
+            raise InputError(
+                f"No accuracy has been measured for {bundle}; run `cnnref verify {bundle} --data-dir DATA` first."
+            )
+    if with_peers:
+        from ..export.peers import peers
+
+        print("Exporting the network with Keras and torch; this can take minutes.", file=sys.stderr)
+        with peers(read.folder, threads=threads) as others:
+            timings = benchmark(read.folder, runs=runs, threads=threads, others=others)
+    else:
+        timings = benchmark(read.folder, runs=runs, threads=threads)
+    if plot:
+        write_whole(plot, draw_tradeoff(timings, accuracy, read.name, form=plot.suffix[1:].lower()))
+        print(f"Drawn: {plot}", file=sys.stderr)
+    if as_json:
+        _print_json(timings, runs)
+    elif as_markdown:
+        print(tables.markdown_of_timings(timings, read_report(read.folder)))
+    else:
+        _print_table(timings)
+
+
+def _print_json(timings: list[Timing], runs: int) -> None:
     from dataclasses import asdict
 
-    from ..runtimes import benchmark, find_bundle
+    from ..environment import versions
+    from ..runtimes.bench import cpu_features
 
-    timings = benchmark(find_bundle(bundle), runs=runs, threads=threads)
-    if as_json:
-        return print_json([asdict(timing) for timing in timings])
+    first = timings[0]
+    facts = {"cpu": first.cpu, "features": cpu_features(), "threads": first.threads, "runs": runs}
+    print_json({**facts, "versions": versions(), "timings": [asdict(timing) for timing in timings]})
+
+
+def _print_table(timings: list[Timing]) -> None:
+    from ..runtimes.bench import BATCH, cpu_features
+
     tables.of_timings(timings).print()
-    return print(f"{timings[0].threads} threads on {timings[0].cpu}; p50 and p90 at batch 1.")
+    for timing in timings:
+        if timing.note:
+            print(f"{timing.file} by {timing.by}: {timing.note}")
+    threads, features = timings[0].threads, " ".join(cpu_features()) or "features unknown"
+    print(f"{threads} thread{'s' * (threads > 1)} on {timings[0].cpu} ({features}).")
+    print(f"p50 and p90 at batch 1, images/s at batch {BATCH}. Keras itself (model.keras) runs as one tf.function.")
 
 
 def predict(

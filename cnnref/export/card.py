@@ -117,8 +117,9 @@ def _integers(bundle: Bundle) -> list[str]:
     lines = []
     if calibration := bundle.document.get("calibration"):
         lines += [
-            f"The int8 files got their ranges from {calibration['images']} images (seed {calibration['seed']}; "
-            f"{calibration['from']}; SHA-256 of the pixels `{calibration['sha256']}`).",
+            f"The int8 files are per channel; the {calibration['method']} on {calibration['images']} images set their "
+            f"ranges (seed {calibration['seed']}; {calibration['from']}; SHA-256 of the pixels "
+            f"`{calibration['sha256']}`).",
             "",
         ]
     for file, why in bundle.document.get("left_out", {}).items():

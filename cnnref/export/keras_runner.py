@@ -13,7 +13,7 @@ from ..errors import VerificationError
 from ..models.saving import load_model
 from ..runtimes.bundle import IMAGE, PROBABILITIES
 from ..runtimes.runner import Tensor, as_input, failure, import_runtime, one_line
-from ..runtimes.saved_model import DEVICE, _set_threads
+from ..runtimes.saved_model import DEVICE, set_threads
 
 
 class KerasRunner:
@@ -31,7 +31,7 @@ class KerasRunner:
         prepare()
         self._tf: Any = import_runtime("tensorflow", "tensorflow")
         self.path = path
-        self.threads = _set_threads(self._tf, threads)
+        self.threads = set_threads(self._tf, threads)
         if keras.backend.backend() != "tensorflow":
             raise VerificationError(f"Keras runs on {keras.backend.backend()} here, and is timed on tensorflow")
         with self._tf.device(DEVICE):

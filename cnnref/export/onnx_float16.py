@@ -46,6 +46,7 @@ class _Halving:
         }
         self.kept = preparation(graph) | ending(graph) | powers(graph)
         self.kept.update(node.output[0] for node in graph.node if node.op_type in MEANS or self._is_beyond(node))
+        self.written = {tensor.name for tensor in graph.input}.union(*(node.output for node in graph.node))
         #: The tensors that are float16, and what stands for a tensor in the other type.
         self.halves: set[str] = set()
         self.casts: dict[str, str] = {}
@@ -57,12 +58,11 @@ class _Halving:
             to_half = node.output[0] not in self.kept
             if to_half and node.op_type == "BatchNormalization":
                 self._divide_beforehand(node)
-            constants = self.tensors.keys() | self.half_weights.keys()
             for place, name in enumerate(node.input):
                 if name in self.weights:
                     if to_half and (node.op_type, place) not in FLOAT32_INPUTS:
-                        node.input[place] = self._half_weight(f"{name}.half", self.weights[name])
-                elif name and name not in constants and to_half != (name in self.halves):
+                        node.input[place] = self._half_weight(f"{name}.f16", self.weights[name])
+                elif name in self.written and to_half != (name in self.halves):
                     node.input[place] = self._cast(name)
             self.nodes.append(node)
             if to_half:
@@ -72,18 +72,24 @@ class _Halving:
         self._store()
 
     def _is_beyond(self, node: onnx.NodeProto) -> bool:
-        return any(np.abs(self.weights[name]).max(initial=0) > LARGEST for name in node.input if name in self.weights)
+        normalizes = node.op_type == "BatchNormalization"
+        given = [self.weights[name] for name in node.input if name in self.weights]
+        numbers = self._divided(node).values() if normalizes else given
+        return any(np.abs(array).max(initial=0) > LARGEST for array in numbers)
+
+    def _divided(self, node: onnx.NodeProto) -> dict[str, NDArray[np.float64]]:
+        """A batch normalization of mean 0 and variance 1: float16 cannot tell small variances and the epsilon apart."""
+        gamma, beta, mean, variance = (self.weights[name].astype(np.float64) for name in node.input[1:])
+        epsilon = next((attribute.f for attribute in node.attribute if attribute.name == "epsilon"), 1e-5)
+        factor = gamma / np.sqrt(variance + epsilon)
+        return {"factor": factor, "shift": beta - mean * factor, "zeros": 0 * mean, "ones": 0 * mean + 1}
 
     def _divide_beforehand(self, node: onnx.NodeProto) -> None:
-        """Make mean 0 and variance 1: a small variance, or the epsilon beside it, is not what float16 can tell."""
-        gamma, beta, mean, variance = (self.weights[name].astype(np.float64) for name in node.input[1:])
-        epsilon = next((attribute for attribute in node.attribute if attribute.name == "epsilon"), None)
-        factor = gamma / np.sqrt(variance + (1e-5 if epsilon is None else epsilon.f))
-        if epsilon is not None:
-            node.attribute.remove(epsilon)
-        node.attribute.append(helper.make_attribute("epsilon", 0.0))
-        numbers = {"factor": factor, "shift": beta - mean * factor, "zeros": 0 * mean, "ones": 0 * mean + 1}
+        numbers = self._divided(node)
         node.input[1:] = [self._half_weight(f"{node.output[0]}.{name}", value) for name, value in numbers.items()]
+        kept = [attribute for attribute in node.attribute if attribute.name != "epsilon"]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute("epsilon", 0.0)])
 
     def _half_weight(self, name: str, value: NDArray[Any]) -> str:
         self.half_weights[name] = value.astype(np.float16)
@@ -93,7 +99,7 @@ class _Halving:
         """What the tensor `name` is in the other of the two types."""
         if name not in self.casts:
             to_half = name not in self.halves
-            cast = self.casts[name] = f"{name}.{'half' if to_half else 'float'}"
+            cast = self.casts[name] = f"{name}.{'f16' if to_half else 'f32'}"
             kind = TensorProto.FLOAT16 if to_half else TensorProto.FLOAT
             self.nodes.append(helper.make_node("Cast", [name], [cast], name=cast, to=kind))
         return self.casts[name]
@@ -102,7 +108,7 @@ class _Halving:
         """Put a cast behind an output that has become float16."""
         if name not in self.halves:
             return
-        half = f"{name}.half"
+        half = f"{name}.f16"
         for node in self.nodes:
             for names in (node.input, node.output):
                 names[:] = [half if given == name else given for given in names]

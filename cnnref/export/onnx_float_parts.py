@@ -35,13 +35,15 @@ def preparation(graph: onnx.GraphProto) -> set[str]:
 
 
 def ending(graph: onnx.GraphProto) -> set[str]:
-    """The nodes, by their first output, after the last layer: the activation, and what it is reshaped or ranked by."""
+    """The nodes, by their first output, after the last layer: its bias, the activation, what reshapes or ranks it."""
     readers, outputs = readers_of(graph), {tensor.name for tensor in graph.output}
+    constants = {tensor.name for tensor in graph.initializer}
     found: set[str] = set()
     for node in reversed(graph.node):
         read_by = [reader.output[0] for name in node.output for reader in readers[name]]
         used = read_by or outputs.intersection(node.output)
-        if node.op_type in ENDING and used and found.issuperset(read_by):
+        fits = node.op_type in ENDING or (node.op_type == "Add" and constants.intersection(node.input))
+        if fits and used and found.issuperset(read_by):
             found.add(node.output[0])
     return found
 
@@ -56,8 +58,10 @@ def powers(graph: onnx.GraphProto) -> set[str]:
     found = set()
     for node in graph.node:
         squared = node.op_type == "Mul" and node.input[0] == node.input[1]
-        if squared or node.op_type in ("Pow", "ReduceMean") or (
-            node.op_type in CARRYING and carried.intersection(node.input)
+        if (
+            squared
+            or node.op_type in ("Pow", "ReduceMean")
+            or (node.op_type in CARRYING and carried.intersection(node.input))
         ):
             found.add(node.output[0])
             if node.op_type != "Div":

@@ -21,10 +21,10 @@ from ..runtimes.bundle import IMAGE
 from ..runtimes.onnx_runtime import QUIET
 from ..runtimes.runner import Tensor, as_input, import_runtime
 from .calibration import Calibration
-from .onnx_integer_parts import CLAMPS, LAYERS, integer_tensors
+from .onnx_integer_parts import LAYERS, integer_tensors, is_clamp
 
 #: Images that run through the float32 network at once while the ranges are taken.
-BATCH = 8
+BATCH = 4
 
 #: x86 processors without VNNI add two products of an activation and a weight in 16 bits: 255 * 128 fits, 255 * 129 not.
 LARGEST_PAIR = 128
@@ -42,7 +42,7 @@ def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: st
         ExportError: they give values that are no finite numbers.
     """
     scales = integer_tensors(written.graph)
-    ranges = _ranges(written, sorted(set(scales.values())), calibration, layout)
+    ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout)
     model = onnx.ModelProto()
     model.CopyFrom(written)
     _Quantizing(model.graph, scales, ranges).rewrite()
@@ -50,10 +50,13 @@ def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: st
     return model
 
 
-def _ranges(written: onnx.ModelProto, names: Iterable[str], calibration: Calibration, layout: str) -> Ranges:
+def _ranges(written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibration, layout: str) -> Ranges:
     """The least and the greatest value of each tensor over all calibration images; 0 always lies between."""
+    ranges = {IMAGE: (0.0, 255.0)}
+    names = [name for name in wanted if name not in ranges]
+    if not names:
+        return ranges
     runtime = import_runtime("onnxruntime", "onnxruntime")
-    names = [name for name in names if name != IMAGE]
     probe = onnx.ModelProto()
     probe.CopyFrom(written)
     del probe.graph.output[:]
@@ -67,13 +70,14 @@ def _ranges(written: onnx.ModelProto, names: Iterable[str], calibration: Calibra
     low, high = np.zeros(len(names)), np.zeros(len(names))
     for start in range(0, len(calibration.images), BATCH):
         fed = as_input(calibration.images[start : start + BATCH], expected, layout)
-        values = session.run(names, {IMAGE: fed})
-        low = np.minimum(low, [value.min() for value in values])
-        high = np.maximum(high, [value.max() for value in values])
-    for name, bound in zip(names, high - low, strict=True):
-        if not np.isfinite(bound):
+        for place, value in enumerate(session.run(names, {IMAGE: fed})):
+            low[place] = np.minimum(low[place], value.min())
+            high[place] = np.maximum(high[place], value.max())
+    for name, least, greatest in zip(names, low.tolist(), high.tolist(), strict=True):
+        if not np.isfinite(greatest - least):
             raise ExportError(f"The calibration images give values in {name} that are no finite numbers.")
-    return {IMAGE: (0.0, 255.0), **dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))}
+        ranges[name] = (least, greatest)
+    return ranges
 
 
 class _Quantizing:
@@ -83,9 +87,9 @@ class _Quantizing:
         self.graph = graph
         self.scales = scales
         self.ranges = ranges
-        self.tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self.given = {tensor.name: tensor for tensor in graph.initializer}
+        self.added: dict[str, onnx.TensorProto] = {}
         self.nodes: list[onnx.NodeProto] = []
-        self.steps: dict[str, np.float32] = {}
 
     def rewrite(self) -> None:
         for tensor in self.graph.input:
@@ -93,65 +97,65 @@ class _Quantizing:
         for node in self.graph.node:
             source = node.input[0]
             node.input[:] = [f"{name}.dq" if name in self.scales else name for name in node.input]
-            if node.op_type in CLAMPS and node.output[0] in self.scales:
-                # The range of the result ends where the clamp does.
+            if is_clamp(node, self.given) and node.output[0] in self.scales:
+                # The range of what it gives ends where it clamps.
                 self._quantize(node.output[0], node.input[0])
                 continue
-            if node.op_type in LAYERS:
-                self._layer(node, source)
+            if node.op_type in LAYERS and source in self.scales:
+                self._layer(node, self._step(source))
             self.nodes.append(node)
             for name in node.output:
                 self._quantize(name, name)
         del self.graph.node[:]
         self.graph.node.extend(self.nodes)
         read = {name for node in self.nodes for name in node.input}
+        kept = [tensor for name, tensor in self.given.items() if name in read]
         del self.graph.initializer[:]
-        self.graph.initializer.extend(tensor for name, tensor in self.tensors.items() if name in read)
+        self.graph.initializer.extend([*kept, *self.added.values()])
+
+    def _step(self, name: str) -> float:
+        """What one step of the integers of a tensor is."""
+        low, high = self.ranges[self.scales[name]]
+        return float(np.float32((high - low) / 255)) or 1.0
 
     def _quantize(self, name: str, given: str) -> None:
         """Send the tensor `name`, or `given` in its place, through the integers 0 to 255."""
         if name not in self.scales:
             return
-        source = self.scales[name]
-        low, high = self.ranges[source]
-        step = self.steps[name] = np.float32((high - low) / 255 or 1)
-        zero = np.uint8(np.clip(np.rint(-low / float(step)), 0, 255))
-        parameters = [self._constant(f"{source}.scale", step), self._constant(f"zero.{zero}", zero)]
-        self._node("QuantizeLinear", [given, *parameters], f"{name}.q")
-        self._node("DequantizeLinear", [f"{name}.q", *parameters], f"{name}.dq")
+        source, step = self.scales[name], self._step(name)
+        zero = np.uint8(np.clip(np.rint(-self.ranges[source][0] / step), 0, 255))
+        parameters = [self._constant(f"{source}.step", np.float32(step)), self._constant(f"zero.{zero}", zero)]
+        self._node("QuantizeLinear", [given, *parameters], f"{name}.u8")
+        self._node("DequantizeLinear", [f"{name}.u8", *parameters], f"{name}.dq")
 
-    def _layer(self, node: onnx.NodeProto, source: str) -> None:
+    def _layer(self, node: onnx.NodeProto, step: float) -> None:
         """Replace weights by int8 and bias by int32, in steps of what the products of the integers stand for."""
-        axis, step = LAYERS[node.op_type], float(self.steps[source])
-        weights = numpy_helper.to_array(self.tensors[node.input[1]])
+        axis, (weights, *biases) = LAYERS[node.op_type], [numpy_helper.to_array(self.given[n]) for n in node.input[1:]]
         filters = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
-        bias = numpy_helper.to_array(self.tensors[node.input[2]]) if len(node.input) > 2 else np.zeros(len(filters))
-        scale = filter_scales(filters, bias, step)
+        scale = filter_scales(filters, biases[0] if biases else np.zeros(len(filters)), step)
         shape = [-1 if place == axis else 1 for place in range(weights.ndim)]
         integers = np.rint(weights / scale.reshape(shape)).astype(np.int8)
-        self._dequantize(node, 1, integers, scale, axis)
-        if len(node.input) > 2:
+        node.input[1] = self._dequantized(f"{node.output[0]}.w8", integers, scale, axis)
+        if biases:
             products = (step * scale.astype(np.float64)).astype(np.float32)
-            self._dequantize(node, 2, np.rint(bias / products.astype(np.float64)).astype(np.int32), products, 0)
+            rounded = np.rint(biases[0] / products.astype(np.float64)).astype(np.int32)
+            node.input[2] = self._dequantized(f"{node.output[0]}.b32", rounded, products, 0)
 
-    def _dequantize(
-        self, node: onnx.NodeProto, place: int, integers: NDArray[Any], scale: NDArray[np.float32], axis: int
-    ) -> None:
-        name = node.input[place]
-        parameters = [self._constant(name, integers), self._constant(f"{name}.scale", scale)]
-        if node.op_type == "Gemm" and place == 1:
+    def _dequantized(self, name: str, integers: NDArray[Any], scale: NDArray[np.float32], axis: int) -> str:
+        parameters = [self._constant(name, integers), self._constant(f"{name}.step", scale)]
+        if integers.ndim == 2:
             # Zeros are what is taken where nothing is given, but ONNX Runtime then leaves a Gemm in float32.
             parameters.append(self._constant(f"{name}.zero", np.zeros(len(scale), np.int8)))
-        self._node("DequantizeLinear", parameters, f"{name}.dq", axis=axis)
-        node.input[place] = f"{name}.dq"
+        return self._node("DequantizeLinear", parameters, f"{name}.dq", axis=axis)
 
     def _constant(self, name: str, value: Any) -> str:
-        self.tensors[name] = numpy_helper.from_array(np.asarray(value), name)
+        self.added[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: int) -> None:
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: int) -> str:
         # Without a name: those of the tensors are there already, and small networks have more names than weights.
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
 
 
 def filter_scales(filters: NDArray[Any], bias: NDArray[Any], step: float) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .bundle import Artifact, Bundle, ListedFile, read_bundle
     from .evaluate import accuracy, agreement
     from .prediction import Prediction, predict
-    from .report import Check, Outcome, Report, write_report
+    from .report import Check, Outcome, Report, read_report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
     from .samples import Samples, read_samples
     from .settling import FAILED, settle
@@ -46,6 +46,7 @@ __all__ = [
     "open_artifact",
     "predict",
     "read_bundle",
+    "read_report",
     "read_samples",
     "settle",
     "verify",
@@ -60,7 +61,7 @@ __getattr__ = lazy_names(
         "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
         "evaluate": ("accuracy", "agreement"),
         "prediction": ("Prediction", "predict"),
-        "report": ("Check", "Outcome", "Report", "write_report"),
+        "report": ("Check", "Outcome", "Report", "read_report", "write_report"),
         "runner": ("Runner", "RuntimeMissingError", "Tensor"),
         "settling": ("FAILED", "settle"),
         "shelf": ("find_bundle", "list_bundles"),

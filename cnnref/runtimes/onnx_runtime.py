@@ -40,15 +40,17 @@ class OnnxRunner:
             self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise failure(path, f"onnxruntime cannot load it: {one_line(error)}") from None
+        self._inputs = {node.name: _tensor(node) for node in self._session.get_inputs()}
+        self._outputs = {node.name: _tensor(node) for node in self._session.get_outputs()}
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        expected = self.inputs().get(IMAGE)
+        expected = self._inputs.get(IMAGE)
         if expected is None:
             raise failure(self.path, f"it has no input {IMAGE!r}")
-        names = list(self.outputs())
+        names = list(self._outputs)
         if PROBABILITIES not in names:
             raise failure(self.path, f"it has no output {PROBABILITIES!r}")
         feed = as_input(images, expected, self._layout)
@@ -59,10 +61,10 @@ class OnnxRunner:
         return dict(zip(names, results, strict=True))
 
     def inputs(self) -> dict[str, Tensor]:
-        return {node.name: _tensor(node) for node in self._session.get_inputs()}
+        return dict(self._inputs)
 
     def outputs(self) -> dict[str, Tensor]:
-        return {node.name: _tensor(node) for node in self._session.get_outputs()}
+        return dict(self._outputs)
 
     def embedded(self) -> dict[str, Any] | None:
         found = self._session.get_modelmeta().custom_metadata_map

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import cpu_name, versions
+from ..errors import InputError
 from ..files import write_whole
+from .bundle import REPORT
+
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class Report:
         """The report and what its numbers depend on, ready for `json.dumps`."""
         return {
             "format": "cnnref-report",
-            "version": 2,
+            "version": VERSION,
             "bundle": self.bundle,
             "ok": self.ok,
             "checks": [check.to_json() for check in self.checks],
@@ -128,6 +132,22 @@ def write_report(report: Report, path: str | Path) -> None:
         if check["test"] is None and check["sha256"] and known.get("sha256") == check["sha256"]:
             check["test"] = known.get("test")
     write_whole(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_report(folder: str | Path) -> dict[str, Any]:
+    """report.json of a bundle.
+
+    Raises:
+        InputError: there is none, or it is not one that this version wrote.
+    """
+    path = Path(folder) / REPORT
+    try:
+        report = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); run `cnnref verify {folder}`.") from None
+    if not isinstance(report, dict) or report.get("version") != VERSION or not isinstance(report.get("checks"), list):
+        raise InputError(f"{path} is not a report of version {VERSION}; run `cnnref verify {folder}`.")
+    return report
 
 
 def _earlier(path: Path) -> dict[str, dict[str, Any]]:

@@ -107,7 +107,8 @@ def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> ND
     if any(size not in (found, None) for found, size in known):
         raise InputError(f"the images have shape {list(images.shape)}, and {list(expected.shape)} is asked for.")
     if expected.dtype in ("uint8", "int8"):
-        images = np.clip(np.rint(images), 0, 255)
+        if images.dtype != np.uint8:
+            images = np.clip(np.rint(images), 0, 255)
         if expected.dtype == "int8":
             images = images.astype(np.int16) - 128
     return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))

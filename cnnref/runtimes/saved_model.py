@@ -36,7 +36,7 @@ class SavedModelRunner:
         prepare()
         self._tf: Any = import_runtime("tensorflow", "tensorflow")
         self.path = path
-        self.threads = _set_threads(self._tf, threads)
+        self.threads = set_threads(self._tf, threads)
         try:
             with self._tf.device(DEVICE):
                 # Kept, because the signatures die with the object that owns their variables.
@@ -73,7 +73,7 @@ class SavedModelRunner:
         return None
 
 
-def _set_threads(tf: Any, threads: int | None) -> int:
+def set_threads(tf: Any, threads: int | None) -> int:
     """Ask TensorFlow for a number of threads; the number that it has in the end."""
     threading = tf.config.threading
     if threads is not None:

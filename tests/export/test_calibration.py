@@ -36,6 +36,7 @@ def test_a_bundle_is_calibrated_with_training_images_whose_hash_it_states(bundle
         "images": COUNT,
         "from": "training images of digits",
         "seed": 0,
+        "method": "smallest and largest activation",
         "sha256": hashlib.sha256(chosen.images.tobytes()).hexdigest(),
     }
     assert not as_set(chosen.images) & as_set(data.test_images)

@@ -50,6 +50,8 @@ def test_onnx_computes_the_same_with_one_transpose_and_nothing_left_to_fold(mode
     kinds = Counter(node.op_type for node in written.graph.node)
     shuffles = len([operation for operation in model.operations if operation.name.endswith("_shuffle_turned")])
     assert kinds["Transpose"] == 1 + shuffles
+    nchw = onnx_model(model, contract_of(model, model.name), layout="nchw")
+    assert Counter(node.op_type for node in nchw.graph.node)["Transpose"] == shuffles
     assert not {"Shape", "Gather", "Dropout", "Identity"} & set(kinds)
     producers = {output: node.op_type for node in written.graph.node for output in node.output}
     readers = Counter(name for node in written.graph.node for name in node.input)

@@ -72,7 +72,9 @@ def test_the_points_that_may_be_lost_decide_for_a_reduced_file(
     assert check.test.points_lost > 1
     told = [problem for problem in report.problems if "points less than Keras" in problem]
     assert bool(told) is not holds
-    few = Trial(*(array[: POINTS_COUNT_FROM - 1] for array in (trial.images, trial.labels)), "few", trial.reference[:999])
+    few = Trial(
+        *(array[: POINTS_COUNT_FROM - 1] for array in (trial.images, trial.labels)), "few", trial.reference[:999]
+    )
     assert not [p for p in verify(bundle, only=["model.onnx"], trial=few).problems if "points" in p]
 
 
@@ -80,7 +82,10 @@ def test_a_file_may_not_be_larger_than_its_share(bundle: Path) -> None:
     base = (bundle / "model.onnx").stat().st_size
 
     def with_a_copy(document: dict) -> None:
-        document["artifacts"]["copy.onnx"] = document["artifacts"]["model.onnx"] | {"precision": "fp16", "size_ratio": 0.52}
+        document["artifacts"]["copy.onnx"] = document["artifacts"]["model.onnx"] | {
+            "precision": "fp16",
+            "size_ratio": 0.52,
+        }
 
     (bundle / "copy.onnx").write_bytes((bundle / "model.onnx").read_bytes())
     edit(bundle, with_a_copy)
