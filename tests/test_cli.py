@@ -183,7 +183,7 @@ def test_verify_says_ok_and_names_the_file_that_fails(bundle, tmp_path):
     found = say("verify", damaged)
     assert found.returncode == 1
     assert "model.onnx" in found.stderr
-    assert not json.loads(run("verify", damaged, "--json").output)["ok"]
+    assert not json.loads(run("verify", damaged, "--json").stdout)["ok"]
 
 
 def test_predict_names_classes_and_draws(bundle, tmp_path):
@@ -221,7 +221,8 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
     recipe.write_text('model = "lenet5_relu"\ndataset = "digits"\nepochs = 4\nbatch_size = 64\n')
     assert "Test accuracy" in run("train", recipe, "--out", tmp_path / "run", "--epochs", "2").output
     assert (tmp_path / "run" / "recipe.toml").read_text().count("epochs = 2")
-    assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", "--format", "onnx", "--precision", "float32").output
+    only = ("--format", "onnx", "--precision", "float32")
+    assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", *only).output
     assert list(json.loads(run("evaluate", tmp_path / "bundle", "--json").output)["accuracy"]) == ["model.onnx"]
 
 

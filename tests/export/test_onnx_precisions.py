@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from small_models import answers, randomise, some_images, spread
 
@@ -23,6 +23,7 @@ from cnnref.export.contract import contract_of
 from cnnref.export.onnx_file import onnx_model
 from cnnref.export.onnx_float16 import float16_model
 from cnnref.export.onnx_int8 import filter_scales, int8_model
+from cnnref.export.onnx_integer_parts import is_clamp
 from cnnref.export.onnx_tf2onnx import onnx_model_by_tf2onnx
 from cnnref.export.tensorflow_graph import serving_module
 from cnnref.models.saving import load_model
@@ -228,6 +229,8 @@ def test_int8_layers_have_integer_operands_and_one_scale_a_filter(subject):
     assert {value.dtype for value in constants.values() if value.ndim > 1 and value.size > 3} == {np.dtype(np.int8)}
     assert made_by[made_by["probabilities"].input[0]].op_type in ("Gemm", "Flatten"), "the last sums are not rounded"
     assert not {"Relu", "Clip"} & {node.op_type for node in made.graph.node}
+    quantized = [node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"]
+    assert "DequantizeLinear" not in [made_by[name].op_type for name in quantized], "nothing is rounded twice"
 
 
 def test_onnx_runtime_computes_every_layer_of_an_int8_file_in_integers(subject, tmp_path):
@@ -323,6 +326,34 @@ def test_what_only_moves_numbers_keeps_their_scale():
     for node in moved:
         behind = next(other for other in made.graph.node if node.output[0] in other.input)
         assert behind.input[1:] == made_by[node.input[0]].input[1:]
+
+
+def test_padding_with_a_number_gets_a_scale_of_its_own():
+    def body(x):
+        padded = ops.pad(layers.Conv2D(4, 3)(x), [(0, 0), (1, 0), (0, 0), (0, 0)], constant_values=20.0)
+        return layers.Conv2D(4, 1)(padded)
+
+    model, images = small(body), pictures(30, (9, 8, 3))
+    made = int8_model(written(model), Calibration(images[:20], "patches", 0), layout="nhwc")
+    (found,) = run(made, images.astype(np.float32))
+    np.testing.assert_allclose(found, answers(model, images.astype(np.float32)), rtol=0, atol=0.1)
+
+
+def test_a_clip_that_begins_above_zero_is_no_end_of_a_range():
+    constants = {str(number): numpy_helper.from_array(np.float32(number), str(number)) for number in (-1, 0, 1, 6)}
+    for low, clamps in (("-1", True), ("0", True), ("1", False), ("computed", False), ("", True)):
+        assert is_clamp(helper.make_node("Clip", ["x", low, "6"], ["y"]), constants) == clamps
+    assert is_clamp(helper.make_node("Relu", ["x"], ["y"]), constants)
+    assert not is_clamp(helper.make_node("Tanh", ["x"], ["y"]), constants)
+
+
+def test_squares_are_not_summed_in_integers():
+    model = small(lambda x: layers.Conv2D(4, 1)(local_response_norm(layers.Conv2D(4, 3)(x))))
+    made = int8_model(written(model), Calibration(pictures(8, (9, 8, 3)), "patches", 0), layout="nhwc")
+    made_by = writers(made)
+    sums = [node for node in made.graph.node if node.op_type == "Add"]
+    assert len(sums) == 4, "one of the preprocessing, two of squares, and that of the constant"
+    assert "DequantizeLinear" not in [made_by[name].op_type for node in sums for name in node.input if name in made_by]
 
 
 def test_gates_become_integers_and_swish_does_not():
