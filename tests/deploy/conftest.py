@@ -35,6 +35,17 @@ def colour(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def unusual(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The choices that few make: an ONNX file that takes channels first, an integer .tflite of int8 at both ends."""
+    model = cnnref.build("resnet8", (24, 32, 3), classes=4)
+    fresh = replace(from_model(model, "unusual"), fresh=True)
+    folder = tmp_path_factory.mktemp("deploy") / "unusual"
+    return cnnref.export(
+        fresh, folder, formats=["onnx", "tflite"], precisions=["int8"], layout="nchw", integer_io="int8"
+    )
+
+
+@pytest.fixture(scope="session")
 def fixed(gray: Bundle, colour: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The .tflite files of both bundles as LiteRT.js takes them."""
     folder = tmp_path_factory.mktemp("fixed")
@@ -48,14 +59,16 @@ def fixed(gray: Bundle, colour: Bundle, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def site(gray: Bundle, colour: Bundle, fixed: Path) -> Iterator[Site]:
-    """The page with the LeNet-5 beside it, the other bundle, its files with a fixed batch, and the modules from npm."""
+def site(gray: Bundle, colour: Bundle, unusual: Bundle, fixed: Path) -> Iterator[Site]:
+    """The page with the LeNet-5 beside it, the other bundles, files with a fixed batch, and the modules from npm."""
     if not (MODULES / "onnxruntime-web").is_dir():
         pytest.skip(f"no web runtimes in {MODULES}: run bash scripts/browser.sh, or set CNNREF_WEB_MODULES")
     folders = {
         "/": PAGE,
         "/bundle/": gray.folder,
+        "/gray/": gray.folder,
         "/colour/": colour.folder,
+        "/unusual/": unusual.folder,
         "/fixed/": fixed,
         "/vendor/node_modules/": MODULES,
         "/modules/": MODULES,
@@ -84,7 +97,12 @@ def page(browser: Any, site: Site) -> Iterator[Any]:
     page = browser.new_page()
     elsewhere: list[str] = []
     errors: list[str] = []
-    page.on("request", lambda request: elsewhere.append(request.url) if not is_here(request.url, site) else None)
+
+    def refuse(route: Any) -> None:
+        elsewhere.append(route.request.url)
+        route.abort()
+
+    page.route(lambda url: not is_here(url, site), refuse)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     page.close()

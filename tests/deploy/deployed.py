@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnref.runtimes import Bundle, read_samples
+from cnnref.runtimes import Bundle, open_artifact, read_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "scripts" / "deploy" / "web"
@@ -41,12 +41,15 @@ def expected(bundle: Bundle, index: int) -> dict[str, float]:
     return dict(zip(bundle.labels, np.float64(read_samples(bundle).probabilities[index]), strict=True))
 
 
+def computed(bundle: Bundle, file: str, count: int = 4) -> np.ndarray:
+    """What a file gives for the first samples in its native runtime, float32 [count, classes]."""
+    return open_artifact(bundle, file).run(read_samples(bundle).images[:count])
+
+
 class Site:
-    """A web server for some folders, by the first part of the address; it counts what it does not have."""
+    """A web server for some folders, by the first part of the address."""
 
     def __init__(self, folders: dict[str, Path]) -> None:
-        site = self
-
         class Handler(http.server.SimpleHTTPRequestHandler):
             extensions_map = {  # noqa: RUF012  as the base class has it
                 **http.server.SimpleHTTPRequestHandler.extensions_map,
@@ -64,10 +67,8 @@ class Site:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        site.address = f"http://127.0.0.1:{self._server.server_port}/"
+        self.address = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    address: str
 
     def close(self) -> None:
         self._server.shutdown()
