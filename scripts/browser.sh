@@ -7,6 +7,6 @@ if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
         echo "Chromium could not be installed; the tests in a browser will be skipped." >&2
 fi
 if [ ! -d .venv/web/node_modules/onnxruntime-web ] && command -v npm >/dev/null; then
-    npm install --silent --no-audit --no-fund --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 ||
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 ||
         echo "The web runtimes could not be installed; the tests in a browser will be skipped." >&2
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make a shipped bundle again: bash scripts/reproduce.sh lenet5-mnist --data-dir DATA
-# Trains by the recipe into runs/NAME (an interrupted run goes on), exports it, and runs every file on the test set.
+# Trains by the recipe into runs/NAME (an interrupted run goes on), exports it, runs every file on the test set, and
+# draws what each costs.
 usage="usage: bash scripts/reproduce.sh NAME [--data-dir DATA]"
 name="${1:?$usage}"
 data=""
@@ -20,3 +21,4 @@ resume=""
 .venv/bin/cnnref train "$name" --data-dir "$data" --out "runs/$name" $resume
 .venv/bin/cnnref export "runs/$name" --out "saved_models/$name" --data-dir "$data" --force
 .venv/bin/cnnref verify "saved_models/$name"
+.venv/bin/cnnref bench "saved_models/$name" --plot "saved_models/$name.png" --force

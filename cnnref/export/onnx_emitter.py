@@ -85,7 +85,7 @@ class Emitter:
 
     def tensors(self) -> list[onnx.TensorProto]:
         """The weights as they go into the file."""
-        return [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in self.weights.items()]
+        return [numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in self.weights.items()]
 
     def keras_order(self, value: Value, name: str) -> str:
         """The tensor in Keras' order: the pixels one after the other, the channels of a pixel together."""

@@ -33,7 +33,7 @@ Ranges = dict[str, tuple[float, float]]
 
 
 def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: str) -> onnx.ModelProto:
-    """A float32 model with int8 weights and activations, and float32 ends.
+    """A float32 model with int8 weights, uint8 activations and float32 ends.
 
     `layout` is that of the model's input, "nhwc" or "nchw"; the calibration images are [n, height, width, channels].
 

@@ -4,6 +4,7 @@ python fix_batch.py BUNDLE/model.tflite model.web.tflite      Needs: pip install
 """
 
 import argparse
+import struct
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def main() -> None:
         if content[4:8] != b"TFL3":
             raise ValueError("it is no .tflite file")
         model = schema.ModelT.InitFromPackedBuf(content, 0)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, struct.error) as error:
         sys.exit(f"{arguments.source} cannot be read ({error}).")
     for graph in model.subgraphs:
         for tensor in graph.tensors:

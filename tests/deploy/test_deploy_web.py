@@ -71,6 +71,14 @@ def test_the_page_says_what_the_network_says(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_another_file_of_the_bundle_can_be_asked_for(page: Any, site: Site, gray: Bundle, tmp_path: Path) -> None:
+    page.goto(f"{site.address}index.html?model=model.int8.onnx")
+    page.set_input_files("input", pictures(gray, tmp_path, 1)[0])
+    page.wait_for_selector("li")
+    wanted = dict(zip(gray.labels, computed(gray, "model.int8.onnx", 1)[0].tolist(), strict=True))
+    assert shown(page) == pytest.approx(wanted, abs=STEPS)
+
+
 def test_labels_are_text_whatever_they_look_like(page: Any, site: Site, colour: Bundle, tmp_path: Path) -> None:
     page.goto(f"{site.address}index.html?bundle=colour")
     page.set_input_files("input", pictures(colour, tmp_path, 1)[0])
@@ -84,6 +92,14 @@ def test_a_mistake_is_one_sentence_on_the_page(page: Any, site: Site, tmp_path: 
     page.goto(f"{site.address}index.html?bundle=nowhere")
     page.wait_for_selector(".wrong")
     assert "labels.txt is not in" in page.locator("[role=status]").text_content()
+    page.goto(f"{site.address}index.html?model=labels.txt")
+    page.wait_for_selector(".wrong")
+    assert page.locator("[role=status]").text_content() == "labels.txt is not a file that ONNX Runtime Web can run."
+    page.route("**/vendor/**", lambda route: route.abort())
+    page.goto(f"{site.address}index.html")
+    page.wait_for_selector(".wrong")
+    assert "ONNX Runtime Web is not in vendor/" in page.locator("[role=status]").text_content()
+    page.unroute("**/vendor/**")
     page.goto(f"{site.address}index.html")
     page.wait_for_function(READY)
     page.set_input_files("input", tmp_path / "notes.txt")
