@@ -24,14 +24,15 @@ from .card import card
 from .contract import Contract
 from .material import Examination, Material, must_fit
 
-BATCH = 256
+BATCH = 64
 
 
 def keras_answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What Keras gives for raw pixels, float32 [n, classes]."""
+    # Called, and not by `predict`: that compiles anew for a last batch of another size, and TensorFlow warns of it.
     starts = range(0, len(images), BATCH)
-    parts = [model.predict_on_batch(images[start : start + BATCH].astype(np.float32)) for start in starts]
-    return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts])
+    parts = [model(images[start : start + BATCH].astype(np.float32), training=False) for start in starts]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts]).astype(np.float32)
 
 
 def trial_of(model: keras.Model, examination: Examination) -> Trial:

@@ -172,7 +172,7 @@ def test_bytes_and_best_classes_in_every_file(run, tmp_path):
 
 
 def test_the_large_are_written_in_seconds():
-    """The bounds are for a busy machine, too: twenty times what is measured for LeNet-5, three for ResNet-50."""
+    """The bounds hold on a busy machine, too: they are several times what is measured."""
     for name, seconds in (("lenet5", 0.1), ("resnet50", 5)):
         model = cnnref.build(name)
         contract = contract_of(model, name)
