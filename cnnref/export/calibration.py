@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 COUNT = 200
+#: Ranges that mean nothing need no more.
+NOISE = 8
 SEED = 0
 #: How the ranges follow from the pictures, in both formats; nothing else is done to the weights.
 METHOD = "smallest and largest activation"
@@ -48,7 +50,7 @@ def sample_of(training_images: NDArray[np.uint8], dataset: str, *, count: int = 
     return Calibration(training_images[np.sort(chosen)], f"training images of {dataset}", seed)
 
 
-def noise(shape: tuple[int, int, int], *, count: int = COUNT, seed: int = SEED) -> Calibration:
+def noise(shape: tuple[int, int, int], *, count: int = NOISE, seed: int = SEED) -> Calibration:
     """Random pixels, for fresh weights: the file has the size and speed of a real one, and no accuracy to lose."""
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
     return Calibration(images, "noise, because the weights are fresh", seed)
