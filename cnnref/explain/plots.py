@@ -17,7 +17,7 @@ BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
 
 def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     """Loss and error over the epochs; `rows` are those of metrics.csv (values of 0..1 for accuracy)."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     figure = _figure(9, 3.6)
     loss, error = figure.subplots(1, 2)
@@ -35,6 +35,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
             axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
             axes.yaxis.set_minor_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25, which="both")
         axes.spines[["top", "right"]].set_visible(False)
     loss.legend(frameon=False)
