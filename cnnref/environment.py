@@ -16,6 +16,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,16 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
+def cpu_flags(facts: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Instruction sets of the processor as the operating system names them; empty where it does not say."""
+    try:
+        lines = facts.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    named = (line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features")))
+    return frozenset(next(named, []))
+
+
 def usable_cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -135,6 +146,27 @@ def accelerators() -> list[str]:
 
         return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return []
+
+
+def fast_bfloat16() -> bool:
+    """Whether the running backend computes faster in bfloat16 than in float32 on this machine.
+
+    On a GPU from NVIDIA's compute capability 8 on; on a CPU with TensorFlow, whose oneDNN uses the AVX-512 or AMX
+    instructions for it. XLA on a CPU was slower.
+    """
+    backend = keras.backend.backend()
+    if accelerators():
+        if backend == "tensorflow":
+            import tensorflow as tf
+
+            gpu = tf.config.list_physical_devices("GPU")[0]
+            return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0] >= 8
+        if backend == "torch":
+            import torch
+
+            return torch.cuda.get_device_capability(0)[0] >= 8
+        return True
+    return backend == "tensorflow" and bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 
 
 def report() -> dict[str, Any]:

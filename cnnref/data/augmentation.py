@@ -1,14 +1,15 @@
 """Random changes that leave a picture's class alone: flips, shifts, small affine and elastic distortions.
 
-All of it is NumPy on a batch, and a pure function of the batch and a random generator, so that a run can be
-repeated and resumed on any backend.
+Chance and change are apart: `draw` makes small arrays of random numbers with NumPy, and `apply` is a pure function
+of pictures and those arrays, for NumPy or for jax.numpy inside a compiled loop. So a run repeats on every backend.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 Images = NDArray[np.float32]
+Changes = dict[str, NDArray[Any]]
 
 #: Distance between the control points of an elastic distortion, in pixels (Simard et al., 2003, smooth with sigma 4).
 ELASTIC_SPACING = 4.0
@@ -27,6 +29,8 @@ class Augmentation:
 
     Attributes:
         flip: mirror left and right with probability 1/2.
+        alternating: flip every picture in every other epoch instead, half of them in the even ones
+            (Jordan: 94% on CIFAR-10 in 3.29 Seconds, 2024, arXiv 2404.00498, section 3.6).
         translate: largest shift, in pixels, each axis by itself. Without other distortions the shift is whole pixels.
         rotate: largest rotation, in degrees.
         scale: largest relative change of size (0.1: from 0.9 to 1.1), each axis by itself.
@@ -37,6 +41,7 @@ class Augmentation:
     """
 
     flip: bool = False
+    alternating: bool = False
     translate: float = 0.0
     rotate: float = 0.0
     scale: float = 0.0
@@ -49,19 +54,33 @@ class Augmentation:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"augmentation.{name} is {getattr(self, name)}; give 0 or more, the range each way.")
 
+        if self.alternating and not self.flip:
+            raise InputError("augmentation.alternating says when to flip; set augmentation.flip = true as well.")
+
+    @property
+    def whole_pixels(self) -> bool:
+        """Whether pixels are only moved: values stay what they are."""
+        return not (self.rotate or self.scale or self.shear or self.elastic)
+
     def __call__(self, images: NDArray[np.generic], random: np.random.Generator) -> Images:
         """Change a batch [n, height, width, channels]; the result is float32 in the range of the input."""
-        batch = images.astype(np.float32)
-        if self.flip:
-            mirrored = random.random(len(batch)) < 0.5
-            batch[mirrored] = batch[mirrored, :, ::-1]
-        if self.rotate or self.scale or self.shear or self.elastic:
-            return sample(batch, self._coordinates(batch.shape, random), self.border)
-        return shift(batch, int(self.translate), random, self.border) if self.translate else batch
+        return self.apply(images, self.draw(images.shape, random)).astype(np.float32)
 
-    def _coordinates(self, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
-        """Where each output pixel is read: [2, n, height, width], in pixels."""
+    def draw(
+        self, shape: tuple[int, ...], random: np.random.Generator, mirrored: NDArray[np.bool_] | None = None
+    ) -> Changes:
+        """The random numbers for a batch of `shape` [n, height, width, channels]; every array has n rows.
+
+        `mirrored` [n] says which pictures to flip, where that is not left to chance.
+        """
         n, height, width, _ = shape
+        changes: Changes = {}
+        if self.flip:
+            changes["mirrored"] = random.random(n) < 0.5 if mirrored is None else mirrored
+        if self.whole_pixels:
+            if pixels := int(self.translate):
+                changes["corner"] = random.integers(0, 2 * pixels + 1, (n, 2), dtype=np.int32)
+            return changes
 
         def uniform(limit: float) -> NDArray[np.float64]:
             return random.uniform(-limit, limit, n)
@@ -71,39 +90,61 @@ class Augmentation:
         matrix = np.empty((n, 2, 2))
         matrix[:, 0] = np.stack([np.cos(angle) / tall, -np.sin(angle) / wide], axis=-1)
         matrix[:, 1] = np.stack([np.sin(angle) / tall + slant, np.cos(angle) / wide], axis=-1)
+        changes["matrix"] = matrix.astype(np.float32)
         offset = np.stack([uniform(self.translate), uniform(self.translate)], axis=-1)
-
-        center = np.array([(height - 1) / 2, (width - 1) / 2])
-        grid = np.indices((height, width)).reshape(2, -1) - center[:, None]
-        moved = matrix @ grid + (center + offset)[:, :, None]
-        coordinates = np.moveaxis(moved, 1, 0).reshape(2, n, height, width).astype(np.float32)
+        changes["center"] = (offset + np.array([height - 1, width - 1]) / 2).astype(np.float32)
         if self.elastic:
-            coordinates += np.float32(self.elastic) * smooth_noise(n, height, width, random)
-        return coordinates
+            points = (n, 2, spline(height).shape[1], spline(width).shape[1])
+            changes["control"] = np.float32(self.elastic) * random.standard_normal(points, dtype=np.float32)
+        return changes
+
+    def apply(self, images: Any, changes: Changes, xp: ModuleType = np) -> Any:
+        """Change a batch [n, height, width, channels] as drawn, with NumPy or jax.numpy.
+
+        Returns:
+            Moved pixels in the input's type; float32 if anything is interpolated.
+        """
+        if "mirrored" in changes:
+            images = xp.where(changes["mirrored"][:, None, None, None], images[:, :, ::-1], images)
+        if "corner" in changes:
+            return shift(images, int(self.translate), changes["corner"], self.border, xp)
+        if "matrix" in changes:
+            return sample(images.astype(np.float32), coordinates(images.shape, changes, xp), self.border, xp)
+        return images
 
 
-def shift(batch: Images, pixels: int, random: np.random.Generator, border: str) -> Images:
-    """Move every picture by up to `pixels` whole pixels, each axis by itself."""
+def coordinates(shape: tuple[int, ...], changes: Changes, xp: ModuleType = np) -> Any:
+    """Where each output pixel is read: [2, n, height, width], in pixels."""
+    n, height, width, _ = shape
+    center = np.array([(height - 1) / 2, (width - 1) / 2], np.float32)
+    grid = np.indices((height, width), np.float32).reshape(2, -1) - center[:, None]
+    moved = changes["matrix"] @ grid + changes["center"][:, :, None]
+    if "control" in changes:
+        moved = moved + smooth(changes["control"], height, width).reshape(n, 2, -1)
+    return xp.moveaxis(moved, 1, 0).reshape(2, n, height, width)
+
+
+def shift(batch: Any, pixels: int, corner: Any, border: str, xp: ModuleType = np) -> Any:
+    """Cut every picture anew out of itself with a border of `pixels`, at `corner` [n, 2] (row, column)."""
     n, height, width, _ = batch.shape
     margin = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
-    padded = np.pad(batch, margin, mode="constant" if border == "zero" else "reflect")
-    top, left = random.integers(0, 2 * pixels + 1, size=(2, n))
-    rows = top[:, None] + np.arange(height)
-    columns = left[:, None] + np.arange(width)
+    padded = xp.pad(batch, margin, mode="constant" if border == "zero" else "reflect")
+    rows = corner[:, :1] + np.arange(height, dtype=np.int32)
+    columns = corner[:, 1:] + np.arange(width, dtype=np.int32)
     return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def sample(batch: Images, coordinates: NDArray[np.float32], border: str) -> Images:
-    """Read a batch at fractional (row, column) positions, bilinearly."""
+def sample(batch: Any, coordinates: Any, border: str, xp: ModuleType = np) -> Any:
+    """Read a float32 batch at fractional (row, column) positions [2, n, height, width], bilinearly."""
     n, height, width, channels = batch.shape
     # One pixel of border makes every neighbour of a clipped position exist.
     mode = "constant" if border == "zero" else "edge"
-    padded = np.pad(batch, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)  # type: ignore[call-overload]
+    padded = xp.pad(batch, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
     positions = []
     for axis, size in enumerate((height, width)):
-        position = coordinates[axis] if border == "zero" else mirror(coordinates[axis], size)
-        positions.append(np.clip(position + 1, 0, size + 1 - 1e-3))
-    (row, row_part), (column, column_part) = ((p.astype(np.int32), p - np.floor(p)) for p in positions)
+        position = coordinates[axis] if border == "zero" else mirror(coordinates[axis], size, xp)
+        positions.append(xp.clip(position + 1, 0, size + 1 - 1e-3))
+    (row, row_part), (column, column_part) = ((p.astype(np.int32), p - xp.floor(p)) for p in positions)
 
     flat = padded.reshape(-1, channels)
     corner = (np.arange(n, dtype=np.int32)[:, None, None] * (height + 2) + row) * (width + 2) + column
@@ -113,18 +154,16 @@ def sample(batch: Images, coordinates: NDArray[np.float32], border: str) -> Imag
     return upper * (1 - down) + lower * down
 
 
-def mirror(position: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def mirror(position: Any, size: int, xp: ModuleType = np) -> Any:
     """Fold positions outside 0..size-1 back, as if the picture were continued by its mirror image."""
     period = np.float32(2 * (size - 1))
-    folded = np.mod(position, period, dtype=np.float32)
-    return np.minimum(folded, period - folded)
+    folded = xp.mod(position, period)
+    return xp.minimum(folded, period - folded)
 
 
-def smooth_noise(n: int, height: int, width: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Smooth random fields [2, n, height, width] of standard deviation 1."""
-    rows, columns = spline(height), spline(width)
-    control = random.standard_normal((2, n, rows.shape[1], columns.shape[1]), dtype=np.float32)
-    return (rows @ control @ columns.T).astype(np.float32, copy=False)
+def smooth(control: Any, height: int, width: int) -> Any:
+    """Smooth fields [n, 2, height, width] of control points' values [n, 2, rows, columns]; they keep the deviation."""
+    return spline(height) @ control @ spline(width).T
 
 
 @cache

@@ -1,45 +1,67 @@
-"""Training batches in an order that is a function of seed and epoch alone, prepared ahead in a thread."""
+"""Which pictures a training step sees and how they are changed: a function of seed and step alone.
+
+Any step can be asked for by its number, so a run goes on where it stopped without replaying what came before.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Iterator
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .augmentation import Augmentation
+from .augmentation import Augmentation, Changes
 
-Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
+Batch = tuple[NDArray[Any], NDArray[np.int64]]
 T = TypeVar("T")
 
+#: What the generators of a seed are for.
+ORDER, CHANGES, FIRST_SIDES = range(3)
 
-def training_batches(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    *,
-    batch_size: int,
-    seed: int,
-    augmentation: Augmentation | None = None,
-    first_epoch: int = 0,
-) -> Iterator[Batch]:
-    """Endless shuffled batches ([batch, height, width, channels] float32 0..255, [batch] int64), from `first_epoch` on.
 
-    Every epoch has `len(images) // batch_size` full batches; the pictures left over differ from epoch to epoch.
-    Starting at `first_epoch` gives what the stream from epoch 0 gives there, bit for bit.
+@dataclass
+class BatchPlan:
+    """The batches of a run.
+
+    Attributes:
+        shape: of all training images, [count, height, width, channels].
+        batch_size, seed, augmentation: of the recipe.
     """
-    steps = len(images) // batch_size
-    epoch = first_epoch
-    while steps:
-        random = np.random.default_rng([seed, epoch])
-        order = random.permutation(len(images))
-        for step in range(steps):
-            chosen = order[step * batch_size : (step + 1) * batch_size]
-            batch = augmentation(images[chosen], random) if augmentation else images[chosen].astype(np.float32)
-            yield batch, labels[chosen]
-        epoch += 1
+
+    shape: tuple[int, int, int, int]
+    batch_size: int
+    seed: int
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        self._first_sides = np.random.default_rng([self.seed, FIRST_SIDES]).random(self.shape[0]) < 0.5
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in the training images; the pictures left over differ from epoch to epoch."""
+        return self.shape[0] // self.batch_size
+
+    def step(self, number: int) -> tuple[NDArray[np.int64], Changes]:
+        """The pictures' places [batch_size] and their changes at a step, counted from 0 over the whole run."""
+        epoch, place = divmod(number, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            self._order = epoch, np.random.default_rng([self.seed, ORDER, epoch]).permutation(self.shape[0])
+        chosen = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+        mirrored = self._first_sides[chosen] ^ bool(epoch % 2) if self.augmentation.alternating else None
+        random = np.random.default_rng([self.seed, CHANGES, number])
+        return chosen, self.augmentation.draw((self.batch_size, *self.shape[1:]), random, mirrored)
+
+    def batches(self, images: NDArray[np.uint8], labels: NDArray[np.int64], first: int, last: int) -> Iterator[Batch]:
+        """The batches of the steps from `first` to before `last`: changed pictures 0..255 (uint8, or float32 where
+        pixels are interpolated) and labels."""
+        for number in range(first, last):
+            chosen, changes = self.step(number)
+            yield self.augmentation.apply(images[chosen], changes), labels[chosen]
 
 
 def prefetch(items: Iterator[T], depth: int = 16) -> Iterator[T]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import cpu_name, usable_cores
+from ..environment import cpu_flags, cpu_name, usable_cores
 from ..errors import InputError, VerificationError
 from .artifacts import open_artifact
 from .bundle import Bundle, read_bundle
@@ -156,13 +156,7 @@ def benchmark(
 
 def cpu_features(facts: Path = Path("/proc/cpuinfo")) -> list[str]:
     """Which of FEATURES the processor has; empty where the operating system does not say."""
-    try:
-        lines = facts.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    said = next(
-        (line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features"))), []
-    )
+    said = cpu_flags(facts)
     return [name for name in FEATURES if name in said]
 
 

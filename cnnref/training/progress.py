@@ -4,54 +4,49 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ..environment import keras
 
+class ProgressDisplay:
+    """Shows epoch, step, loss, accuracy, learning rate, images a second and time left, on standard error.
 
-class ProgressDisplay(keras.callbacks.Callback):
-    """Shows epoch, step, loss, accuracy, learning rate, images a second and time left, on standard error."""
+    Args:
+        batch_size: images a step.
+        steps: steps an epoch.
+        total: steps of the run.
+        done: steps that an earlier start has done.
+    """
 
-    def __init__(self, batch_size: int, steps: int, epochs: int, first_epoch: int) -> None:
-        super().__init__()
-        self.batch_size, self.steps, self.epochs = batch_size, steps, epochs
-        self.first_epoch = self.epoch = first_epoch
+    def __init__(self, batch_size: int, steps: int, total: int, done: int) -> None:
+        self.batch_size, self.steps, self.total, self.done = batch_size, steps, total, done
+        self.epochs = -(-total // steps)
         self.started = self.last_line = time.monotonic()
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, transient=True
         )
-        self.task = self.bar.add_task("", total=epochs * steps, completed=first_epoch * steps)
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.started = self.last_line = time.monotonic()
+        self.task = self.bar.add_task("", total=total, completed=done)
         if self.console.is_terminal:
             self.bar.start()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def after_steps(self, step: int, loss: float, accuracy: float, rate: float) -> None:
+        """`step` steps of the run are done; loss and accuracy (0..1) are those of the epoch so far."""
         now = time.monotonic()
         if self.console.is_terminal:
-            line = self._line(batch + 1, now, logs or {})
-            self.bar.update(self.task, completed=self.epoch * self.steps + batch + 1, description=line)
+            self.bar.update(self.task, completed=step, description=self._line(step, now, loss, accuracy, rate))
         elif self._may_print(now):
-            print(self._line(batch + 1, now, logs or {}), file=sys.stderr, flush=True)
+            print(self._line(step, now, loss, accuracy, rate), file=sys.stderr, flush=True)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = logs or {}
-        line = f"epoch {epoch + 1}/{self.epochs}  loss {logs['loss']:.4f}  accuracy {100 * logs['accuracy']:.2f} %"
-        if "val_accuracy" in logs:
-            line += f"  validation {100 * logs['val_accuracy']:.2f} %"
-        if self._may_print(time.monotonic()) or self.console.is_terminal or epoch + 1 == self.epochs:
+    def after_epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch is over; its row of metrics.csv."""
+        line = f"epoch {row['epoch']:g}/{self.epochs}  loss {row['loss']:.4f}  accuracy {100 * row['accuracy']:.2f} %"
+        if "val_accuracy" in row:
+            line += f"  validation {100 * row['val_accuracy']:.2f} %"
+        if self._may_print(time.monotonic()) or self.console.is_terminal or row["epoch"] >= self.epochs:
             self.console.print(line)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.close()
 
     def close(self) -> None:
         """Take the bar off the screen, also after an interruption."""
@@ -65,13 +60,12 @@ class ProgressDisplay(keras.callbacks.Callback):
         self.last_line = now
         return True
 
-    def _line(self, step: int, now: float, logs: dict[str, Any]) -> str:
-        done = (self.epoch - self.first_epoch) * self.steps + step
-        pace = done / max(now - self.started, 1e-9)
-        left = int(((self.epochs - self.epoch) * self.steps - step) / pace)
+    def _line(self, step: int, now: float, loss: float, accuracy: float, rate: float) -> str:
+        pace = (step - self.done) / max(now - self.started, 1e-9)
+        left = int((self.total - step) / pace)
+        epoch, place = divmod(step - 1, self.steps)
         return (
-            f"epoch {self.epoch + 1}/{self.epochs}  step {step}/{self.steps}  loss {logs.get('loss', 0):.4f}  "
-            f"accuracy {100 * logs.get('accuracy', 0):.1f} %  "
-            f"learning rate {float(self.model.optimizer.learning_rate):.2g}  "
+            f"epoch {epoch + 1}/{self.epochs}  step {place + 1}/{self.steps}  loss {loss:.4f}  "
+            f"accuracy {100 * accuracy:.1f} %  learning rate {rate:.2g}  "
             f"{pace * self.batch_size:,.0f} images/s  {left // 60}:{left % 60:02d} left"
         )

@@ -22,31 +22,93 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 @dataclass(frozen=True)
 class Optimizer:
-    """The update rule. `weight_decay` is an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, not on biases."""
+    """The update rule.
+
+    Attributes:
+        name: "sgd", "adam" or "adamw".
+        weight_decay: an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, none on biases and BatchNorm; as the
+            `weight_decay` of PyTorch's SGD. For "adamw" the decoupled decay of kernels.
+        bias_scale: the learning rate of biases and BatchNorm offsets and scales, relative to that of kernels.
+    """
 
     name: str = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 0.0
+    bias_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        one_of("optimizer.name", self.name, ("sgd", "adam"))
+        one_of("optimizer.name", self.name, ("sgd", "adam", "adamw"))
         at_least("optimizer.learning_rate", self.learning_rate, 1e-12)
         at_least("optimizer.weight_decay", self.weight_decay, 0)
+        at_least("optimizer.bias_scale", self.bias_scale, 0)
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"optimizer.momentum is {self.momentum}; give a number from 0 to below 1.")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate over the run: up from zero over the share `warmup` of all steps, then down to zero."""
+    """The learning rate over the run, relative to the optimizer's: up over the share `warmup` of all steps, then down.
+
+    Attributes:
+        start, end: at the first and after the last step.
+        decay: "linear", "cosine", "constant", or "steps": a tenth after each of `milestones`, shares of the run.
+    """
 
     warmup: float = 0.15
     decay: str = "linear"
+    start: float = 0.0
+    end: float = 0.0
+    milestones: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        one_of("schedule.decay", self.decay, ("linear", "cosine", "constant"))
+        one_of("schedule.decay", self.decay, ("linear", "cosine", "constant", "steps"))
         if not 0 <= self.warmup < 1:
             raise InputError(f"schedule.warmup is {self.warmup}; give a share of the run, from 0 to below 1.")
+        for name in ("start", "end"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"schedule.{name} is {getattr(self, name)}; give a share of the rate, from 0 to 1.")
+        if bool(self.milestones) != (self.decay == "steps"):
+            raise InputError('schedule.milestones belong to schedule.decay = "steps"; give both or neither.')
+        if any(not 0 < share < 1 for share in self.milestones):
+            raise InputError(
+                f"schedule.milestones are {list(self.milestones)}; give shares of the run, between 0 and 1."
+            )
+
+
+@dataclass(frozen=True)
+class Average:
+    """An average of the weights over the last steps; what is saved is the average.
+
+    Attributes:
+        kind: "none"; "ema", an exponential moving average; "lookahead", the same, and the weights go on from it
+            (Zhang et al.: Lookahead Optimizer, NeurIPS 2019, arXiv 1907.08610).
+        decay: a step's share of the old average that stays. It begins at (1 + step) / (10 + step) where that is less;
+            for lookahead it rises with the cube of the share of the run that is done (arXiv 2404.00498, section 3.4).
+        every: steps between two updates of the average, each with decay to the power `every`.
+    """
+
+    kind: Literal["none", "ema", "lookahead"] = "none"
+    decay: float = 0.99
+    every: int = 5
+
+    def __post_init__(self) -> None:
+        at_least("average.every", self.every, 1)
+        if not 0 <= self.decay < 1:
+            raise InputError(f"average.decay is {self.decay}; give a number from 0 to below 1.")
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How a run begins that starts from trained weights: `frozen_epochs` in which only the classifier learns."""
+
+    frozen_epochs: int = 0
+    learning_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        at_least("fine_tuning.frozen_epochs", self.frozen_epochs, 0)
+        at_least("fine_tuning.learning_rate", self.learning_rate, 1e-12)
 
 
 @dataclass(frozen=True)
@@ -59,26 +121,43 @@ class Published:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run. `validation` training images are kept aside for choices; the test set is for the end."""
+    """One training run.
+
+    Attributes:
+        epochs: passes over the training images; the last one may be partial.
+        validation: training images kept aside for choices; the test set is for the end.
+        precision: of activations and gradients, "float32" or "bfloat16"; weights are float32. "auto" takes bfloat16
+            where the machine computes faster with it.
+        whiten: begin with the layer "whiten" set from the training images (arXiv 2404.00498, section 3.2).
+        views: what is averaged in a second test: "", "mirror", "shift" or "mirror+shift".
+        options: of the model's builder.
+    """
 
     name: str
     model: str
     dataset: str
-    epochs: int
+    epochs: float
     batch_size: int
     description: str = ""
     seed: int = 0
     validation: int = 0
     label_smoothing: float = 0.0
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    whiten: bool = False
+    views: Literal["", "mirror", "shift", "mirror+shift"] = ""
     options: dict[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
+    average: Average = field(default_factory=Average)
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
-        for name, smallest in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("validation", 0)):
+        for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0)):
             at_least(name, getattr(self, name), smallest)
+        if not 0 < self.epochs < float("inf"):
+            raise InputError(f"epochs is {self.epochs}; give a number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; give a number from 0 to below 1.")
 
@@ -93,9 +172,9 @@ class Recipe:
         return "\n".join(lines) + "\n"
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the weights (not of name, description and published numbers)."""
+        """SHA-256 of all that decides the weights (not of name, description, views and published numbers)."""
         plain = dataclasses.asdict(self)
-        for key in ("name", "description", "published"):
+        for key in ("name", "description", "published", "views"):
             del plain[key]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
@@ -163,6 +242,10 @@ def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
     if get_origin(kind) is Literal:
         one_of(f"{path}: {key}", value, get_args(kind))
         return value
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{path}: {key} is {value!r}; write a list in brackets.")
+        return tuple(_value(get_args(kind)[0], item, path, key) for item in value)
     expected: tuple[type, ...] = {float: (float, int), int: (int,), bool: (bool,), str: (str,)}.get(kind, (dict,))
     if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{path}: {key} is {value!r}; write {WORDS[expected[0]]}.")
@@ -173,6 +256,8 @@ def _floats(value: Any) -> Any:
     """The same with every number a float, so that 1 and 1.0 count as the same setting."""
     if isinstance(value, dict):
         return {key: _floats(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_floats(inner) for inner in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

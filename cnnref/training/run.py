@@ -1,8 +1,8 @@
 """A run folder: what a training run leaves behind, and how it is read again.
 
-recipe.toml, environment.json, metrics.csv, curves.png, confusion_matrix.png and .json, checkpoints/, samples.npz
-(test pictures for the exported files to be checked with), model.keras (raw pixels to probabilities) and, when the
-run is done, results.json.
+recipe.toml, environment.json, metrics.csv, timings.csv, curves.png, confusion_matrix.png and .json, checkpoints/,
+samples.npz (test pictures for the exported files to be checked with), model.keras (raw pixels to probabilities) and,
+when the run is done, results.json.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import write_whole
+
+if TYPE_CHECKING:
+    from .checkpoint import Progress
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,29 @@ class Run:
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of metrics.csv, one an epoch."""
-        path = self.folder / "metrics.csv"
-        if not path.is_file():
-            return []
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+        return _read_rows(self.folder / "metrics.csv")
 
-    def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Write metrics.csv anew."""
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_whole(self.folder / "metrics.csv", buffer.getvalue())
+    def timings(self) -> list[dict[str, float]]:
+        """The rows of timings.csv, one an epoch: seconds and images a second."""
+        return _read_rows(self.folder / "timings.csv")
+
+    def write_log(self, progress: Progress) -> None:
+        """Write metrics.csv and timings.csv anew; the first is the same in every run of a recipe on a machine."""
+        _write_rows(self.folder / "metrics.csv", progress.rows)
+        _write_rows(self.folder / "timings.csv", progress.timings)
+
+
+def _read_rows(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as stream:
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, buffer.getvalue())

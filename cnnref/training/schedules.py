@@ -10,7 +10,7 @@ from .recipe import Schedule
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linearly from zero to `peak`, then to zero by the last step (or constant)."""
+    """Linearly from start * `peak` to `peak`, then down to end * `peak` after the last step."""
 
     def __init__(self, peak: float, total_steps: int, schedule: Schedule) -> None:
         self.peak = peak
@@ -21,14 +21,18 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         """The learning rate of a step, counted from 0."""
         # The rate at the middle of the step: neither the first nor the last step is wasted on zero.
         done = (ops.cast(step, "float32") + 0.5) / self.total_steps
-        warmup = self.schedule.warmup
+        warmup, start, end = self.schedule.warmup, self.schedule.start, self.schedule.end
         left = ops.clip((1 - done) / (1 - warmup), 0.0, 1.0)
         if self.schedule.decay == "cosine":
             left = 0.5 - 0.5 * ops.cos(math.pi * left)
         elif self.schedule.decay == "constant":
             left = ops.ones_like(left)
-        rise = ops.minimum(done / warmup, 1.0) if warmup else 1.0
-        return self.peak * rise * left
+        elif self.schedule.decay == "steps":
+            left = ops.ones_like(left)
+            for milestone in self.schedule.milestones:
+                left = left * ops.where(done > milestone, 0.1, 1.0)
+        rise = start + (1 - start) * ops.minimum(done / warmup, 1.0) if warmup else 1.0
+        return self.peak * rise * (end + (1 - end) * left)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as Keras wants them for saving."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnref.data.augmentation import Augmentation, mirror, sample, shift, smooth_noise
+from cnnref.data.augmentation import Augmentation, mirror, sample, shift, smooth, spline
+from cnnref.errors import InputError
 
 ALL = Augmentation(flip=True, translate=2, rotate=20, scale=0.2, shear=10, elastic=1)
 
@@ -155,8 +156,9 @@ def test_a_reflecting_border_brings_no_black_and_a_zero_border_does():
     strong = {"translate": 3, "rotate": 45, "scale": 0.3, "shear": 20, "elastic": 1}
     np.testing.assert_allclose(Augmentation(**strong, border="reflect")(white, generator()), 200, atol=1e-2)
     assert Augmentation(**strong)(white, generator()).min() == 0
-    assert shift(white.astype(np.float32), 2, generator(), "reflect").min() == 200
-    assert shift(white.astype(np.float32), 2, generator(), "zero").min() == 0
+    corner = generator().integers(0, 5, (20, 2))
+    assert shift(white, 2, corner, "reflect").min() == 200
+    assert shift(white, 2, corner, "zero").min() == 0
 
 
 @given(size=st.integers(2, 20), position=st.integers(-50, 50))
@@ -166,6 +168,34 @@ def test_mirrored_positions_are_those_of_the_reflected_picture(size, position):
 
 
 def test_the_elastic_field_has_unit_deviation_and_is_smooth():
-    field = smooth_noise(400, 28, 28, generator())
+    points = spline(28).shape[1]
+    field = smooth(generator().standard_normal((400, 2, points, points)), 28, 28)
     np.testing.assert_allclose(field.std(axis=(0, 1)), 1, atol=0.15)
     assert np.abs(np.diff(field, axis=-1)).mean() < 0.3
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+@pytest.mark.parametrize("settings", [{}, {"translate": 2}, {"rotate": 20, "shear": 5, "elastic": 1}], ids=str)
+def test_numpy_and_jax_make_the_same_change(border, settings):
+    jax = pytest.importorskip("jax")
+    augmentation = Augmentation(flip=True, border=border, **settings)
+    images = random_images(6, 9, 11, 3)
+    changes = augmentation.draw(images.shape, generator())
+    expected = augmentation.apply(images, changes)
+    found = jax.jit(lambda images, changes: augmentation.apply(images, changes, jax.numpy))(images, changes)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, atol=0 if augmentation.whole_pixels else 0.01)
+
+
+def test_what_is_to_be_flipped_can_be_said():
+    images = random_images(4, 5, 6, 1)
+    mirrored = np.array([True, False, False, True])
+    augmentation = Augmentation(flip=True, alternating=True)
+    flipped = augmentation.apply(images, augmentation.draw(images.shape, generator(), mirrored))
+    np.testing.assert_array_equal(flipped[mirrored], images[mirrored, :, ::-1])
+    np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])
+
+
+def test_alternating_needs_flips():
+    with pytest.raises(InputError, match=r"set augmentation\.flip = true"):
+        Augmentation(alternating=True)

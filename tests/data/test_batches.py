@@ -1,8 +1,7 @@
-"""Batches: an order that seed and epoch decide, and the thread that prepares them."""
+"""Batches: an order that seed and step decide, and the thread that prepares them."""
 
 import threading
 import time
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnref.data.augmentation import Augmentation
-from cnnref.data.batches import prefetch, training_batches
+from cnnref.data.batches import BatchPlan, prefetch
 
 
 def numbered(count):
@@ -19,10 +18,14 @@ def numbered(count):
     return np.broadcast_to(labels[:, None, None, None], (count, 4, 4, 1)).astype(np.uint8), labels
 
 
+def plan(images, **options):
+    return BatchPlan(images.shape, **{"batch_size": 4, "seed": 0, **options})
+
+
 def test_an_epoch_shows_every_picture_once_with_its_label():
     images, labels = numbered(12)
-    epoch = list(islice(training_batches(images, labels, batch_size=4, seed=0), 3))
-    assert all(batch.dtype == np.float32 and batch.shape == (4, 4, 4, 1) for batch, _ in epoch)
+    epoch = list(plan(images).batches(images, labels, 0, 3))
+    assert all(batch.dtype == np.uint8 and batch.shape == (4, 4, 4, 1) for batch, _ in epoch)
     for batch, targets in epoch:
         np.testing.assert_array_equal(batch[:, 0, 0, 0], targets)
     shown = np.concatenate([targets for _, targets in epoch])
@@ -31,17 +34,15 @@ def test_an_epoch_shows_every_picture_once_with_its_label():
 
 
 def test_pictures_left_over_differ_from_epoch_to_epoch():
-    stream = training_batches(*numbered(11), batch_size=4, seed=0)
+    images, _ = numbered(11)
+    order = plan(images)
+    assert order.steps_per_epoch == 2
     left_over = set()
-    for _ in range(10):
-        shown = np.concatenate([targets for _, targets in islice(stream, 2)])
+    for epoch in range(10):
+        shown = np.concatenate([order.step(number)[0] for number in (2 * epoch, 2 * epoch + 1)])
         assert len(set(shown)) == 8
         left_over.add(frozenset(range(11)) - frozenset(shown))
     assert len(left_over) > 5
-
-
-def test_fewer_pictures_than_a_batch_give_an_end_and_no_loop():
-    assert list(training_batches(*numbered(3), batch_size=4, seed=0)) == []
 
 
 @settings(max_examples=20, deadline=None)
@@ -49,28 +50,40 @@ def test_fewer_pictures_than_a_batch_give_an_end_and_no_loop():
     count=st.integers(4, 12),
     batch_size=st.integers(1, 4),
     seed=st.integers(0, 1000),
-    first_epoch=st.integers(0, 4),
-    augmentation=st.sampled_from([None, Augmentation(flip=True, translate=1), Augmentation(rotate=30, elastic=1)]),
-)
-def test_a_stream_from_a_later_epoch_is_the_tail_of_the_stream(count, batch_size, seed, first_epoch, augmentation):
+    first=st.integers(0, 40),
+    augmentation=st.sampled_from([
+        Augmentation(), Augmentation(flip=True, translate=1), Augmentation(rotate=30, elastic=1),
+        Augmentation(flip=True, alternating=True),
+    ]),
+)  # fmt: skip
+def test_any_step_can_be_asked_for_by_its_number(count, batch_size, seed, first, augmentation):
     images = np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1)).astype(np.uint8)
     options = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
-    steps = count // batch_size
-    whole = islice(
-        training_batches(images, np.arange(count), **options), first_epoch * steps, (first_epoch + 2) * steps
-    )
-    later = islice(training_batches(images, np.arange(count), **options, first_epoch=first_epoch), 2 * steps)
+    whole = list(plan(images, **options).batches(images, np.arange(count), 0, first + 5))[first:]
+    later = plan(images, **options).batches(images, np.arange(count), first, first + 5)
     for (batch, targets), (again, same) in zip(whole, later, strict=True):
         np.testing.assert_array_equal(batch, again)
         np.testing.assert_array_equal(targets, same)
 
 
 def test_seeds_and_epochs_have_orders_of_their_own():
-    def order(**options):
-        return tuple(next(training_batches(*numbered(50), batch_size=50, **options))[1])
-
-    orders = [order(seed=0), order(seed=1), order(seed=0, first_epoch=1), order(seed=1, first_epoch=1)]
+    images, _ = numbered(50)
+    orders = [tuple(plan(images, batch_size=50, seed=seed).step(epoch)[0]) for seed in (0, 1) for epoch in (0, 1)]
     assert len(set(orders)) == 4
+
+
+def test_alternating_flips_show_each_side_in_turn():
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 6, 1)).astype(np.uint8)
+    order = plan(images, batch_size=40, augmentation=Augmentation(flip=True, alternating=True))
+    sides = []
+    for epoch in range(4):
+        ((batch, places),) = order.batches(images, np.arange(40), epoch, epoch + 1)
+        flipped = (batch == images[places, :, ::-1]).all(axis=(1, 2, 3))
+        sides.append(flipped[np.argsort(places)])
+    assert (sides[0] == ~sides[1]).all()
+    assert (sides[0] == sides[2]).all()
+    assert (sides[1] == sides[3]).all()
+    assert 8 < sides[0].sum() < 32
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])

@@ -1,0 +1,96 @@
+"""JAX: many steps as one compiled scan. Pictures stay on the device, and so does their augmentation.
+
+With several devices, also of several hosts, every batch is divided between them (Keras' DataParallel), and the
+compiler inserts what must be summed: gradients, and the statistics of batch normalization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.batches import BatchPlan
+from ...environment import keras
+from ...errors import InputError
+from ..learner import Learner
+
+
+class JaxEngine:
+    """See `cnnref.training.engines.Engine`."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        plan: BatchPlan,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        *,
+        devices: str = "one",
+    ) -> None:
+        self.stride = plan.steps_per_epoch
+        self._learner, self._plan = learner, plan
+        self._variables = list(learner.variables.values())
+        chosen = jax.devices() if devices == "all" else jax.devices()[:1]
+        if plan.batch_size % len(chosen):
+            raise InputError(
+                f"batch_size is {plan.batch_size}, for {len(chosen)} devices; give a multiple of {len(chosen)}."
+            )
+        mesh = jax.sharding.Mesh(np.array(chosen), ("batch",))
+        self._everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+        self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
+        self._data = self._put((images, labels.astype(np.int32)), self._everywhere)
+        self._compiled = jax.jit(self._scan, donate_argnums=0, out_shardings=self._everywhere)
+
+    def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Do the steps from `first` to before `last`."""
+        steps = [self._plan.step(number) for number in range(first, last)]
+        chosen, changes = jax.tree.map(lambda *arrays: np.stack(arrays), *steps)
+        state = self._put([np.asarray(v.value) for v in self._variables], self._everywhere)
+        plan = self._put((chosen.astype(np.int32), changes), self._divided)
+        state, (losses, right) = self._compiled(state, self._data, plan)
+        for variable, value in zip(self._variables, state, strict=True):
+            variable.assign(np.asarray(value))
+        return np.asarray(losses), np.asarray(right)
+
+    def close(self) -> None:
+        """Nothing runs in the background."""
+
+    def _put(self, tree: Any, sharding: jax.sharding.Sharding) -> Any:
+        """Arrays that every process has whole, spread over the devices."""
+        return jax.tree.map(
+            lambda array: jax.make_array_from_callback(array.shape, sharding, lambda index: array[index]), tree
+        )
+
+    def _scan(self, state: list[Any], data: tuple[Any, Any], plan: Any) -> Any:
+        images, labels = data
+
+        def step(state: list[Any], one: Any) -> tuple[list[Any], Any]:
+            chosen, changes = one
+            batch = self._plan.augmentation.apply(images[chosen], changes, jax.numpy)
+            with keras.StatelessScope(list(zip(self._variables, state, strict=True))) as scope:
+                found = self._step(batch, labels[chosen])
+                return [scope.get_current_value(variable) for variable in self._variables], found
+
+        return jax.lax.scan(step, state, plan)
+
+    def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """One step inside a scope that stands for the variables."""
+        learner = self._learner
+        settled = [variable.value for variable in learner.settled]
+
+        def loss_of(trained: Sequence[Any]) -> Any:
+            known = [*zip(learner.trained, trained, strict=True), *zip(learner.settled, settled, strict=True)]
+            with keras.StatelessScope(known) as scope:
+                loss, right = learner.forward(images, labels)
+                return loss, (right, [scope.get_current_value(variable) for variable in learner.settled])
+
+        trained = [variable.value for variable in learner.trained]
+        (loss, (right, found)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
+        for variable, value in zip(learner.settled, found, strict=True):
+            variable.assign(value)
+        learner.update(gradients)
+        return loss, right

@@ -1,0 +1,43 @@
+"""PyTorch: eager steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...data.batches import Batch, prefetch
+from ..learner import Learner
+
+
+class TorchEngine:
+    """See `cnnref.training.engines.Engine`."""
+
+    stride = 16
+
+    def __init__(self, learner: Learner, batches: Iterator[Batch]) -> None:
+        self._batches = prefetch(batches)
+        self._learner = learner
+        for variable in learner.network.variables:
+            trained = any(variable is other for other in learner.trained)
+            variable.value.requires_grad_(trained and variable.value.is_floating_point())
+
+    def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Do the steps from `first` to before `last`."""
+        found = [self._step(*next(self._batches)) for _ in range(first, last)]
+        losses, right = (np.array(values, np.float32) for values in zip(*found, strict=True))
+        return losses, right
+
+    def close(self) -> None:
+        """End the thread."""
+        self._batches.close()
+
+    def _step(self, images: NDArray[np.generic], labels: NDArray[np.int64]) -> tuple[float, float]:
+        values = [variable.value for variable in self._learner.trained]
+        loss, right = self._learner.forward(torch.as_tensor(images), torch.as_tensor(labels))
+        gradients = torch.autograd.grad(loss, values)
+        with torch.no_grad():
+            self._learner.update(gradients)
+        return float(loss.detach()), float(right)

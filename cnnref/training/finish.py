@@ -1,0 +1,78 @@
+"""The end of a run: the test, and everything that the run leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from datetime import UTC, datetime
+
+import numpy as np
+
+from ..data import Dataset
+from ..environment import keras, ops
+from ..explain import plots
+from ..files import write_whole
+from ..models.saving import save_model, weights_sha256
+from .checkpoint import Progress
+from .evaluation import evaluate
+from .recipe import Recipe
+from .run import Run
+
+#: Test pictures that are kept with a run.
+SAMPLES = 16
+
+
+def finish(recipe: Recipe, dataset: Dataset, run: Run, model: keras.Model, progress: Progress) -> None:
+    """Test once, and write everything that the run leaves behind; results.json comes last."""
+    run.write_log(progress)
+    found = evaluate(model, dataset.test_images, dataset.test_labels)
+    matrix = found.pop("confusion_matrix")
+    averaged = evaluate(model, dataset.test_images, dataset.test_labels, recipe.views) if recipe.views else {}
+    title = f"{recipe.name}: {found['errors']} errors in {found['images']:,} test images"
+    run.write_json("confusion_matrix.json", {"labels": dataset.labels, "true_by_predicted": matrix.tolist()})
+    write_whole(run.folder / "confusion_matrix.png", plots.confusion_matrix(matrix, dataset.labels, title))
+    write_whole(run.folder / "curves.png", plots.learning_curves(progress.rows, recipe.name))
+    _keep_samples(dataset, run)
+    save_model(model, run.model)
+    run.write_json(
+        "results.json",
+        {
+            "recipe": recipe.name,
+            "model": recipe.model,
+            "dataset": dataset.name,
+            "labels": dataset.labels,
+            "normalization": _normalization(model),
+            "test": found,
+            "test_views": {"views": recipe.views, **{key: averaged[key] for key in ("accuracy", "errors", "loss")}}
+            if averaged
+            else None,
+            "validation_accuracy": progress.rows[-1].get("val_accuracy"),
+            "published": dataclasses.asdict(recipe.published),
+            "epochs": recipe.epochs,
+            "steps": progress.step,
+            "precision": recipe.precision,
+            "seed": recipe.seed,
+            "seconds": progress.seconds,
+            "weights_sha256": weights_sha256(model),
+            "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
+        },
+    )
+
+
+def _normalization(model: keras.Model) -> dict[str, list[float]]:
+    """Mean and standard deviation, of values 0..1, that the model was built with."""
+    layer = model.get_layer("normalization")
+    scale, offset = (np.atleast_1d(ops.convert_to_numpy(value)) for value in (layer.scale, layer.offset))
+    return {"mean": (-offset / scale / 255).tolist(), "std": (1 / (255 * scale)).tolist()}
+
+
+def _keep_samples(dataset: Dataset, run: Run) -> None:
+    """The first test pictures, spread over the classes as evenly as they come."""
+    rank = np.zeros(len(dataset.test_labels), dtype=np.int64)
+    for label in range(dataset.classes):
+        of_class = dataset.test_labels == label
+        rank[of_class] = np.arange(of_class.sum())
+    chosen = np.lexsort((dataset.test_labels, rank))[:SAMPLES]
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=dataset.test_images[chosen], labels=dataset.test_labels[chosen])
+    write_whole(run.samples, buffer.getvalue())

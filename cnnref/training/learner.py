@@ -1,0 +1,121 @@
+"""What learns: the network, its optimizer and the average of its weights, and the arithmetic of one step.
+
+Written with Keras' operations alone; how gradients are found and steps are compiled is up to the engine of the backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..environment import keras, ops
+from .recipe import Recipe
+from .schedules import WarmupDecay
+
+
+class Learner:
+    """The state of a run and one step of it.
+
+    Args:
+        recipe: loss, optimizer, schedule and average.
+        model: from raw pixels to probabilities, with a layer "logits".
+        steps: of the whole schedule.
+        rate: peak of the learning rate, instead of the recipe's.
+    """
+
+    def __init__(self, recipe: Recipe, model: keras.Model, steps: int, *, rate: float | None = None) -> None:
+        self.recipe, self.steps = recipe, steps
+        # Without the softmax: cross-entropy of logits is exact where softmax saturates.
+        self.network = keras.Model(model.input, model.get_layer("logits").output)
+        self.trained = self.network.trainable_variables
+        self.settled = [v for v in self.network.variables if not any(v is t for t in self.trained)]
+        self.optimizer = self._optimizer(rate or recipe.optimizer.learning_rate)
+        self.optimizer.build(self.trained)
+        self.average: list[keras.Variable] = []
+        if recipe.average.kind != "none":
+            self.average = [keras.Variable(v, trainable=False, name=f"average_{i}") for i, v in enumerate(self.trained)]
+
+    def _optimizer(self, peak: float) -> keras.optimizers.Optimizer:
+        settings = self.recipe.optimizer
+        rate = WarmupDecay(peak, self.steps, self.recipe.schedule)
+        if settings.name == "sgd":
+            return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=settings.nesterov)
+        if settings.name == "adamw":
+            optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, beta_1=settings.momentum)
+            optimizer.exclude_from_weight_decay(var_list=[v for v in self.trained if len(v.shape) < 2])
+            return optimizer
+        return keras.optimizers.Adam(rate, beta_1=settings.momentum)
+
+    @property
+    def variables(self) -> dict[str, keras.Variable]:
+        """The whole state, under names that are the same each time: kind, place, and the path for people."""
+        kinds = {"model": self.network.variables, "optimizer": self.optimizer.variables, "average": self.average}
+        # Keras numbers the optimizers of a process (sgd, sgd_1), so that name is left out.
+        own = f"{self.optimizer.name}/"
+        return {
+            f"{kind}/{place:04d}/{variable.path.removeprefix(own)}": variable
+            for kind, variables in kinds.items()
+            for place, variable in enumerate(variables)
+        }
+
+    def forward(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32."""
+        logits = ops.cast(self.network(ops.cast(images, "float32"), training=True), "float32")
+        classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
+        wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
+        right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32")), "float32"))
+        return ops.mean(ops.categorical_crossentropy(wanted, logits, from_logits=True)), right
+
+    def update(self, gradients: Sequence[Any]) -> None:
+        """Apply the gradients of `trained`: penalty, optimizer, average."""
+        settings = self.recipe.optimizer
+        changed = []
+        for gradient, variable in zip(gradients, self.trained, strict=True):
+            if len(variable.shape) > 1:
+                if settings.weight_decay and settings.name != "adamw":
+                    gradient = gradient + settings.weight_decay * variable.value
+            elif settings.bias_scale != 1:
+                gradient = gradient * settings.bias_scale
+            changed.append(gradient)
+        self.optimizer.apply(changed, self.trained)
+        if self.average:
+            self._update_average()
+
+    def _update_average(self) -> None:
+        settings = self.recipe.average
+        done = ops.cast(self.optimizer.iterations.value, "float32")
+        decay = settings.decay**settings.every
+        if settings.kind == "lookahead":
+            keep = decay * (done / self.steps) ** 3
+        else:
+            keep = ops.minimum(decay, (1 + done) / (10 + done))
+        now = ops.equal(ops.cast(done, "int32") % settings.every, 0)
+        for average, variable in zip(self.average, self.trained, strict=True):
+            new = ops.where(now, average.value + (1 - keep) * (variable.value - average.value), average.value)
+            average.assign(new)
+            if settings.kind == "lookahead":
+                variable.assign(ops.where(now, new, variable.value))
+
+    def settle(self) -> None:
+        """At the end of training: the average becomes the weights."""
+        for average, variable in zip(self.average, self.trained, strict=bool(self.average)):
+            variable.assign(average.value)
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers made inside compute in "float32" or "bfloat16"; their weights are float32 either way."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def keep_ends_exact(model: keras.Model) -> None:
+    """Normalize pixels and score classes in float32, whatever the layers between compute in."""
+    for layer in model.layers:
+        if layer.name in ("normalization", "logits"):
+            layer.dtype_policy = keras.DTypePolicy("float32")

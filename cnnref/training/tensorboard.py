@@ -1,0 +1,32 @@
+"""TensorBoard logs of a run, on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class TensorBoardLog:
+    """Writes every epoch's row as scalars: `tensorboard --logdir RUN/tensorboard` shows them.
+
+    Args:
+        folder: where the event files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def after_epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch is over; its row of metrics.csv and its images a second."""
+        with self._writer.as_default():
+            for name, value in row.items():
+                if name != "epoch":
+                    self._summary.scalar(name, value, step=int(row["epoch"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the event file."""
+        self._writer.close()
