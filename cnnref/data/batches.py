@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ class BatchPlan:
             yield self.augmentation.apply(images[chosen], changes), labels[chosen]
 
 
-def prefetch(items: Iterator[T], depth: int = 16) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = 16) -> Generator[T, None, None]:
     """Iterate in a background thread, `depth` items ahead; an error there is raised here."""
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()

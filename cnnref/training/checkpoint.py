@@ -93,7 +93,7 @@ def save(folder: Path, fingerprint: str, progress: Progress, variables: Mapping[
             f"The checkpoint {path} cannot be written: {error.strerror or error}; the one before it is kept. Make room "
             "and go on with --resume."
         ) from None
-    for old in list_checkpoints(folder)[:-KEPT]:
+    for old in [*list_checkpoints(folder)[:-KEPT], *folder.glob(".step-*")]:  # the latter are what a kill left
         old.unlink()
     return path
 

@@ -65,6 +65,7 @@ def fit(
     progress: Progress,
     run: Run,
     *,
+    fingerprint: str,
     cadence: Cadence,
     listeners: Sequence[Any] = (),
     devices: str = "one",
@@ -74,12 +75,12 @@ def fit(
 
     Args:
         progress: is kept up to date.
+        fingerprint: of what decides the weights, for the checkpoints.
         writing: whether this process writes the log and the checkpoints; of several processes one does.
 
     Raises:
         InputError: the loss is no finite number, or the disk is full; what was stored before is kept.
     """
-    fingerprint = learner.recipe.fingerprint()
     images, labels = pictures.images, pictures.labels
     engine = make_engine(learner, plan, images, labels, first_step=progress.step, last_step=phase.last, devices=devices)
     started, before = time.monotonic(), progress.seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import time
@@ -17,6 +18,7 @@ from ..environment import keras
 from ..errors import InputError
 from ..files import refuse_existing, write_whole
 from ..models import build, spec
+from ..models.saving import weights_sha256
 from . import checkpoint
 from .budget import epochs_that_fit
 from .checkpoint import Cadence, Progress
@@ -30,6 +32,7 @@ from .progress import ProgressDisplay
 from .recipe import Recipe, read_recipe
 from .run import Run
 from .tensorboard import TensorBoardLog
+from .transfer import body_and_head, normalization_of, pretrained, transfer
 
 #: Training pictures that BatchNormalization statistics are computed from after weights were averaged.
 STATISTICS = 10_000
@@ -97,12 +100,12 @@ def train(
     # Pictures of a folder are read in the model's size; every other data set has its own.
     shape = facts.input_shape if recipe.dataset.startswith("folder:") else None
     dataset = load(recipe.dataset, data_dir, image_shape=shape)
-    job = _Job.prepare(recipe, dataset, how)
+    job = Job.prepare(recipe, dataset, how)
     if budget_minutes and not resume:
         left = 60 * budget_minutes - (time.monotonic() - started)
         learner = job.learner(job.phases[-1])
         recipe = replace(recipe, epochs=epochs_that_fit(left, learner, job.plan, job.pictures, job.model, dataset))
-        job = _Job.prepare(recipe, dataset, how)
+        job = Job.prepare(recipe, dataset, how)
     if is_first_process():
         if not resume:  # nothing is deleted or made before data and model have proved to fit
             shutil.rmtree(run.folder, ignore_errors=True)
@@ -131,7 +134,7 @@ def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> Non
 
 
 @dataclass
-class _Job:
+class Job:
     """A run while it is trained."""
 
     recipe: Recipe
@@ -140,9 +143,10 @@ class _Job:
     model: keras.Model
     plan: BatchPlan
     pictures: Pictures
+    origin: str
 
     @classmethod
-    def prepare(cls, recipe: Recipe, dataset: Dataset, how: Settings) -> _Job:
+    def prepare(cls, recipe: Recipe, dataset: Dataset, how: Settings) -> Job:
         """Data and model, with the weights that the run begins with."""
         # The split is for choices that are compared with each other, so it does not change with the seed.
         pictures = Pictures(*dataset.split(recipe.validation, seed=0))
@@ -150,9 +154,12 @@ class _Job:
         if count < recipe.batch_size:
             raise InputError(f"batch_size is {recipe.batch_size} and there are only {count} training images.")
         plan = BatchPlan(pictures.images.shape, recipe.batch_size, recipe.seed, recipe.augmentation)
-        if how.weights:
-            from .transfer import normalization_of, pretrained, transfer
         source = pretrained(recipe.model, how.weights, **recipe.options) if how.weights else None
+        if source is not None and source.input_shape[-1] != dataset.image_shape[-1]:
+            raise InputError(
+                f"{how.weights} takes pictures of {source.input_shape[-1]} channels, and those of {dataset.name} have "
+                f"{dataset.image_shape[-1]}; choose weights for as many."
+            )
         statistics = normalization_of(source) if source is not None else None
 
         def make() -> keras.Model:
@@ -171,11 +178,16 @@ class _Job:
         draw_weights(model, recipe.seed)
         if source is not None:
             transfer(source, model)
-        if recipe.whiten:
+        elif recipe.whiten:
             from .whitening import whiten
 
             whiten(model, pictures.images[:5000])
-        return cls(recipe, how, make, model, plan, pictures)
+        return cls(recipe, how, make, model, plan, pictures, weights_sha256(source) if source is not None else "")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides the weights: the recipe, and the weights that the run begins with."""
+        return hashlib.sha256(f"{self.recipe.fingerprint()}{self.origin}".encode()).hexdigest()
 
     @property
     def phases(self) -> list[Phase]:
@@ -190,8 +202,6 @@ class _Job:
     def learner(self, phase: Phase) -> Learner:
         """What learns in a phase."""
         if self.how.weights:
-            from .transfer import body_and_head
-
             body, _ = body_and_head(self.model)
             for layer in body:
                 layer.trainable = not phase.head_only
@@ -204,7 +214,7 @@ class _Job:
         progress, state, path = Progress(), None, None
         if resume and (found := checkpoint.list_checkpoints(run.checkpoints)):
             path = found[-1]
-            progress, state = checkpoint.read(path, self.recipe.fingerprint())
+            progress, state = checkpoint.read(path, self.fingerprint)
         phases = self.phases
         listeners: list[Any] = []
         if is_first_process():
@@ -223,7 +233,7 @@ class _Job:
                 progress.phase = phase.place
                 fit(
                     learner, self.plan, self.pictures, phase, progress, run,
-                    cadence=cadence, listeners=listeners, devices=self.how.devices, writing=is_first_process(),
+                    fingerprint=self.fingerprint, cadence=cadence, listeners=listeners, devices=self.how.devices, writing=is_first_process(),
                 )  # fmt: skip
                 learner.settle()
         finally:

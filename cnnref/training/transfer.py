@@ -211,7 +211,9 @@ def _difference(given: dict[str, Any], wanted: dict[str, Any]) -> str:
 def _sizes(source: keras.Model, target: keras.Model) -> str:
     """What to do, where both networks take other pictures."""
     found, wanted = ("x".join(map(str, model.input_shape[1:])) for model in (source, target))
-    return f"; they are for pictures of {found} and the new network takes {wanted}, so use {found}" * (found != wanted)
+    if found == wanted:
+        return ""
+    return f"; they are for pictures of {found} and the new network takes {wanted}, so use {found}"
 
 
 def _check_normalization(source: keras.Model, target: keras.Model) -> None:

@@ -1,0 +1,46 @@
+"""Prints the losses of the first steps of a run as JSON, for comparison between backends, devices and processes.
+
+Arguments: model, steps, "one" or "all" devices, and for one process of several: HOST:PORT, how many, which.
+"""
+
+import json
+import sys
+from dataclasses import replace
+
+from cnnref.data import load
+from cnnref.data.augmentation import Augmentation
+from cnnref.training import Recipe
+from cnnref.training.cluster import join
+from cnnref.training.engines import make_engine
+from cnnref.training.loop import Job, Settings
+from cnnref.training.recipe import Average, Optimizer
+
+RECIPE = Recipe(
+    name="first",
+    model="resnet8",
+    dataset="digits",
+    epochs=40,  # so that the first steps are small, as those of a real run
+    batch_size=32,
+    label_smoothing=0.1,
+    augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5),
+    optimizer=Optimizer(learning_rate=0.05, weight_decay=5e-4, bias_scale=2),
+    average=Average("lookahead", decay=0.9, every=3),
+)
+
+
+def first_losses(model: str, steps: int, devices: str = "one") -> list[float]:
+    """Losses of the steps from 0 on."""
+    job = Job.prepare(replace(RECIPE, model=model), load("digits"), Settings())
+    learner = job.learner(job.phases[-1])
+    images, labels = job.pictures.images, job.pictures.labels
+    engine = make_engine(learner, job.plan, images, labels, first_step=0, last_step=steps, devices=devices)
+    losses, _ = engine.run(0, steps)
+    engine.close()
+    return losses.tolist()
+
+
+if __name__ == "__main__":
+    name, count, which, *cluster = sys.argv[1:]
+    if cluster:
+        join(cluster[0], int(cluster[1]), int(cluster[2]))
+    print(json.dumps(first_losses(name, int(count), which)))

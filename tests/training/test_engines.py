@@ -1,0 +1,134 @@
+"""The engines: every backend computes the same run, on one device, on several, and in several processes."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from first_losses import RECIPE, first_losses
+
+from cnnref import models
+from cnnref.data import load
+from cnnref.environment import keras
+from cnnref.errors import InputError
+from cnnref.training.engines import make_engine
+from cnnref.training.engines.fused_batch_norm import fused_batch_norm
+from cnnref.training.loop import Job, Settings
+
+STEPS = 20
+SCRIPT = Path(__file__).with_name("first_losses.py")
+
+
+def start(*arguments, backend="jax", **environment):
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": backend, **environment},
+    )
+
+
+def losses_of(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    return np.array(json.loads(output.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow():
+    return np.array(first_losses("resnet8", STEPS))
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_first_losses_are_those_of_tensorflow(on_tensorflow, backend):
+    pytest.importorskip(backend)
+    np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", backend=backend)), on_tensorflow, atol=1e-4)
+    assert len(set(on_tensorflow)) == STEPS
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    pytest.importorskip("jax")
+    return losses_of(start("lenet5", STEPS, "one"))
+
+
+def test_two_devices_train_as_one(on_one_device):
+    two = losses_of(start("lenet5", STEPS, "all", XLA_FLAGS="--xla_force_host_platform_device_count=2"))
+    np.testing.assert_allclose(two, on_one_device, atol=1e-5)
+
+
+def test_batch_normalization_takes_its_statistics_over_all_devices(on_tensorflow):
+    pytest.importorskip("jax")
+    two = losses_of(start("resnet8", 8, "all", XLA_FLAGS="--xla_force_host_platform_device_count=2"))
+    np.testing.assert_allclose(two, on_tensorflow[:8], atol=1e-4)
+
+
+def test_two_processes_train_as_one(on_one_device):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    processes = [start("lenet5", STEPS, "all", address, 2, number) for number in range(2)]
+    for found in map(losses_of, processes):
+        np.testing.assert_allclose(found, on_one_device, atol=1e-5)
+
+
+def job(**changes):
+    return Job.prepare(replace(RECIPE, **changes), load("digits"), Settings())
+
+
+def steps_of(prepared, count):
+    learner = prepared.learner(prepared.phases[-1])
+    images, labels = prepared.pictures.images, prepared.pictures.labels
+    engine = make_engine(learner, prepared.plan, images, labels, first_step=0, last_step=count)
+    found = [engine.run(step, step + 1)[0][0] for step in range(count)]
+    engine.close()
+    return found, [np.asarray(variable) for variable in prepared.model.variables]
+
+
+def test_fused_batch_normalization_gives_the_numbers_of_the_layers(monkeypatch):
+    losses, variables = steps_of(job(), 4)
+    with monkeypatch.context() as patched:
+        patched.setattr("cnnref.training.engines.tensorflow.fused_batch_norm", lambda _: contextlib.nullcontext())
+        plain_losses, plain_variables = steps_of(job(), 4)
+    assert losses != plain_losses  # other sums, so it was another operator
+    np.testing.assert_allclose(losses, plain_losses, atol=2e-5)
+    for found, expected in zip(variables, plain_variables, strict=True):
+        np.testing.assert_allclose(found, expected, atol=2e-4 * max(1, np.abs(expected).max()))
+
+
+def test_a_network_is_as_it_was_after_fusing():
+    model = models.build("resnet8", (16, 16, 3), 4)
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    before = norm.call.__func__
+    with fused_batch_norm(model):
+        assert norm.call is not before
+        assert "call" in vars(norm)
+    assert norm.call.__func__ is before
+
+
+def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32():
+    exact, _ = steps_of(job(), STEPS)
+    prepared = job(precision="bfloat16")
+    rough, variables = steps_of(prepared, STEPS)
+    assert {str(array.dtype) for array in variables} == {"float32"}
+    assert prepared.model.get_layer("stem").compute_dtype == "bfloat16"
+    assert prepared.model.get_layer("logits").compute_dtype == "float32"
+    assert exact != rough
+    np.testing.assert_allclose(rough, exact, rtol=0.05)
+    assert {layer.compute_dtype for layer in prepared.final_model().layers} == {"float32"}
+
+
+def test_several_gpus_need_jax(monkeypatch):
+    monkeypatch.setattr("cnnref.environment.accelerators", lambda: ["GPU 0", "GPU 1"])
+    prepared = job()
+    learner = prepared.learner(prepared.phases[-1])
+    with pytest.raises(InputError, match="There are 2 GPUs, and Keras on tensorflow trains on one; set KERAS_BACKEND"):
+        make_engine(
+            learner, prepared.plan, prepared.pictures.images, prepared.pictures.labels, last_step=1, devices="all"
+        )

@@ -1,0 +1,82 @@
+"""A run that is killed at any moment ends as one that was not, bit for bit, on TensorFlow and on JAX."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnref.data.augmentation import Augmentation
+from cnnref.training import Recipe, Run
+from cnnref.training.checkpoint import list_checkpoints
+from cnnref.training.recipe import Average, Optimizer
+
+RECIPE = Recipe(
+    name="killed",
+    model="lenet5",
+    dataset="digits",
+    epochs=60.3,
+    batch_size=64,
+    validation=100,
+    augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5),
+    optimizer=Optimizer(learning_rate=0.05, weight_decay=1e-4),
+    average=Average("ema", decay=0.99, every=3),
+)
+KILLS = 5
+
+
+@pytest.fixture(params=["tensorflow", "jax"])
+def trainer(request, tmp_path):
+    """Trains into a folder in a process that may be killed: trainer(folder, **when) -> exit status."""
+    if request.param == "jax":
+        pytest.importorskip("jax")
+    recipe = tmp_path / "killed.toml"
+    recipe.write_text(RECIPE.toml())
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("killable.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": request.param, **cache},
+    )
+
+    def run(folder, **when):
+        process.stdin.write(json.dumps({"recipe": str(recipe), "out": str(folder), **when}) + "\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    yield run
+    process.stdin.close()
+    process.wait(timeout=30)
+
+
+def final_state(run):
+    with np.load(list_checkpoints(run.checkpoints)[-1]) as stored:
+        return {name: stored[name].tobytes() for name in stored.files if name != "progress"}
+
+
+def test_a_killed_run_ends_as_one_that_was_not(trainer, tmp_path):
+    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    assert trainer(whole.folder) == 0
+    duration = whole.results["seconds"]
+    chance = random.Random(7)
+    assert trainer(killed.folder, write=2) == -signal.SIGKILL
+    left_by_the_kill = list(killed.checkpoints.glob(".step-*"))
+    assert left_by_the_kill  # half a checkpoint, under another name
+    for _ in range(KILLS):
+        assert not killed.finished
+        assert trainer(killed.folder, after=chance.uniform(0, duration / (2 * KILLS))) == -signal.SIGKILL
+    assert trainer(killed.folder) == 0
+    assert killed.results["weights_sha256"] == whole.results["weights_sha256"]
+    assert killed.results["test"] == whole.results["test"]
+    assert (killed.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
+    assert final_state(killed) == final_state(whole)
+    assert any(name.startswith("optimizer/") for name in final_state(whole))
+    assert any(name.startswith("average/") for name in final_state(whole))
+    assert not list(killed.checkpoints.glob(".*"))

@@ -1,0 +1,124 @@
+"""One step: the optimizer is that of PyTorch, averages are what their formula says, weights begin as they should."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnref import models
+from cnnref.environment import keras
+from cnnref.training import Recipe
+from cnnref.training.initial import draw_weights, values
+from cnnref.training.learner import Learner
+from cnnref.training.recipe import Average, Optimizer, Schedule
+
+RECIPE = Recipe(name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, schedule=Schedule(0.0, "constant"))
+
+
+def learner(recipe, steps=100):
+    model = models.build("lenet5", (12, 12, 1), 3)
+    draw_weights(model, 3)
+    return Learner(recipe, model, steps)
+
+
+def gradients_of(trained, seed):
+    random = np.random.default_rng(seed)
+    return [random.normal(size=tuple(variable.shape)).astype(np.float32) for variable in trained]
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
+    torch = pytest.importorskip("torch")
+    ours = learner(replace(RECIPE, optimizer=Optimizer("sgd", 0.1, 0.9, nesterov, weight_decay=0.05, bias_scale=3)))
+    copies = [torch.nn.Parameter(torch.tensor(np.asarray(variable.value))) for variable in ours.trained]
+    kernels = [copy for copy in copies if copy.ndim > 1]
+    biases = [copy for copy in copies if copy.ndim == 1]
+    assert kernels and biases  # noqa: PT018
+    theirs = torch.optim.SGD(
+        [{"params": kernels, "weight_decay": 0.05}, {"params": biases, "lr": 0.3}], 0.1, 0.9, nesterov=nesterov
+    )
+    for seed in range(4):
+        gradients = gradients_of(ours.trained, seed)
+        ours.update([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+        for copy, gradient in zip(copies, gradients, strict=True):
+            copy.grad = torch.tensor(gradient)
+        theirs.step()
+    for variable, copy in zip(ours.trained, copies, strict=True):
+        np.testing.assert_allclose(np.asarray(variable.value), copy.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_adamw_lets_only_kernels_decay():
+    ours = learner(replace(RECIPE, optimizer=Optimizer("adamw", 0.1, 0.9, weight_decay=0.5)))
+    for variable in ours.trained:
+        variable.assign(np.ones(tuple(variable.shape), np.float32))
+    ours.update([keras.ops.zeros_like(variable) for variable in ours.trained])
+    for variable in ours.trained:
+        expected = 0.95 if len(variable.shape) > 1 else 1.0
+        np.testing.assert_allclose(np.asarray(variable.value), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["ema", "lookahead"])
+def test_averages_follow_their_formula(kind):
+    steps, average = 20, Average(kind, decay=0.9, every=3)
+    ours = learner(replace(RECIPE, average=average), steps)
+    weight = ours.trained[0]
+    slow = fast = np.asarray(weight.value).astype(np.float64)
+    for step in range(1, steps + 1):
+        gradients = gradients_of(ours.trained, step)
+        ours.update([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+        now = np.asarray(weight.value).astype(np.float64)
+        if kind == "ema":
+            fast = now
+        if step % 3 == 0:
+            keep = min(0.9**3, (1 + step) / (10 + step)) if kind == "ema" else 0.9**3 * (step / steps) ** 3
+            if kind == "lookahead":
+                # The weights have looked back already: undo it to find what the step itself gave.
+                fast = (now - keep * slow) / (1 - keep)
+            slow = keep * slow + (1 - keep) * fast
+        np.testing.assert_allclose(np.asarray(ours.average[0].value), slow, rtol=1e-4, atol=1e-5)
+        if kind == "lookahead" and step % 3 == 0:
+            np.testing.assert_array_equal(now, np.asarray(ours.average[0].value).astype(np.float64))
+    ours.settle()
+    np.testing.assert_array_equal(np.asarray(weight.value), np.asarray(ours.average[0].value))
+
+
+def test_without_an_average_nothing_is_settled():
+    ours = learner(RECIPE)
+    before = [np.asarray(variable.value) for variable in ours.trained]
+    ours.settle()
+    for variable, expected in zip(ours.trained, before, strict=True):
+        np.testing.assert_array_equal(np.asarray(variable.value), expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    kind=st.sampled_from(["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal",
+                          "random_normal", "random_uniform", "truncated_normal"]),
+    shape=st.sampled_from([(3, 3, 16, 32), (5, 5, 8, 24), (120, 84), (3, 3, 64, 2)]),
+)  # fmt: skip
+def test_first_weights_are_spread_as_keras_spreads_them(kind, shape):
+    initializer = keras.initializers.get(kind)
+    ours = values(initializer, shape, np.random.default_rng(0))
+    theirs = np.asarray(keras.initializers.get(kind)(shape))
+    assert ours.dtype == np.float32
+    assert abs(ours.mean()) < 0.1 * ours.std()
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.08)
+    assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.5)
+
+
+def test_what_is_not_random_stays():
+    for initializer in (keras.initializers.Zeros(), keras.initializers.Ones(), keras.initializers.Constant(2), None):
+        assert values(initializer, (3, 3), np.random.default_rng(0)) is None
+
+
+def test_first_weights_depend_on_the_seed_alone():
+    first, again, other = (models.build("resnet8", (16, 16, 3), 4) for _ in range(3))
+    for model, seed in ((first, 1), (again, 1), (other, 2)):
+        draw_weights(model, seed)
+    kernels = [v.path for v in first.trainable_variables if len(v.shape) > 1]
+    assert kernels
+    for a, b, c in zip(first.trainable_variables, again.trainable_variables, other.trainable_variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(a.value), np.asarray(b.value))
+        assert (len(a.shape) > 1) == bool((np.asarray(a.value) != np.asarray(c.value)).any())

@@ -1,0 +1,32 @@
+"""What a run shows while it trains."""
+
+from types import SimpleNamespace
+
+from cnnref.training import progress
+
+
+def test_without_a_terminal_progress_is_at_most_a_line_a_second(monkeypatch, capsys):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    display = progress.ProgressDisplay(batch_size=50, steps=100, total=500, done=100)
+    for step in range(101, 501):
+        clock.now += 0.02
+        display.after_steps(step, 1.5, 0.25, 0.1)
+        if step % 100 == 0:
+            display.after_epoch({"epoch": step // 100, "loss": 1.5, "accuracy": 0.25})
+    display.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert 6 <= len(lines) <= 9  # eight seconds, and the last epoch has its line in any case
+    assert lines[0].startswith("epoch 2/5  step 5")
+    assert "loss 1.5000  accuracy 25.0 %  learning rate 0.1  2,500 images/s" in lines[0]
+    assert lines[0].endswith("0:07 left") or lines[0].endswith("0:06 left")
+    assert lines[-1].startswith("epoch 5/5  loss 1.5000  accuracy 25.00 %")
+
+
+def test_a_run_that_goes_on_counts_its_pace_from_where_it_began(monkeypatch, capsys):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    display = progress.ProgressDisplay(batch_size=10, steps=100, total=1000, done=900)
+    clock.now = 2.0
+    display.after_steps(920, 0.5, 0.9, 0.01)
+    assert capsys.readouterr().err.rstrip().endswith("100 images/s  0:08 left")
