@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,36 +12,80 @@ from .options import AsJson, DataDir, Force, print_json
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe such as lenet5-mnist, or the path of a .toml file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped recipe such as lenet5-mnist, the path of a .toml file, or with --data the name of a model."
+        ),
+    ],
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="The run folder, by default runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
     force: Force = False,
-    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    data: Annotated[str | None, typer.Option(help="Another data set: folder:PATH, one sub-folder a class.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Begin with these: a bundle, a run folder, a .keras, .pth or .safetensors file.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    budget_minutes: Annotated[
+        float | None, typer.Option(help="Measure this machine and train as many epochs as fit into so many minutes.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     validation: Annotated[int | None, typer.Option(help="Training images kept aside, instead of the recipe's.")] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Instead of the recipe's.")
+    ] = None,
+    devices: Annotated[
+        Literal["one", "all"], typer.Option(help="all: divide every batch between all GPUs (with Keras on JAX).")
+    ] = "one",
+    coordinator: Annotated[
+        str | None, typer.Option(help="HOST:PORT of process 0, to train in several processes (with Keras on JAX).")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="How many processes there are.")] = 1,
+    process: Annotated[int, typer.Option(help="Which one this is, from 0.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train by a recipe; the test set is looked at once, at the end.
 
     Example: cnnref train lenet5-mnist --data-dir ~/datasets
+
+    Example: cnnref train resnet18 --data folder:flowers --weights resnet18-f37072fd.pth
     """
     from dataclasses import replace
 
-    from ..training import read_recipe
+    from ..training import read_recipe, recipe_for
 
-    given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation}
-    changed = replace(read_recipe(recipe), **{key: value for key, value in given.items() if value is not None})
+    given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation, "precision": precision}
+    chosen = recipe_for(recipe, data) if data else read_recipe(recipe)
+    changed = replace(chosen, **{key: value for key, value in given.items() if value is not None})
     from ..training import train as run_training  # takes seconds; a misspelt recipe is told at once
 
+    if coordinator:
+        from ..training.cluster import join
+
+        join(coordinator, processes, process)
     try:
-        run = run_training(changed, data_dir, out, resume=resume, force=force)
+        run = run_training(
+            changed,
+            data_dir,
+            out,
+            resume=resume,
+            force=force,
+            budget_minutes=budget_minutes,
+            weights=weights,
+            devices=devices,
+            tensorboard=tensorboard,
+        )
     except KeyboardInterrupt:
-        print("cnnref: stopped; the same command with --resume goes on after the last whole epoch.", file=sys.stderr)
+        print("cnnref: stopped; the same command with --resume goes on after the last checkpoint.", file=sys.stderr)
         raise typer.Exit(130) from None
+    if process:  # the first one has written the results, and speaks of them
+        return None
     results = run.results
     if as_json:
         return print_json({"folder": str(run.folder), **results})
-    test = results["test"]
-    print(f"Test accuracy {100 * test['accuracy']:.2f} % ({test['errors']} errors in {test['images']:,} images).")
+    test, views = results["test"], results["test_views"]
+    also = f"; {100 * views['accuracy']:.2f} % with the views {views['views']}" if views else ""
+    print(f"Test accuracy {100 * test['accuracy']:.2f} % ({test['errors']} errors in {test['images']:,} images){also}.")
     return print(f"Run: {run.folder}   Next: cnnref export {run.folder} --out DIR")

@@ -11,16 +11,18 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .evaluation import evaluate
+    from .fine_tuning import recipe_for
     from .loop import train
     from .recipe import Recipe, list_recipes, read_recipe
     from .run import Run
 
-__all__ = ["Recipe", "Run", "evaluate", "list_recipes", "read_recipe", "train"]
+__all__ = ["Recipe", "Run", "evaluate", "list_recipes", "read_recipe", "recipe_for", "train"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "evaluation": ("evaluate",),
+        "fine_tuning": ("recipe_for",),
         "loop": ("train",),
         "recipe": ("Recipe", "list_recipes", "read_recipe"),
         "run": ("Run",),

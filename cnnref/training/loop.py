@@ -90,8 +90,12 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     run = Run(Path(out) if out else Path("runs") / recipe.name)
     facts = spec(recipe.model)
-    if resume and budget_minutes and run.recipe.is_file():
-        recipe = replace(recipe, epochs=read_recipe(run.recipe).epochs)  # the machine was measured then
+    if resume and run.recipe.is_file():
+        before = read_recipe(run.recipe)
+        if budget_minutes:
+            recipe = replace(recipe, epochs=before.epochs)  # the machine was measured then
+        if recipe.dataset.startswith("folder:"):
+            recipe = replace(recipe, batch_size=min(recipe.batch_size, before.batch_size))
     if recipe.precision == "auto":
         recipe = replace(recipe, precision="bfloat16" if environment.fast_bfloat16() else "float32")
     _check_folder(run, recipe, resume=resume, force=force)
@@ -100,6 +104,8 @@ def train(
     # Pictures of a folder are read in the model's size; every other data set has its own.
     shape = facts.input_shape if recipe.dataset.startswith("folder:") else None
     dataset = load(recipe.dataset, data_dir, image_shape=shape)
+    if recipe.dataset.startswith("folder:"):  # there may be few pictures
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
     job = Job.prepare(recipe, dataset, how)
     if budget_minutes and not resume:
         left = 60 * budget_minutes - (time.monotonic() - started)
@@ -232,9 +238,18 @@ class Job:
                     state = None
                 progress.phase = phase.place
                 fit(
-                    learner, self.plan, self.pictures, phase, progress, run,
-                    fingerprint=self.fingerprint, cadence=cadence, listeners=listeners, devices=self.how.devices, writing=is_first_process(),
-                )  # fmt: skip
+                    learner,
+                    self.plan,
+                    self.pictures,
+                    phase,
+                    progress,
+                    run,
+                    fingerprint=self.fingerprint,
+                    cadence=cadence,
+                    listeners=listeners,
+                    devices=self.how.devices,
+                    writing=is_first_process(),
+                )
                 learner.settle()
         finally:
             for listener in listeners:
