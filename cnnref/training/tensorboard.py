@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
+
+from ..errors import InputError
 
 
 class TensorBoardLog:
@@ -11,9 +14,16 @@ class TensorBoardLog:
 
     Args:
         folder: where the event files go.
+
+    Raises:
+        InputError: the package tensorboard is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError(
+                "TensorBoard logs need the package tensorboard; install it with `pip install tensorboard`."
+            )
         import tensorflow as tf
 
         self._summary = tf.summary

@@ -10,7 +10,7 @@ from cnnref import data, models
 from cnnref.data.augmentation import Augmentation
 from cnnref.errors import InputError
 from cnnref.training import Recipe, list_recipes, read_recipe
-from cnnref.training.recipe import Optimizer, Published, Schedule
+from cnnref.training.recipe import Average, FineTuning, Optimizer, Published, Schedule
 
 SMALL = """
 model = "lenet5"
@@ -58,12 +58,19 @@ recipes = st.builds(
     name=text,
     model=text,
     dataset=text,
-    epochs=st.integers(1, 10**6),
+    epochs=st.one_of(st.integers(1, 10**6), st.floats(0.01, 1000)),
     batch_size=st.integers(1, 10**6),
     description=text,
     seed=st.integers(0, 2**62),
     validation=st.integers(0, 10**6),
     label_smoothing=st.floats(0, 0.99),
+    precision=st.sampled_from(["float32", "bfloat16", "auto"]),
+    whiten=st.booleans(),
+    views=st.sampled_from(["", "mirror", "shift", "mirror+shift"]),
+    average=st.builds(
+        Average, kind=st.sampled_from(["none", "ema", "lookahead"]), decay=st.floats(0, 0.999), every=st.integers(1, 9)
+    ),
+    fine_tuning=st.builds(FineTuning, frozen_epochs=st.integers(0, 9), learning_rate=st.floats(1e-9, 1)),
     options=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
     ),
@@ -81,8 +88,21 @@ recipes = st.builds(
         nesterov=st.booleans(),
         weight_decay=numbers,
     ),
-    schedule=st.builds(Schedule, warmup=st.floats(0, 0.99), decay=st.sampled_from(["linear", "cosine", "constant"])),
-    published=st.builds(Published, accuracy=st.floats(0, 100), source=text),
+    schedule=st.one_of(
+        st.builds(
+            Schedule,
+            warmup=st.floats(0, 0.99),
+            decay=st.sampled_from(["linear", "cosine", "constant"]),
+            start=st.floats(0, 1),
+            end=st.floats(0, 1),
+        ),
+        st.builds(
+            Schedule,
+            decay=st.just("steps"),
+            milestones=st.lists(st.floats(0.01, 0.99), min_size=1, max_size=3).map(tuple),
+        ),
+    ),
+    published=st.builds(Published, accuracy=st.floats(0, 100), source=text, target=st.floats(0, 100), tried=text),
 )
 
 
@@ -108,11 +128,11 @@ def after(*lines):
             after("[optimizer]", "learning_rat = 1"),
             r"unknown key 'optimizer\.learning_rat'; did you mean 'learning_rate'",
         ),
-        (after("[augmentation]", "zoom = 1"), r"unknown key 'augmentation\.zoom'; known are flip, translate"),
+        (after("[augmentation]", "zoom = 1"), r"unknown key 'augmentation\.zoom'; known are flip, alternating"),
         (SMALL.replace("epochs = 3", ""), "lacks the key 'epochs'"),
-        (SMALL.replace("= 3\n", "= 'three'\n"), "epochs is 'three'; write a whole number"),
-        (SMALL.replace("= 3\n", "= 3.5\n"), "epochs is 3.5; write a whole number"),
-        (SMALL.replace("= 3\n", "= true\n"), "epochs is True; write a whole number"),
+        (SMALL.replace("= 3\n", "= 'three'\n"), "epochs is 'three'; write a number"),
+        (SMALL.replace("32", "3.5"), "batch_size is 3.5; write a whole number"),
+        (SMALL.replace("= 3\n", "= true\n"), "epochs is True; write a number"),
         (SMALL.replace('"lenet5"', "5"), "model is 5; write a text in quotes"),
         (after("optimizer = 'sgd'"), r"optimizer is a table, write it as \[optimizer\]"),
         (after("options = 'relu'"), "options is 'relu'; write a table"),
@@ -121,9 +141,20 @@ def after(*lines):
         (after("[optimizer]", "name = 'sdg'"), r"optimizer\.name is 'sdg'; choose sgd, adam"),
         (after("[optimizer]", "learning_rate = -0.1"), r"optimizer\.learning_rate is -0\.1; give at least"),
         (after("[optimizer]", "weight_decay = -1"), r"optimizer\.weight_decay is -1\.0; give at least 0"),
-        (after("[schedule]", "decay = 'step'"), r"schedule\.decay is 'step'; choose linear, cosine, constant"),
+        (after("[schedule]", "decay = 'step'"), r"schedule\.decay is 'step'; choose linear, cosine, constant, steps"),
         (after("[schedule]", "warmup = 1.0"), r"schedule\.warmup is 1\.0"),
-        (SMALL.replace("= 3\n", "= 0\n"), "epochs is 0; give at least 1"),
+        (SMALL.replace("= 3\n", "= 0\n"), "epochs is 0.0; give a number above 0"),
+        (after("[schedule]", "decay = 'steps'"), r"schedule\.milestones belong to schedule\.decay = \"steps\""),
+        (after("[schedule]", "decay = 'steps'", "milestones = 0.5"), r"schedule\.milestones is 0\.5; write a list"),
+        (
+            after("[schedule]", "decay = 'steps'", "milestones = [0.5, 2]"),
+            r"milestones are \[0\.5, 2\.0\]; give shares",
+        ),
+        (after("[schedule]", "end = 2"), r"schedule\.end is 2\.0; give a share"),
+        (after("[optimizer]", "momentum = 1"), r"optimizer\.momentum is 1\.0; give a number from 0 to below 1"),
+        (after("[average]", "kind = 'swa'"), r"average\.kind is 'swa'; choose none, ema, lookahead"),
+        (after("[average]", "decay = 1"), r"average\.decay is 1\.0; give a number from 0 to below 1"),
+        (after("views = 'both'"), "views is 'both'; choose"),
         (SMALL.replace("32", "0"), "batch_size is 0; give at least 1"),
         (after("validation = -1"), "validation is -1; give at least 0"),
         (after("label_smoothing = 1"), r"label_smoothing is 1\.0"),
@@ -162,6 +193,10 @@ def test_a_missing_file_is_named(tmp_path):
         {"augmentation": Augmentation(flip=True)},
         {"optimizer": Optimizer(nesterov=False)},
         {"schedule": Schedule(warmup=0.1)},
+        {"schedule": Schedule(decay="steps", milestones=(0.5,))},
+        {"average": Average("ema")},
+        {"precision": "bfloat16"},
+        {"whiten": True},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -172,7 +207,7 @@ def test_what_decides_the_weights_changes_the_fingerprint(written, change):
 
 def test_what_only_people_read_leaves_the_fingerprint(written):
     recipe = written(SMALL)
-    changed = replace(recipe, name="other", description="other", published=Published(99.0, "other"))
+    changed = replace(recipe, name="other", description="other", views="mirror", published=Published(99.0, "other"))
     assert changed.fingerprint() == recipe.fingerprint()
 
 

@@ -58,3 +58,16 @@ def test_a_schedule_can_be_built_again_from_its_config():
     schedule = WarmupDecay(0.1, 50, Schedule(0.2, "cosine"))
     again = WarmupDecay.from_config(schedule.get_config())
     np.testing.assert_array_equal(np.asarray(again(np.arange(50))), np.asarray(schedule(np.arange(50))))
+
+
+def test_steps_divide_the_rate_by_ten_at_each_milestone():
+    schedule = WarmupDecay(0.1, 1000, Schedule(0.0, "steps", milestones=(0.5, 0.75)))
+    found = np.asarray(schedule(np.arange(1000)))
+    np.testing.assert_allclose(found[[0, 499, 500, 749, 750, 999]], [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-5)
+
+
+def test_the_rate_begins_and_ends_at_its_shares_of_the_peak():
+    found = np.asarray(WarmupDecay(2.0, 1000, Schedule(0.25, "linear", start=0.2, end=0.07))(np.arange(1000)))
+    assert found[0] == pytest.approx(2 * 0.2, rel=0.01)
+    assert found.max() == pytest.approx(2.0, rel=0.01)
+    assert found[-1] == pytest.approx(2 * 0.07, rel=0.01)
