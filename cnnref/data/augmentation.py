@@ -105,7 +105,7 @@ class Augmentation:
             Moved pixels in the input's type; float32 if anything is interpolated.
         """
         if "mirrored" in changes:
-            images = xp.where(changes["mirrored"][:, None, None, None], images[:, :, ::-1], images)
+            images = flip(images, changes["mirrored"], xp)
         if "corner" in changes:
             return shift(images, int(self.translate), changes["corner"], self.border, xp)
         if "matrix" in changes:
@@ -124,11 +124,25 @@ def coordinates(shape: tuple[int, ...], changes: Changes, xp: ModuleType = np) -
     return xp.moveaxis(moved, 1, 0).reshape(2, n, height, width)
 
 
+def flip(batch: Any, mirrored: Any, xp: ModuleType = np) -> Any:
+    """Mirror the pictures that `mirrored` [n] says, left and right."""
+    if xp is not np:
+        return xp.where(mirrored[:, None, None, None], batch[:, :, ::-1], batch)
+    flipped = batch.copy()  # several times faster than choosing pixel by pixel
+    flipped[mirrored] = batch[mirrored, :, ::-1]
+    return flipped
+
+
 def shift(batch: Any, pixels: int, corner: Any, border: str, xp: ModuleType = np) -> Any:
     """Cut every picture anew out of itself with a border of `pixels`, at `corner` [n, 2] (row, column)."""
     n, height, width, _ = batch.shape
     margin = ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0))
     padded = xp.pad(batch, margin, mode="constant" if border == "zero" else "reflect")
+    if xp is np:  # whole rows are copied, ten times faster than pixels
+        cut = np.empty_like(batch)
+        for place, (top, left) in enumerate(corner.tolist()):
+            cut[place] = padded[place, top : top + height, left : left + width]
+        return cut
     rows = corner[:, :1] + np.arange(height, dtype=np.int32)
     columns = corner[:, 1:] + np.arange(width, dtype=np.int32)
     return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]

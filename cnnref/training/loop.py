@@ -33,6 +33,7 @@ from .recipe import Recipe, read_recipe
 from .run import Run
 from .tensorboard import TensorBoardLog
 from .transfer import body_and_head, normalization_of, pretrained, transfer
+from .whitening import whiten
 
 #: Training pictures that BatchNormalization statistics are computed from after weights were averaged.
 STATISTICS = 10_000
@@ -185,8 +186,6 @@ class Job:
         if source is not None:
             transfer(source, model)
         elif recipe.whiten:
-            from .whitening import whiten
-
             whiten(model, pictures.images[:5000])
         return cls(recipe, how, make, model, plan, pictures, weights_sha256(source) if source is not None else "")
 

@@ -1,0 +1,225 @@
+"""Images a second of training ResNet-20 on CIFAR-10-shaped pictures: cnnref beside PyTorch and beside plain Keras.
+
+    python scripts/benchmarks/training_speed.py [--threads 2] [--rounds 5] [--steps 20] [--json]
+
+Each contestant is a process of its own; they take turns, so that a noisy machine is noisy for all. A step of cnnref
+includes the augmentation of its batch; the others are given the same batch again and again. PyTorch runs eagerly on
+channels_last tensors; plain Keras is `compile` and `fit` with their defaults and none of the settings that importing
+cnnref makes; without oneDNN it is what TensorFlow does by itself on CPUs that have no AVX-512.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+BATCH, SHAPE, CLASSES = 128, (32, 32, 3), 10
+NAMES = (
+    "cnnref, float32",
+    "cnnref, bfloat16",
+    "PyTorch, eager, channels_last",
+    "Keras, compile and fit",
+    "Keras without oneDNN",
+)
+
+
+def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random pictures and labels."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, *SHAPE), dtype=np.uint8), random.integers(0, CLASSES, count)
+
+
+def with_cnnref(precision: str) -> Callable[[int], float]:
+    """The recipe resnet20-cifar10 on random pictures."""
+    from dataclasses import replace
+
+    from cnnref.data import Dataset
+    from cnnref.training import read_recipe
+    from cnnref.training.engines import make_engine
+    from cnnref.training.loop import Job, Settings
+
+    images, labels = pictures(10_000)
+    names = tuple(map(str, range(CLASSES)))
+    dataset = Dataset("random", images, labels, images[:100], labels[:100], names, "random numbers")
+    job = Job.prepare(replace(read_recipe("resnet20-cifar10"), precision=precision), dataset, Settings())
+    learner = job.learner(job.phases[-1])
+    engine = make_engine(learner, job.plan, images, labels, last_step=10**9)
+    done = [0]
+
+    def run(steps: int) -> float:
+        began = time.perf_counter()
+        engine.run(done[0], done[0] + steps)
+        done[0] += steps
+        return time.perf_counter() - began
+
+    return run
+
+
+def with_torch() -> Callable[[int], float]:
+    """The same network and update in PyTorch."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+    class Block(nn.Module):
+        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+            self.bn1, self.bn2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
+            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+            self.stride, self.more = stride, outputs - inputs
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+            if self.more:
+                half = self.more // 2
+                x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, half))
+            return functional.relu(x + y)
+
+    parts: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    for inputs, outputs, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
+        parts += [Block(inputs, outputs, stride), Block(outputs, outputs, 1), Block(outputs, outputs, 1)]
+    model = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, CLASSES))
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    images, labels = pictures(BATCH)
+    batch = torch.as_tensor(images).permute(0, 3, 1, 2).float().div(255).contiguous(memory_format=torch.channels_last)
+    targets = torch.as_tensor(labels)
+
+    def run(steps: int) -> float:
+        began = time.perf_counter()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(model(batch), targets)
+            loss.backward()
+            optimizer.step()
+        loss.item()
+        return time.perf_counter() - began
+
+    return run
+
+
+def with_keras() -> Callable[[int], float]:
+    """The same network with what Keras does by itself; batches of 32, as `fit` has them."""
+    import keras
+
+    def convolution(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
+        x = keras.layers.Conv2D(filters, 3, stride, "same", use_bias=False)(x)
+        return keras.layers.BatchNormalization()(x)
+
+    image = keras.Input(SHAPE)
+    x = keras.layers.ReLU()(convolution(keras.layers.Rescaling(1 / 255)(image), 16, 1))
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        for block in range(3):
+            step = stride if block == 0 else 1
+            y = convolution(keras.layers.ReLU()(convolution(x, filters, step)), filters, 1)
+            if step == 2:
+                x = keras.ops.pad(x[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (filters // 4, filters // 4)))
+            x = keras.layers.ReLU()(keras.layers.Add()([x, y]))
+    x = keras.layers.Dense(CLASSES, "softmax")(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(image, x)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    images, labels = pictures(BATCH)
+
+    def run(steps: int) -> float:
+        many, wanted = np.tile(images, (steps, 1, 1, 1)), np.tile(labels, steps)
+        began = time.perf_counter()
+        model.fit(many, wanted, verbose=0)
+        return time.perf_counter() - began
+
+    return run
+
+
+def contestant(name: str) -> None:
+    """Answer every number of steps on standard input with the seconds they took."""
+    makers = dict(
+        zip(
+            NAMES,
+            (lambda: with_cnnref("float32"), lambda: with_cnnref("bfloat16"), with_torch, with_keras),
+            strict=True,
+        )
+    )
+    run = makers[name]()
+    for line in sys.stdin:
+        print(json.dumps(run(int(line))), flush=True)
+
+
+def measure(threads: int, rounds: int, steps: int) -> dict[str, list[float]]:
+    """Images a second of every contestant in every round."""
+    shared = {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads)),
+    }
+    command = [sys.executable, __file__, "--contestant"]
+    processes = {}
+    for name in NAMES:
+        environment = shared | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if "without" in name else {})
+        processes[name] = subprocess.Popen(
+            [*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    for number in range(-1, rounds):
+        for name, process in processes.items():
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{steps}\n")
+            process.stdin.flush()
+            seconds = json.loads(process.stdout.readline())
+            if number >= 0:  # the first round compiles
+                found[name].append(steps * BATCH / seconds)
+    for process in processes.values():
+        process.communicate()
+    return found
+
+
+def input_share(steps: int = 50) -> float:
+    """Milliseconds to make one batch of the recipe ready, which a thread does while the step before it runs."""
+    from cnnref.data.batches import BatchPlan
+    from cnnref.training import read_recipe
+
+    images, labels = pictures(10_000)
+    plan = BatchPlan(images.shape, BATCH, 0, read_recipe("resnet20-cifar10").augmentation)
+    list(plan.batches(images, labels, 0, 3))
+    began = time.perf_counter()
+    list(plan.batches(images, labels, 3, 3 + steps))
+    return 1000 * (time.perf_counter() - began) / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.contestant:
+        return contestant(given.contestant)
+    found = measure(given.threads, given.rounds, given.steps)
+    pace = {name: statistics.median(values) for name, values in found.items()}
+    ready = input_share()
+    share = ready / (1000 * BATCH / pace[NAMES[0]])
+    if given.json:
+        facts = {"threads": given.threads, "images_a_second": found, "batch_ready_ms": ready, "input_share": share}
+        return print(json.dumps(facts, indent=2))
+    for name, value in pace.items():
+        ratios = ", ".join(
+            f"{value / pace[other]:.2f} of {other.split(',')[0]}" for other in NAMES[2:] if other != name
+        )
+        print(f"{name:32s} {value:7.0f} images/s   {ratios}")
+    return print(f"A batch is ready after {ready:.1f} ms, {100 * share:.1f} % of a float32 step.")
+
+
+if __name__ == "__main__":
+    main()
