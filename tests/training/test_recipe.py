@@ -42,9 +42,9 @@ def test_a_shipped_recipe_reads_and_names_what_there_is(name):
     assert models.build(recipe.model, **recipe.options).name == recipe.model
 
 
-def test_lenet5_on_mnist_is_shipped_and_keeps_pictures_aside():
+def test_lenet5_on_mnist_is_shipped():
     assert "lenet5-mnist" in list_recipes()
-    assert read_recipe("lenet5-mnist").validation == 5000
+    assert read_recipe("lenet5-mnist").published.target == 99.3
 
 
 def test_what_a_recipe_leaves_out_has_its_default(written):
