@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..environment import layers
+from ..environment import keras, layers
 from ..errors import InputError
 from .blocks import GLOROT, Tensor, activate, conv
 
@@ -33,12 +33,19 @@ class Head:
         self.activation = activation
         self.include = include_top
 
-    def __call__(self, features: Tensor, to_vector: Callable[[Tensor], Tensor], initializer: str = GLOROT) -> Tensor:
+    def __call__(
+        self,
+        features: Tensor,
+        to_vector: Callable[[Tensor], Tensor],
+        initializer: str | keras.initializers.Initializer = GLOROT,
+        *,
+        use_bias: bool = True,
+    ) -> Tensor:
         """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
         if not self.include:
             return features
         # Made before the layers in front of it: the order of the random draws belongs to what a seed reproduces.
-        logits = layers.Dense(self.classes, kernel_initializer=initializer, name="logits")
+        logits = layers.Dense(self.classes, use_bias=use_bias, kernel_initializer=initializer, name="logits")
         return self._activated(logits(to_vector(features)))
 
     def by_maps(self, features: Tensor, to_maps: Callable[[Tensor], Tensor] | None = None) -> Tensor:

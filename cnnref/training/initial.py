@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import keras
+from ..models.partial_identity import with_identity
 
 #: Standard deviation of a normal distribution after both tails beyond two deviations are cut off.
 TRUNCATED_DEVIATION = 0.87962566103423978
@@ -25,6 +26,8 @@ def draw_weights(model: keras.Model, seed: int) -> None:
         name = variable.name.replace("depthwise_kernel", "depthwise").replace("pointwise_kernel", "pointwise")
         initializer = getattr(owner, f"{name}_initializer", None)
         drawn = values(initializer, tuple(variable.shape), np.random.default_rng([seed, place]))
+        if drawn is not None and getattr(owner, "begins_as_identity", False):
+            drawn = with_identity(drawn)
         if drawn is not None:
             variable.assign(drawn)
 

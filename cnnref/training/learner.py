@@ -30,6 +30,8 @@ class Learner:
         self.network = keras.Model(model.input, model.get_layer("logits").output)
         self.trained = self.network.trainable_variables
         self.settled = [v for v in self.network.variables if not any(v is t for t in self.trained)]
+        norms = (layer for layer in self.network.layers if isinstance(layer, keras.layers.BatchNormalization))
+        self._of_norms = {id(variable) for layer in norms for variable in layer.trainable_variables}
         self.optimizer = self._optimizer(rate or recipe.optimizer.learning_rate)
         self.optimizer.build(self.trained)
         self.average: list[keras.Variable] = []
@@ -75,8 +77,8 @@ class Learner:
             if len(variable.shape) > 1:
                 if settings.weight_decay and settings.name != "adamw":
                     gradient = gradient + settings.weight_decay * variable.value
-            elif settings.bias_scale != 1:
-                gradient = gradient * settings.bias_scale
+            elif settings.norm_rate != 1 and id(variable) in self._of_norms:
+                gradient = gradient * settings.norm_rate
             changed.append(gradient)
         self.optimizer.apply(changed, self.trained)
         if self.average:

@@ -28,7 +28,7 @@ class Optimizer:
         name: "sgd", "adam" or "adamw".
         weight_decay: an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, none on biases and BatchNorm; as the
             `weight_decay` of PyTorch's SGD. For "adamw" the decoupled decay of kernels.
-        bias_scale: the learning rate of biases and BatchNorm offsets and scales, relative to that of kernels.
+        norm_rate: the learning rate of BatchNorm's offsets and scales, relative to that of all else.
     """
 
     name: str = "sgd"
@@ -36,13 +36,13 @@ class Optimizer:
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 0.0
-    bias_scale: float = 1.0
+    norm_rate: float = 1.0
 
     def __post_init__(self) -> None:
         one_of("optimizer.name", self.name, ("sgd", "adam", "adamw"))
         at_least("optimizer.learning_rate", self.learning_rate, 1e-12)
         at_least("optimizer.weight_decay", self.weight_decay, 0)
-        at_least("optimizer.bias_scale", self.bias_scale, 0)
+        at_least("optimizer.norm_rate", self.norm_rate, 0)
         if not 0 <= self.momentum < 1:
             raise InputError(f"optimizer.momentum is {self.momentum}; give a number from 0 to below 1.")
 

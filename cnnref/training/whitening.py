@@ -49,7 +49,7 @@ def whiten(model: keras.Model, images: NDArray[np.uint8], *, epsilon: float = 5e
     numbers = int(np.prod(shape[:3]))
     if shape[3] != 2 * numbers:
         raise InputError(
-            f"The layer {LAYER!r} of {model.name} has {shape[3]} filters; patches of {numbers} numbers need twice as many."
+            f"The layer {LAYER!r} of {model.name} has {shape[3]} filters; patches of {numbers} numbers need two each."
         )
     if images.dtype != np.uint8 or images.shape[1:] != wanted or not len(images):
         raise InputError(

@@ -24,6 +24,7 @@ SAMPLE = (
     "mobilenet_v3_small_cifar",  # squeeze-and-excitation, hard swish
     "shufflenet_v2_x1_0_cifar",
     "convnext_tiny_cifar",  # layer normalization, GELU
+    "speednet",  # batch normalization without a scale, poolings that leave pixels out
 )
 
 PROGRAM = """

@@ -23,7 +23,7 @@ RECIPE = Recipe(
     batch_size=32,
     label_smoothing=0.1,
     augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5),
-    optimizer=Optimizer(learning_rate=0.05, weight_decay=5e-4, bias_scale=2),
+    optimizer=Optimizer(learning_rate=0.05, weight_decay=5e-4, norm_rate=2),
     average=Average("lookahead", decay=0.9, every=3),
 )
 

@@ -17,8 +17,8 @@ from cnnref.training.recipe import Average, Optimizer, Schedule
 RECIPE = Recipe(name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, schedule=Schedule(0.0, "constant"))
 
 
-def learner(recipe, steps=100):
-    model = models.build("lenet5", (12, 12, 1), 3)
+def learner(recipe, steps=100, name="lenet5"):
+    model = models.build(name, (12, 12, 1), 3)
     draw_weights(model, 3)
     return Learner(recipe, model, steps)
 
@@ -31,13 +31,22 @@ def gradients_of(trained, seed):
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
     torch = pytest.importorskip("torch")
-    ours = learner(replace(RECIPE, optimizer=Optimizer("sgd", 0.1, 0.9, nesterov, weight_decay=0.05, bias_scale=3)))
+    settings = Optimizer("sgd", 0.1, 0.9, nesterov, weight_decay=0.05, norm_rate=3)
+    ours = learner(replace(RECIPE, optimizer=settings), name="resnet8")
     copies = [torch.nn.Parameter(torch.tensor(np.asarray(variable.value))) for variable in ours.trained]
-    kernels = [copy for copy in copies if copy.ndim > 1]
-    biases = [copy for copy in copies if copy.ndim == 1]
-    assert kernels and biases  # noqa: PT018
+    groups = {"kernel": [], "bias": [], "norm": []}
+    for variable, copy in zip(ours.trained, copies, strict=True):
+        groups["norm" if variable.name in ("gamma", "beta") else variable.name].append(copy)
+    assert all(groups.values())
     theirs = torch.optim.SGD(
-        [{"params": kernels, "weight_decay": 0.05}, {"params": biases, "lr": 0.3}], 0.1, 0.9, nesterov=nesterov
+        [
+            {"params": groups["kernel"], "weight_decay": 0.05},
+            {"params": groups["bias"]},
+            {"params": groups["norm"], "lr": 0.3},
+        ],
+        0.1,
+        0.9,
+        nesterov=nesterov,
     )
     for seed in range(4):
         gradients = gradients_of(ours.trained, seed)
@@ -122,3 +131,13 @@ def test_first_weights_depend_on_the_seed_alone():
     for a, b, c in zip(first.trainable_variables, again.trainable_variables, other.trainable_variables, strict=True):
         np.testing.assert_array_equal(np.asarray(a.value), np.asarray(b.value))
         assert (len(a.shape) > 1) == bool((np.asarray(a.value) != np.asarray(c.value)).any())
+
+
+def test_an_identity_start_is_drawn_again_as_one():
+    model = models.build("speednet")
+    draw_weights(model, 5)
+    kernel = np.asarray(model.get_layer("stage2_conv1").kernel)
+    identity = np.zeros((3, 3, 64, 64), np.float32)
+    identity[1, 1] = np.eye(64)
+    np.testing.assert_array_equal(kernel[..., :64], identity)
+    assert kernel[..., 64:].std() > 0.01

@@ -27,6 +27,6 @@ def test_every_epoch_has_its_scalars(tmp_path):
 
 
 def test_without_tensorboard_one_sentence_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="need the package tensorboard; install it with `pip install tensorboard`"):
         TensorBoardLog(tmp_path)

@@ -1,7 +1,8 @@
-"""TensorFlow: a step as one compiled function, fed by a thread that prepares the batches."""
+"""TensorFlow: a compiled loop over several steps, fed by a thread that prepares the batches."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,28 +14,47 @@ from ...data.batches import Batch, prefetch
 from ..learner import Learner
 from .fused_batch_norm import fused_batch_norm
 
+#: Steps between two returns to Python: at most so many, and about a second's worth.
+MOST = 16
+
 
 class TensorFlowEngine:
     """See `cnnref.training.engines.Engine`."""
 
-    stride = 16
-
     def __init__(self, learner: Learner, batches: Iterator[Batch]) -> None:
-        self._batches = prefetch(batches)
+        self.stride = 1
+        self._batches = prefetch(batches, depth=2 * MOST)
         self._learner = learner
-        self._compiled = tf.function(self._step, reduce_retracing=True, autograph=False)
+        self._compiled = tf.function(self._loop, reduce_retracing=True, autograph=False)
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Do the steps from `first` to before `last`."""
-        found = [self._compiled(*map(tf.convert_to_tensor, next(self._batches))) for _ in range(first, last)]
-        losses, right = (
-            np.array([value.numpy() for value in values], np.float32) for values in zip(*found, strict=True)
+        began = time.monotonic()
+        images, labels = (
+            np.stack(parts) for parts in zip(*(next(self._batches) for _ in range(first, last)), strict=True)
         )
-        return losses, right
+        losses, right = self._compiled(tf.convert_to_tensor(images), tf.convert_to_tensor(labels))
+        found = losses.numpy(), right.numpy()
+        pace = (last - first) / (time.monotonic() - began)
+        self.stride = int(np.clip(pace, 1, MOST))
+        return found
 
     def close(self) -> None:
         """End the thread."""
         self._batches.close()
+
+    def _loop(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """All steps of [steps, batch, ...] pictures and [steps, batch] labels; losses and right answers [steps]."""
+        count = tf.shape(labels)[0]
+        found = [tf.TensorArray(tf.float32, count) for _ in range(2)]
+
+        def body(place: Any, losses: Any, right: Any) -> tuple[Any, Any, Any]:
+            loss, correct = self._step(images[place], labels[place])
+            return place + 1, losses.write(place, loss), right.write(place, correct)
+
+        # One after the other: a step begins with the weights that the one before it left.
+        _, losses, right = tf.while_loop(lambda place, *_: place < count, body, (0, *found), parallel_iterations=1)
+        return losses.stack(), right.stack()
 
     def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape, fused_batch_norm(self._learner.network):
