@@ -10,6 +10,7 @@ from .commands.converting import convert
 from .commands.exporting import evaluate, export, verify
 from .commands.looking import models, show
 from .commands.running import bench, predict
+from .commands.sweeping import sweep
 from .commands.touring import quickstart
 from .commands.training import train
 from .errors import EXPECTED
@@ -23,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (models, show, train, evaluate, export, verify, bench, predict, convert, quickstart):
+for command in (models, show, train, sweep, evaluate, export, verify, bench, predict, convert, quickstart):
     app.command()(command)
 
 

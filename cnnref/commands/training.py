@@ -35,6 +35,9 @@ def train(
     precision: Annotated[
         Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Instead of the recipe's.")
     ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE: any key of the recipe, such as learning_rate=0.2.")
+    ] = None,
     devices: Annotated[
         Literal["one", "all"], typer.Option(help="all: divide every batch between all GPUs (with Keras on JAX).")
     ] = "one",
@@ -54,10 +57,11 @@ def train(
     """
     from dataclasses import replace
 
-    from ..training import read_recipe, recipe_for
+    from ..training import override, parse_settings, read_recipe, recipe_for
 
     given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation, "precision": precision}
     chosen = recipe_for(recipe, data) if data else read_recipe(recipe)
+    chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
     changed = replace(chosen, **{key: value for key, value in given.items() if value is not None})
     from ..training import train as run_training  # takes seconds; a misspelt recipe is told at once
 

@@ -13,10 +13,25 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .fine_tuning import recipe_for
     from .loop import train
+    from .overrides import override, parse_settings
     from .recipe import Recipe, list_recipes, read_recipe
     from .run import Run
+    from .sweeping import Sweep, mean_interval, sweep
 
-__all__ = ["Recipe", "Run", "evaluate", "list_recipes", "read_recipe", "recipe_for", "train"]
+__all__ = [
+    "Recipe",
+    "Run",
+    "Sweep",
+    "evaluate",
+    "list_recipes",
+    "mean_interval",
+    "override",
+    "parse_settings",
+    "read_recipe",
+    "recipe_for",
+    "sweep",
+    "train",
+]
 
 __getattr__ = lazy_names(
     __name__,
@@ -24,8 +39,10 @@ __getattr__ = lazy_names(
         "evaluation": ("evaluate",),
         "fine_tuning": ("recipe_for",),
         "loop": ("train",),
+        "overrides": ("override", "parse_settings"),
         "recipe": ("Recipe", "list_recipes", "read_recipe"),
         "run": ("Run",),
+        "sweeping": ("Sweep", "mean_interval", "sweep"),
     },
 )
 

@@ -40,5 +40,5 @@ def recipe_for(name: str, data: str) -> Recipe:
         augmentation=Augmentation(flip=True, translate=side / 16, rotate=8, scale=0.1, border="reflect"),
         optimizer=Optimizer("sgd", 0.01, 0.9, nesterov=True, weight_decay=1e-4),
         schedule=Schedule(warmup=0.1, decay="cosine"),
-        fine_tuning=FineTuning(frozen_epochs=3, learning_rate=0.05),
+        fine_tuning=FineTuning(frozen_epochs=3, head_rate=0.05),
     )

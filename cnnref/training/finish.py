@@ -15,6 +15,7 @@ from ..files import write_whole
 from ..models.saving import save_model, weights_sha256
 from .checkpoint import Progress
 from .evaluation import evaluate
+from .fit import Pictures
 from .recipe import Recipe
 from .run import Run
 
@@ -22,11 +23,14 @@ from .run import Run
 SAMPLES = 16
 
 
-def finish(recipe: Recipe, dataset: Dataset, run: Run, model: keras.Model, progress: Progress) -> None:
+def finish(
+    recipe: Recipe, dataset: Dataset, pictures: Pictures, run: Run, model: keras.Model, progress: Progress
+) -> None:
     """Test once, and write everything that the run leaves behind; results.json comes last."""
     run.write_log(progress)
     found = evaluate(model, dataset.test_images, dataset.test_labels)
     matrix = found.pop("confusion_matrix")
+    held = evaluate(model, pictures.held_images, pictures.held_labels) if len(pictures.held_labels) else {}
     averaged = evaluate(model, dataset.test_images, dataset.test_labels, recipe.views) if recipe.views else {}
     title = f"{recipe.name}: {found['errors']} errors in {found['images']:,} test images"
     run.write_json("confusion_matrix.json", {"labels": dataset.labels, "true_by_predicted": matrix.tolist()})
@@ -46,7 +50,7 @@ def finish(recipe: Recipe, dataset: Dataset, run: Run, model: keras.Model, progr
             "test_views": {"views": recipe.views, **{key: averaged[key] for key in ("accuracy", "errors", "loss")}}
             if averaged
             else None,
-            "validation_accuracy": progress.rows[-1].get("val_accuracy"),
+            "validation_accuracy": held.get("accuracy"),
             "published": dataclasses.asdict(recipe.published),
             "epochs": recipe.epochs,
             "steps": progress.step,

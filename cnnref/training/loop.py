@@ -123,7 +123,7 @@ def train(
             print(environment.device_line(), file=sys.stderr)
     progress = job.go(run, resume=resume)
     if is_first_process():
-        finish(recipe, dataset, run, job.final_model(), progress)
+        finish(recipe, dataset, job.pictures, run, job.final_model(), progress)
     return run
 
 
@@ -199,7 +199,7 @@ class Job:
         """The parts of the run: the classifier alone, where the recipe says so, then everything."""
         tuning, total = self.recipe.fine_tuning, round(self.recipe.epochs * self.plan.steps_per_epoch)
         head = min(tuning.frozen_epochs * self.plan.steps_per_epoch, total) if self.how.weights else 0
-        phases = [Phase(0, 0, head, tuning.learning_rate, head_only=True)] if head else []
+        phases = [Phase(0, 0, head, tuning.head_rate, head_only=True)] if head else []
         if head < total or not head:
             phases.append(Phase(len(phases), head, max(total, 1), self.recipe.optimizer.learning_rate))
         return phases

@@ -101,14 +101,19 @@ class Average:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How a run begins that starts from trained weights: `frozen_epochs` in which only the classifier learns."""
+    """How a run begins that starts from trained weights.
+
+    Attributes:
+        frozen_epochs: in which only the classifier learns.
+        head_rate: the peak of the learning rate in these.
+    """
 
     frozen_epochs: int = 0
-    learning_rate: float = 0.01
+    head_rate: float = 0.01
 
     def __post_init__(self) -> None:
         at_least("fine_tuning.frozen_epochs", self.frozen_epochs, 0)
-        at_least("fine_tuning.learning_rate", self.learning_rate, 1e-12)
+        at_least("fine_tuning.head_rate", self.head_rate, 1e-12)
 
 
 @dataclass(frozen=True)
@@ -216,10 +221,19 @@ def read_recipe(source: str | Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"The recipe {path} is not valid TOML: {error}.") from None
     table.setdefault("name", path.stem)
-    return _record(Recipe, table, path, "")
+    return recipe_from(table, str(path))
 
 
-def _record(kind: Any, table: dict[str, Any], path: Path, prefix: str) -> Any:
+def recipe_from(table: dict[str, Any], where: str) -> Recipe:
+    """A recipe from nested tables as TOML has them; `where` they come from is said in messages.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value does not fit; the message names the key.
+    """
+    return _record(Recipe, table, where, "")
+
+
+def _record(kind: Any, table: dict[str, Any], path: str, prefix: str) -> Any:
     """Turn a table into a dataclass, naming the first key that does not fit."""
     hints = get_type_hints(kind)
     values = {}
@@ -242,7 +256,7 @@ def _is_required(f: dataclasses.Field[Any]) -> bool:
     return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
 
 
-def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
+def _value(kind: Any, value: Any, path: str, key: str) -> Any:
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise InputError(f"{path}: {key} is a table, write it as [{key}].")

@@ -70,7 +70,7 @@ recipes = st.builds(
     average=st.builds(
         Average, kind=st.sampled_from(["none", "ema", "lookahead"]), decay=st.floats(0, 0.999), every=st.integers(1, 9)
     ),
-    fine_tuning=st.builds(FineTuning, frozen_epochs=st.integers(0, 9), learning_rate=st.floats(1e-9, 1)),
+    fine_tuning=st.builds(FineTuning, frozen_epochs=st.integers(0, 9), head_rate=st.floats(1e-9, 1)),
     options=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
     ),
