@@ -91,7 +91,8 @@ else:
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and the backend."""
-    keras.utils.set_random_seed(seed)
+    with hushed():  # Keras imports TensorFlow for this, whatever its backend
+        keras.utils.set_random_seed(seed)
 
 
 def versions() -> dict[str, str]:
