@@ -61,6 +61,26 @@ def read_picture(source: Path | bytes, height: int, width: int, channels: int) -
     return np.array(image, np.uint8).reshape(height, width, channels)
 
 
+def resize_pictures(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pictures in another size, each as `read_picture` would have read it: cropped to the aspect ratio and resized.
+
+    Args:
+        images: uint8 [n, h, w, 1 or 3].
+        height, width: size of the result in pixels.
+
+    Returns:
+        uint8 [n, height, width, 1 or 3].
+    """
+    from PIL import Image
+
+    found = np.empty((len(images), height, width, images.shape[3]), np.uint8)
+    box = _centre_box(images.shape[2], images.shape[1], width, height)
+    for place, image in zip(found, images, strict=True):
+        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).crop(box)
+        place[:] = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)).reshape(place.shape)
+    return found
+
+
 def picture_size(source: Path | bytes) -> tuple[int, int]:
     """Height and width in pixels of a picture that stands upright. Raises what `read_picture` raises."""
     image = _open(source)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..errors import InputError
+from ..pictures import resize_pictures
 
 #: Images that `channel_statistics` looks at in one go; bounds its memory.
 CHUNK = 1000
@@ -66,6 +67,13 @@ class Dataset:
             self.train_images[held],
             self.train_labels[held],
         )
+
+    def resized(self, height: int, width: int) -> Dataset:
+        """The same pictures in another size, as `pictures.RULE` says; itself if they have it."""
+        if (height, width) == self.image_shape[:2]:
+            return self
+        train, test = (resize_pictures(images, height, width) for images in (self.train_images, self.test_images))
+        return replace(self, train_images=train, test_images=test)
 
 
 def proportional(counts: np.ndarray, total: int) -> np.ndarray:

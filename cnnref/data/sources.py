@@ -39,12 +39,13 @@ def load(
             with one sub-folder of pictures a class.
         data_dir: folder with the published files; by default the one that CNNREF_DATA names. Keras' cache and
             then Keras' download are tried when the set is not in it.
-        image_shape: height, width and channels that the pictures of folder:PATH are read as, by default the
-            size of the first one in RGB. Every other set has its own shape, and only that can be asked for.
+        image_shape: height, width and channels that pictures are read as. By default those of folder:PATH have the
+            size of the first one, in RGB, and every other set has its own; in another size they are resized as
+            `pictures.RULE` says.
         download: False looks at this machine only.
 
     Raises:
-        InputError: there is no such set, or it has another image shape.
+        InputError: there is no such set, or it has another number of channels.
         DatasetError: the files are missing everywhere, damaged, or not what they say they are.
     """
     folder = None if data_dir is None else _existing(Path(data_dir), "")
@@ -52,12 +53,14 @@ def load(
         return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape)
     known = _known_name(name)
     dataset = read_digits() if known == "digits" else _published(PUBLISHED[known], folder or _usual_folder(), download)
-    if image_shape is not None and tuple(image_shape) != dataset.image_shape:
+    if image_shape is None:
+        return dataset
+    if image_shape[2] != dataset.image_shape[2]:
         raise InputError(
-            f"Images of {known} are {_shape(dataset.image_shape)}, not {_shape(image_shape)} as asked for; "
-            "only the pictures of folder:PATH can be read in another shape."
+            f"Images of {known} are {_shape(dataset.image_shape)}, and {_shape(image_shape)} is asked for; "
+            "they can be resized, but have as many channels as they have."
         )
-    return dataset
+    return dataset.resized(*image_shape[:2])
 
 
 def _shape(shape: tuple[int, ...]) -> str:

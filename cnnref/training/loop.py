@@ -103,8 +103,11 @@ def train(
     if resume and run.finished:
         return run
     # Pictures of a folder are read in the model's size; every other data set has its own.
-    shape = facts.input_shape if recipe.dataset.startswith("folder:") else None
-    dataset = load(recipe.dataset, data_dir, image_shape=shape)
+    side = recipe.image_size
+    wanted = (side or facts.input_shape[0], side or facts.input_shape[1], facts.input_shape[2])
+    dataset = load(recipe.dataset, data_dir, image_shape=wanted if recipe.dataset.startswith("folder:") else None)
+    if side:
+        dataset = dataset.resized(side, side)
     if recipe.dataset.startswith("folder:"):  # there may be few pictures
         recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
     job = Job.prepare(recipe, dataset, how)

@@ -138,6 +138,7 @@ class Recipe:
 
     Attributes:
         epochs: passes over the training images; the last one may be partial.
+        image_size: side in pixels that pictures are resized to; 0 leaves them as they are.
         validation: training images kept aside for choices; the test set is for the end.
         precision: of activations and gradients, "float32" or "bfloat16"; weights are float32. "auto" takes bfloat16
             where the machine computes faster with it.
@@ -152,6 +153,7 @@ class Recipe:
     epochs: float
     batch_size: int
     description: str = ""
+    image_size: int = 0
     seed: int = 0
     validation: int = 0
     label_smoothing: float = 0.0
@@ -167,7 +169,7 @@ class Recipe:
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
-        for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0)):
+        for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0), ("image_size", 0)):
             at_least(name, getattr(self, name), smallest)
         if not 0 < self.epochs < float("inf"):
             raise InputError(f"epochs is {self.epochs}; give a number above 0.")

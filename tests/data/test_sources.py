@@ -11,6 +11,7 @@ from data_layouts import cifar10_files, cifar_records, mnist_arrays, tar_gz, wri
 from cnnref.data import downloads, load, names
 from cnnref.data.sources import PUBLISHED
 from cnnref.errors import DatasetError, InputError
+from cnnref.pictures import read_picture, write_picture
 
 
 @pytest.fixture(autouse=True)
@@ -171,10 +172,20 @@ def test_origins_and_hashes_are_those_of_keras():
             assert download.sha256 is None or download.sha256 in text
 
 
-def test_another_image_shape_than_that_of_the_set_is_refused(tmp_path):
+def test_pictures_are_resized_to_the_shape_that_is_asked_for_as_files_are(tmp_path):
     npz(tmp_path, 0)
-    assert load("mnist", tmp_path, image_shape=(28, 28, 1)).image_shape == (28, 28, 1)
-    with pytest.raises(InputError, match="Images of mnist are 28x28x1, not 32x32x3 as asked for"):
+    original = load("mnist", tmp_path, image_shape=(28, 28, 1))
+    assert original.image_shape == (28, 28, 1)
+    resized = load("mnist", tmp_path, image_shape=(40, 36, 1))
+    assert resized.train_images.shape == (len(original.train_images), 40, 36, 1)
+    write_picture(tmp_path / "one.png", original.test_images[0])
+    np.testing.assert_array_equal(resized.test_images[0], read_picture(tmp_path / "one.png", 40, 36, 1))
+    np.testing.assert_array_equal(resized.test_labels, original.test_labels)
+
+
+def test_a_set_has_as_many_channels_as_it_has(tmp_path):
+    npz(tmp_path, 0)
+    with pytest.raises(InputError, match="Images of mnist are 28x28x1, and 32x32x3 is asked for"):
         load("mnist", tmp_path, image_shape=(32, 32, 3))
 
 

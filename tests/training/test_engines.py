@@ -17,6 +17,7 @@ from cnnref import models
 from cnnref.data import load
 from cnnref.environment import keras
 from cnnref.errors import InputError
+from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
 from cnnref.training.engines.fused_batch_norm import fused_batch_norm
 from cnnref.training.loop import Job, Settings
@@ -132,3 +133,14 @@ def test_several_gpus_need_jax(monkeypatch):
         make_engine(
             learner, prepared.plan, prepared.pictures.images, prepared.pictures.labels, last_step=1, devices="all"
         )
+
+
+def test_only_jax_joins_processes():
+    with pytest.raises(InputError, match="train together with Keras on JAX only; set KERAS_BACKEND=jax"):
+        join("127.0.0.1:1", 2, 0)
+
+
+def test_a_process_that_is_not_among_them_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(InputError, match="process is 2 of 2; give a number from 0 to 1"):
+        join("127.0.0.1:1", 2, 2)

@@ -66,6 +66,7 @@ recipes = st.builds(
     label_smoothing=st.floats(0, 0.99),
     precision=st.sampled_from(["float32", "bfloat16", "auto"]),
     whiten=st.booleans(),
+    image_size=st.integers(0, 500),
     views=st.sampled_from(["", "mirror", "shift", "mirror+shift"]),
     average=st.builds(
         Average, kind=st.sampled_from(["none", "ema", "lookahead"]), decay=st.floats(0, 0.999), every=st.integers(1, 9)
@@ -197,6 +198,7 @@ def test_a_missing_file_is_named(tmp_path):
         {"average": Average("ema")},
         {"precision": "bfloat16"},
         {"whiten": True},
+        {"image_size": 32},
     ],
     ids=lambda change: next(iter(change)),
 )

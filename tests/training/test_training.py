@@ -234,3 +234,11 @@ def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp
             cnnref.train(wrong, out=tmp_path / "new", quiet=True)
     assert (old / "recipe.toml").read_text() == RECIPE.toml()
     assert not (tmp_path / "new").exists()
+
+
+def test_pictures_can_be_resized_for_a_network(tmp_path):
+    run = train(tmp_path / "run", replace(RECIPE, epochs=1, image_size=20))
+    model = load_model(run.model)
+    assert model.input_shape == (None, 20, 20, 1)
+    digits = load("digits", image_shape=(20, 20, 1))
+    assert run.results["test"]["errors"] == evaluate(model, digits.test_images, digits.test_labels)["errors"]

@@ -22,6 +22,8 @@ class TensorFlowEngine:
     """See `cnnref.training.engines.Engine`."""
 
     def __init__(self, learner: Learner, batches: Iterator[Batch]) -> None:
+        if tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()  # on a CPU the operators used are deterministic already
         self.stride = 1
         self._batches = prefetch(batches, depth=2 * MOST)
         self._learner = learner
