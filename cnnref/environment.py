@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 #: Set unless the user has set them. oneDNN is off by default on CPUs without AVX-512.
 DEFAULTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
+#: How many threads compute, where the user says so; others add up in another order, and last digits differ.
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
 #: The packages whose versions a run or a bundle records.
 PACKAGES = (
     "cnnref",
@@ -179,7 +182,8 @@ def report() -> dict[str, Any]:
         "cores": usable_cores(),
         "accelerators": accelerators(),
         "backend": keras.backend.backend(),
-        "settings": {name: os.environ.get(name, "") for name in DEFAULTS},
+        "settings": {name: os.environ.get(name, "") for name in DEFAULTS}
+        | {name: os.environ[name] for name in THREADS if name in os.environ},
         "versions": versions(),
     }
 

@@ -84,8 +84,15 @@ def test_the_report_says_what_a_number_depends_on():
     assert json.loads(json.dumps(report)) == report
     assert report["cpu"]
     assert 1 <= report["cores"] <= os.cpu_count()
-    assert report["settings"].keys() == environment.DEFAULTS.keys()
+    assert report["settings"].keys() - set(environment.THREADS) == environment.DEFAULTS.keys()
     assert report["backend"] in environment.device_line()
+
+
+def test_the_report_says_how_many_threads_the_user_allowed(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert "OMP_NUM_THREADS" not in environment.report()["settings"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert environment.report()["settings"]["OMP_NUM_THREADS"] == "3"
 
 
 def test_hushed_holds_back_what_goes_well_and_shows_what_fails():

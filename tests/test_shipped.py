@@ -1,6 +1,7 @@
 """What comes with the package: bundles that hold, a wheel that has everything, a README that is true."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -11,9 +12,13 @@ import pytest
 
 import cnnref
 from cnnref import tables
+from cnnref.export.card_training import mean_text
 from cnnref.export.precisions import KINDS
 from cnnref.export.proof import trial_for
+from cnnref.export.results_table import BEGIN, END
+from cnnref.export.seeds import read_seeds
 from cnnref.runtimes import find_bundle, list_bundles, read_bundle, read_report, read_samples, verify
+from cnnref.training import mean_interval
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,12 +57,19 @@ def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_f
             assert f"| `{check.file}` | {check.precision} | {check.bytes:,} |" in readme
 
 
-def test_the_card_states_what_the_run_measured():
-    folder = find_bundle("lenet5-mnist")
+@pytest.mark.parametrize("name", list_bundles())
+def test_the_card_states_what_the_runs_measured(name):
+    folder = find_bundle(name)
     results = json.loads((folder / "training" / "results.json").read_text())
+    seeds = read_seeds(folder / "training")
     card = (folder / "README.md").read_text()
-    assert f"{100 * results['test']['accuracy']:.2f} %" in card
     assert results["weights_sha256"] in card
+    assert results["weights_sha256"] in [run["weights_sha256"] for run in seeds["runs"]]
+    for run in seeds["runs"]:
+        assert f"{100 * run['accuracy']:.2f} %" in card
+        assert run["errors"] == round((1 - run["accuracy"]) * run["images"])
+    mean, interval = mean_interval([100 * run["accuracy"] for run in seeds["runs"]])
+    assert (seeds["mean"], seeds["interval"]) == (pytest.approx(mean), interval and pytest.approx(interval))
 
 
 def test_a_wheel_works_elsewhere(tmp_path):
@@ -85,10 +97,25 @@ def test_the_table_of_models_in_the_readme_is_the_registry():
     assert written in (ROOT / "README.md").read_text(), "generate it: cnnref models --markdown"
 
 
-def test_the_accuracy_in_the_readme_is_that_of_the_bundle():
-    text = (ROOT / "README.md").read_text()
+def test_the_table_of_results_in_the_readme_is_that_of_the_logs_and_of_the_cards():
+    printed = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "results.py")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ).stdout
+    written = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0]
+    assert written.strip() == printed.strip(), "write it: python scripts/results.py --write README.md"
+    rows = {line.split("`")[1]: line for line in written.splitlines() if line.startswith("| `")}
+    assert set(rows) == {read_bundle(find_bundle(name)).document["provenance"]["recipe"] for name in list_bundles()}
     for name in list_bundles():
-        claimed = read_bundle(find_bundle(name)).document["provenance"]["test_accuracy"]
-        lines = [line for line in text.splitlines() if line.startswith(f"| `{name}`")]
-        assert len(lines) == 2, "the table of recipes and that of bundles"
-        assert all(f"{100 * claimed:.2f} %" in line for line in lines)
+        bundle = read_bundle(find_bundle(name))
+        claimed, seeds = bundle.document["provenance"], read_seeds(bundle.folder / "training")
+        row, card = rows[claimed["recipe"]], (bundle.folder / "README.md").read_text()
+        for accuracy in filter(None, (mean_text(seeds), mean_text(seeds, views=True))):
+            assert f"| {accuracy} (" in row
+            assert accuracy in card
+        if len(seeds["runs"]) == 1:
+            assert seeds["mean"] == pytest.approx(100 * claimed["test_accuracy"])

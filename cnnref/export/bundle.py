@@ -100,9 +100,9 @@ def export(
         artifacts = writer.write(folder, wanted, tell, on_noise=bool((material.sample_labels < 0).any()))
         write_samples(folder, given.model, contract, material)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
-        for place, original in given.documents.items():
+        for place, content in given.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
-            (folder / place).write_bytes(original.read_bytes())
+            (folder / place).write_bytes(content)
         document = _manifest(given.model, contract, artifacts, material.calibration, left_out)
         failed = prove(folder, given.model, document, material.examination, tell)
     if failed:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..runtimes import Bundle, Report
+from .card_training import training_lines
 
 RUN = """\
 ```python
@@ -23,14 +22,14 @@ print(labels[probabilities[0].argmax()])
 
 def card(bundle: Bundle, report: Report) -> str:
     """The text of a bundle's README.md; every number in it was measured by the run or by the export."""
-    model, provenance = bundle.document["model"], bundle.document["provenance"]
+    model = bundle.document["model"]
     height, width, channels = bundle.shape
     lines = [
         f"# {bundle.name}",
         "",
         f"{model['name']}, {model['parameters']:,} parameters, {model['macs']:,} multiply-accumulates an image.",
         "",
-        *_training(provenance),
+        *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256),
         "## Files",
         "",
         f"Every file takes `image` [batch, {height}, {width}, {channels}], raw pixel values 0..255 as {bundle.dtype}, "
@@ -60,35 +59,6 @@ def card(bundle: Bundle, report: Report) -> str:
         f"Licence: {bundle.document['license']}.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _training(provenance: dict[str, Any]) -> list[str]:
-    if "recipe" not in provenance:
-        return ["The weights come from outside a recipe; nothing is known about their accuracy.", ""]
-    facts = provenance
-    lines = [
-        f"Trained on {facts['dataset']} by the recipe `{facts['recipe']}` ({facts['epochs']} epochs, seed "
-        f"{facts['seed']}, {facts['seconds']:.0f} s of training, {facts['trained']}; the machine is in "
-        "`training/environment.json`). **Test accuracy of the final weights: "
-        f"{100 * facts['test_accuracy']:.2f} %** on {facts['test_images']:,} images, looked at once.",
-        "",
-    ]
-    if facts.get("published", {}).get("source"):
-        lines += [f"Published: {facts['published']['accuracy']} % ({facts['published']['source']}).", ""]
-    lines += [
-        "Make it again: `cnnref train " + facts["recipe"] + " --data-dir DATA` and `cnnref export runs/"
-        f"{facts['recipe']} --out DIR --data-dir DATA`.",
-        "",
-        "![Learning curves](training/curves.png)",
-        "",
-        "![Confusion matrix](training/confusion_matrix.png)",
-        "",
-        "Test pictures and the three most probable classes:",
-        "",
-        "![Test pictures and predictions](samples.png)",
-        "",
-    ]
-    return lines
 
 
 def _files(bundle: Bundle, report: Report) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,27 @@ from .. import environment
 from ..environment import keras
 from ..errors import InputError
 from ..models import build, list_models
+from ..models.initial import draw_weights
 from ..models.saving import load_model
 from ..runtimes import read_bundle, read_samples
 from ..training.run import Run
+from .provenance import provenance_of
+from .seeds import FILE as SEEDS
+from .seeds import seeds_of
 
 #: Pictures that an exported file is checked with if nothing better is known: noise, the same every time.
 NOISE = 8
+
+#: What a bundle keeps of a run's folder.
+KEPT = (
+    "recipe.toml",
+    "metrics.csv",
+    "environment.json",
+    "curves.png",
+    "confusion_matrix.png",
+    "confusion_matrix.json",
+    "results.json",
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +44,8 @@ class Source:
     """A model and all that is known about it.
 
     `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
-    are checked with. `documents` are files of the run that the bundle keeps, by their name there. `fresh` weights are
-    those of a name of the registry, exported for size and speed.
+    are checked with. `documents` are what the bundle keeps of the run, file by file. `fresh` weights are those of a
+    name of the registry, exported for size and speed.
     """
 
     model: keras.Model
@@ -38,7 +54,7 @@ class Source:
     images: NDArray[np.uint8]
     sample_labels: NDArray[np.int64]
     provenance: dict[str, Any] = field(default_factory=dict)
-    documents: dict[str, Path] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
     fresh: bool = False
 
 
@@ -56,7 +72,9 @@ def find_source(source: str | Path) -> Source:
     if path.is_file() and path.suffix == ".keras":
         return from_model(load_model(path), path.stem)
     if str(source) in list_models():
-        return replace(from_model(build(str(source)), str(source)), fresh=True)
+        model = build(str(source))
+        draw_weights(model, seed=0)  # the same each time, so that the files are
+        return replace(from_model(model, str(source)), fresh=True)
     raise InputError(
         f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, or one of the "
         f"models {', '.join(list_models())}."
@@ -110,35 +128,34 @@ def _run(run: Run) -> Source:
             images, sample_labels = stored["images"], stored["labels"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{run.samples} cannot be read ({error}); train the run again.") from None
-    provenance = {
-        "recipe": results["recipe"],
-        "model": results["model"],
-        "dataset": results["dataset"],
-        "seed": results["seed"],
-        "epochs": results["epochs"],
-        "seconds": round(results["seconds"], 1),
-        "trained": results["finished"],
-        "test_accuracy": results["test"]["accuracy"],
-        "test_images": results["test"]["images"],
-        "published": results["published"],
-        "versions": environment.versions(),
-    }
-    kept = ("recipe.toml", "metrics.csv", "environment.json", "curves.png", "confusion_matrix.png")
+    documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
+    if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
+        documents["training/timings.csv"] = timings.read_bytes()
+    documents[f"training/{SEEDS}"] = (json.dumps(seeds_of(run), indent=2) + "\n").encode()
     return Source(
         load_model(run.model),
         results["recipe"],
         tuple(results["labels"]),
         images,
         sample_labels,
-        provenance,
-        {f"training/{name}": run.folder / name for name in (*kept, "confusion_matrix.json", "results.json")},
+        provenance_of(run),
+        documents,
     )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}); put it back, or make the run or bundle again."
+        ) from None
 
 
 def _bundle(folder: Path) -> Source:
     bundle = read_bundle(folder)
     samples = read_samples(bundle)
-    documents = {name: folder / name for name in bundle.files if name.startswith("training/")}
+    documents = {name: _content(folder / name) for name in bundle.files if name.startswith("training/")}
     return Source(
         load_model(folder / "model.keras"),
         bundle.name,

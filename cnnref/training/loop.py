@@ -18,6 +18,7 @@ from ..environment import keras
 from ..errors import InputError
 from ..files import refuse_existing, write_whole
 from ..models import build, spec
+from ..models.initial import draw_weights
 from ..models.saving import weights_sha256
 from . import checkpoint
 from .budget import epochs_that_fit
@@ -26,7 +27,6 @@ from .cluster import is_first_process
 from .evaluation import recompute_statistics
 from .finish import finish
 from .fit import Phase, Pictures, fit
-from .initial import draw_weights
 from .learner import Learner, computing_in, keep_ends_exact
 from .progress import ProgressDisplay
 from .recipe import Recipe, read_recipe

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cnnref import models
 from cnnref.environment import keras
+from cnnref.models.initial import draw_weights, values
 from cnnref.training import Recipe
-from cnnref.training.initial import draw_weights, values
 from cnnref.training.learner import Learner
 from cnnref.training.recipe import Average, Optimizer, Schedule
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import keras
-from ..models.partial_identity import with_identity
+from .partial_identity import with_identity
 
 #: Standard deviation of a normal distribution after both tails beyond two deviations are cut off.
 TRUNCATED_DEVIATION = 0.87962566103423978
