@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .fine_tuning import recipe_for
     from .loop import train
     from .overrides import override, parse_settings
-    from .recipe import Recipe, list_recipes, read_recipe
+    from .recipe import Recipe
+    from .recipe_files import list_recipes, read_recipe
     from .run import Run
     from .sweeping import Sweep, mean_interval, sweep
 
@@ -40,7 +41,8 @@ __getattr__ = lazy_names(
         "fine_tuning": ("recipe_for",),
         "loop": ("train",),
         "overrides": ("override", "parse_settings"),
-        "recipe": ("Recipe", "list_recipes", "read_recipe"),
+        "recipe": ("Recipe",),
+        "recipe_files": ("list_recipes", "read_recipe"),
         "run": ("Run",),
         "sweeping": ("Sweep", "mean_interval", "sweep"),
     },

@@ -8,7 +8,8 @@ from dataclasses import replace
 from ..data.augmentation import Augmentation
 from ..errors import InputError
 from ..models import list_models, spec
-from .recipe import FineTuning, Optimizer, Recipe, Schedule, list_recipes, read_recipe
+from .recipe import FineTuning, Optimizer, Recipe, Schedule
+from .recipe_files import list_recipes, read_recipe
 
 
 def recipe_for(name: str, data: str) -> Recipe:

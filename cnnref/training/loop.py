@@ -29,7 +29,8 @@ from .finish import finish
 from .fit import Phase, Pictures, fit
 from .learner import Learner, computing_in, keep_ends_exact
 from .progress import ProgressDisplay
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe
+from .recipe_files import read_recipe
 from .run import Run
 from .tensorboard import TensorBoardLog
 from .transfer import body_and_head, normalization_of, pretrained, transfer

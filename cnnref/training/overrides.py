@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_type_hints
 
 from ..errors import InputError
-from .recipe import Recipe, recipe_from
+from .recipe import Recipe
+from .recipe_files import recipe_from
 
 
 def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:

@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import InputError
 from ..files import refuse_existing, write_whole
 from .overrides import full_key, override
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe
+from .recipe_files import read_recipe
 from .run import Run
 
 #: What a sweep leaves in its folder, beside the run folders.
