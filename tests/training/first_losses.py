@@ -12,7 +12,7 @@ from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
-from cnnref.training.loop import Job, Settings
+from cnnref.training.job import Job, Settings
 from cnnref.training.recipe import Average, Optimizer
 
 RECIPE = Recipe(
