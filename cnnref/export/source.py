@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import environment
 from ..environment import keras
 from ..errors import InputError
-from ..models import build, list_models
+from ..models import build, list_models, spec
 from ..models.initial import draw_weights
 from ..models.saving import load_model
 from ..runtimes import read_bundle, read_samples
@@ -72,7 +72,8 @@ def find_source(source: str | Path) -> Source:
     if path.is_file() and path.suffix == ".keras":
         return from_model(load_model(path), path.stem)
     if str(source) in list_models():
-        model = build(str(source))
+        channels = spec(str(source)).input_shape[2]
+        model = build(str(source), normalization=((0.5,) * channels, (0.25,) * channels))  # pixels of usual size
         draw_weights(model, seed=0)  # the same each time, so that the files are
         return replace(from_model(model, str(source)), fresh=True)
     raise InputError(
