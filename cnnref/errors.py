@@ -9,6 +9,10 @@ class DatasetError(InputError):
     """A data set is missing, damaged, or not what it says it is."""
 
 
+class DivergedError(InputError):
+    """A training run met a number that is not finite."""
+
+
 class ExportError(RuntimeError):
     """A model cannot be written in the asked-for format, or the written file is not the model."""
 

@@ -59,7 +59,7 @@ def test_it_answers_quickly_and_without_a_framework(command):
 
 
 @pytest.mark.parametrize(
-    "command", ["models", "show", "train", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
+    "command", ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
 )
 def test_every_command_shows_an_example(command):
     assert f"Example: cnnref {command}" in " ".join(run(command, "--help").output.split())
@@ -73,7 +73,7 @@ def test_models_lists_the_facts():
 
 def test_the_commands_are_listed_in_the_order_of_the_road():
     output = run("--help").output
-    road = ["models", "show", "train", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
+    road = ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
     places = [re.search(rf"^\W*{name}  ", output, re.MULTILINE).start() for name in road]
     assert places == sorted(places)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +26,12 @@ def sweep(
 ) -> None:
     """Train a grid of settings with several seeds; the same command again goes on where it stopped.
 
-    Several settings are compared on validation images; seeds alone are tested.
+    Several settings are compared on validation images; seeds alone are tested. A run that diverged is not tried again
+    unless its folder is deleted.
 
     Example: cnnref sweep lenet5-mnist --seeds 3 --set learning_rate=0.05,0.1,0.2 --validation 5000
     """
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from ..training import parse_settings, read_recipe
 
@@ -37,25 +39,33 @@ def sweep(
     chosen = replace(read_recipe(recipe), **{key: value for key, value in given.items() if value is not None})
     grid = parse_settings(settings or [])
     from ..training import sweep as run_sweep
+    from ..training.sweeping import in_words
 
-    found = run_sweep(chosen, data_dir, out, seeds=seeds, settings=grid)
+    try:
+        found = run_sweep(chosen, data_dir, out, seeds=seeds, settings=grid)
+    except KeyboardInterrupt:
+        print("cnnref: stopped; the same command again goes on after the last checkpoint.", file=sys.stderr)
+        raise typer.Exit(130) from None
     if as_json:
-        return print_json({**asdict(found), "folder": str(found.folder)})
+        return print_json({**found.document(), "folder": str(found.folder)})
     from ..tables import Table
 
+    with_views = any(cell.views_accuracy for cell in found.cells)
     rows = []
     for cell in found.cells:
+        settings_in_words = (f"{key.split('.')[-1]} {in_words(value)}" for key, value in cell.settings.items())
         values = [100 * value for value in cell.accuracy.values()]
+        numbers = (cell.mean, cell.interval, min(values, default=None), max(values, default=None))
         rows.append(
             (
-                ", ".join(f"{key.split('.')[-1]} {value}" for key, value in cell.settings.items()) or "the recipe's",
+                ", ".join(settings_in_words) or "the recipe's",
                 str(len(values)) + (f" ({len(cell.failed)} diverged)" if cell.failed else ""),
-                "-" if cell.mean is None else f"{cell.mean:.2f} %",
-                "-" if cell.interval is None else f"± {cell.interval:.2f}",
-                f"{min(values):.2f} to {max(values):.2f}" if values else "-",
-                "-" if cell.views_mean is None else f"{cell.views_mean:.2f} %",
+                *("-" if number is None else f"{number:.2f}" for number in numbers),
+                *([f"{cell.views_mean:.2f}" if cell.views_mean is not None else "-"] if with_views else []),
             )
         )
-    header = ("settings", "seeds", f"{found.judged_on} accuracy", "95 % interval", "range", "with views")
-    Table(header, rows, numbers=(1, 2, 3, 4, 5)).print()
+    header = ("settings", "runs", f"{found.judged_on} accuracy %", "±", "min", "max", *(["with views"] * with_views))
+    Table(header, rows, numbers=range(1, len(header)), breakable=0).print()
+    if any(cell.interval is not None for cell in found.cells):
+        print("± is half the 95 % interval of the mean, by Student's t.")
     return print(f"Runs: {found.folder}")

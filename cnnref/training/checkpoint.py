@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..environment import keras, ops
-from ..errors import InputError
+from ..errors import DivergedError, InputError
 from ..files import write_whole
 
 KEPT = 2
@@ -74,12 +74,12 @@ def save(folder: Path, fingerprint: str, progress: Progress, variables: Mapping[
     """Store the state after `progress.step` steps.
 
     Raises:
-        InputError: the disk is full, the folder cannot be written, or a weight is no finite number; the checkpoints
-            before it stay.
+        InputError: the disk is full or the folder cannot be written; the checkpoints before it stay.
+        DivergedError: a weight is no finite number; likewise.
     """
     arrays = {name: ops.convert_to_numpy(variable.value) for name, variable in variables.items()}
     if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
-        raise InputError(
+        raise DivergedError(
             f"After step {progress.step} {wrong[0]} is no longer finite; the last good checkpoint is kept. Try a lower "
             "optimizer.learning_rate."
         )

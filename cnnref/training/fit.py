@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..data.batches import BatchPlan
 from ..environment import keras
-from ..errors import InputError
+from ..errors import DivergedError
 from . import checkpoint
 from .checkpoint import Cadence, Progress
 from .engines import make_engine
@@ -79,7 +79,8 @@ def fit(
         writing: whether this process writes the log and the checkpoints; of several processes one does.
 
     Raises:
-        InputError: the loss is no finite number, or the disk is full; what was stored before is kept.
+        DivergedError: the loss is no finite number.
+        InputError: the disk is full; what was stored before is kept.
     """
     images, labels = pictures.images, pictures.labels
     engine = make_engine(learner, plan, images, labels, first_step=progress.step, last_step=phase.last, devices=devices)
@@ -135,7 +136,7 @@ def _check(losses: NDArray[np.float32], first: int, steps: int) -> None:
     wrong = np.flatnonzero(~np.isfinite(losses))
     if len(wrong):
         epoch, place = divmod(first + int(wrong[0]), steps)
-        raise InputError(
+        raise DivergedError(
             f"The loss is no longer a finite number at step {place + 1} of epoch {epoch + 1}; the last good checkpoint "
             "is kept. Try a lower optimizer.learning_rate."
         )

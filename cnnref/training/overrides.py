@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
+from functools import cache
+from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError
+from ..models.registry import COMMON, builder
 from .recipe import Recipe
 from .recipe_files import recipe_from
+
+#: The table of a recipe that every model fills with keys of its own.
+OPTIONS = "options"
+
+#: A text in quotes, or a character.
+TOKEN = re.compile(r"""\"(?:\\.|[^"\\])*"|'[^']*'|.""", re.DOTALL)
 
 
 def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -22,31 +32,42 @@ def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
             read as a value of a recipe file is; quotes may be left out. "options.NAME" is an option of the model.
 
     Raises:
-        InputError: a key is unknown or stands in several tables, or a value does not fit.
+        InputError: a key is unknown, stands in several tables or is given twice, or a value does not fit.
     """
     plain = dataclasses.asdict(recipe)
-    for key, value in values.items():
-        *table, last = full_key(key).split(".")
+    named = set()
+    for short, value in values.items():
+        key = full_key(short)
+        if key in named:
+            raise InputError(f"{key} is set twice; give it one value.")
+        named.add(key)
+        *table, last = key.split(".")
         target = plain[table[0]] if table else plain
-        target[last] = _parsed(value) if isinstance(value, str) else value
-    return recipe_from({key: _plain(value) for key, value in plain.items()}, f"recipe {recipe.name}")
+        target[last] = _parsed(value, _keys().get(key)) if isinstance(value, str) else value
+    changed = recipe_from({key: _plain(value) for key, value in plain.items()}, f"recipe {recipe.name}")
+    if any(key == "model" or key.startswith(f"{OPTIONS}.") for key in named):
+        _check_options(changed)  # building would find out, after the seconds that a backend takes to import
+    return changed
 
 
 def parse_settings(given: Iterable[str]) -> dict[str, list[str]]:
     """From "learning_rate=0.1,0.2" to {"optimizer.learning_rate": ["0.1", "0.2"]}.
 
+    Commas in quotes and brackets belong to a value: "milestones=[0.5,0.75],[0.6,0.8]" has two.
+
     Raises:
-        InputError: there is no "=", a key is unknown, or one is given twice.
+        InputError: there is no "=", a value is missing, a key is unknown, or one is given twice.
     """
     found: dict[str, list[str]] = {}
     for setting in given:
-        key, equals, values = setting.partition("=")
-        if not equals or not values:
-            raise InputError(f"--set {setting} has no value; write it as KEY=VALUE.")
+        key, equals, text = setting.partition("=")
+        values = [value.strip() for value in _split(text)]
+        if not equals or not all(values):
+            raise InputError(f'--set {setting} lacks a value; write it as KEY=VALUE (an empty text as "").')
         key = full_key(key.strip())
         if key in found:
             raise InputError(f"{key} is set twice; give all its values at once, as {key}=A,B.")
-        found[key] = [value.strip() for value in values.split(",")]
+        found[key] = values
     return found
 
 
@@ -57,35 +78,59 @@ def full_key(key: str) -> str:
         InputError: there is none, or there are several.
     """
     known = _keys()
-    if key in known or key.startswith("options."):
+    table, _, name = key.partition(".")
+    if key in known or (table == OPTIONS and name and "." not in name):
         return key
-    meant = [name for name in known if name.split(".")[-1] == key]
+    meant = [one for one in known if one.split(".")[-1] == key]
     if len(meant) == 1:
         return meant[0]
     if meant:
         raise InputError(f"A recipe has several keys {key!r}; say which: {', '.join(meant)}.")
-    near = difflib.get_close_matches(key, [*known, *(name.split(".")[-1] for name in known)], n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise InputError(f"A recipe has no key {key!r}; {hint}known are {', '.join(known)}.")
+    near = difflib.get_close_matches(key, dict.fromkeys([*known, *(one.split(".")[-1] for one in known)]))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join([*known, f'{OPTIONS}.NAME'])}."
+    raise InputError(f"A recipe has no key {key!r}; {hint}")
 
 
-def _keys() -> list[str]:
-    """All keys of a recipe that can be set, dotted; a table's own name is none."""
-    found = []
+def value_of(recipe: Recipe, key: str) -> Any:
+    """What a recipe has under a dotted key."""
+    table, _, name = key.rpartition(".")
+    holder = getattr(recipe, table) if table else recipe
+    return holder[name] if isinstance(holder, dict) else getattr(holder, name)
+
+
+@cache
+def _keys() -> dict[str, Any]:
+    """The type of every key of a recipe that can be set, dotted; a table's own name is none."""
+    found: dict[str, Any] = {}
     for name, kind in get_type_hints(Recipe).items():
         if dataclasses.is_dataclass(kind):
-            found += [f"{name}.{field.name}" for field in dataclasses.fields(kind)]
-        elif name != "options":
-            found.append(name)
+            found |= {f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()}
+        elif name != OPTIONS:
+            found[name] = kind
     return found
 
 
-def _parsed(text: str) -> Any:
-    """A value as a recipe file writes it; what is none there is a text."""
+def _parsed(text: str, kind: Any) -> Any:
+    """A value as a recipe file writes it; what is none there is a text, and so is what a key of texts gets unquoted."""
+    if (kind is str or get_origin(kind) is Literal) and text[:1] not in ("'", '"'):
+        return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    return table["value"] if len(table) == 1 else text  # a second line would set another key
+
+
+def _split(text: str) -> list[str]:
+    """The text cut at the commas that stand in no quotes and no brackets."""
+    parts, depth = [""], 0
+    for token in TOKEN.findall(text):
+        depth = max(0, depth + (token in ("[", "{")) - (token in ("]", "}")))
+        if token == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts
 
 
 def _plain(value: Any) -> Any:
@@ -93,3 +138,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value
+
+
+def _check_options(recipe: Recipe) -> None:
+    """Refuse a model that there is not, and an option that it does not take."""
+    takes = [name for name in inspect.signature(builder(recipe.model)).parameters if name not in COMMON]
+    if unknown := [name for name in recipe.options if name not in takes]:
+        raise InputError(f"{recipe.model} has no option {unknown[0]!r}; it takes {', '.join(takes) or 'none'}.")

@@ -11,6 +11,9 @@ from typing import Any, Literal
 from ..data.augmentation import Augmentation
 from ..errors import InputError
 
+#: Arguments of every builder that are not a recipe's to say.
+DECIDED = ("input_shape", "classes", "classifier_activation", "include_top", "normalization")
+
 
 @dataclass(frozen=True)
 class Optimizer:
@@ -167,6 +170,11 @@ class Recipe:
             raise InputError(f"epochs is {self.epochs}; give a number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; give a number from 0 to below 1.")
+        for name, value in self.options.items():
+            if name in DECIDED:
+                raise InputError(f"options.{name} is no option: data and training decide it; leave it out.")
+            if not isinstance(value, str | bool | int | float | list | tuple):
+                raise InputError(f"options.{name} is {value!r}; write a text, a number, true or false, or a list.")
 
     def toml(self) -> str:
         """The recipe as a TOML file that reads back equal."""
@@ -208,5 +216,5 @@ def one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 def at_least(key: str, value: float, smallest: float) -> None:
     """Refuse a number that is too small."""
-    if not value >= smallest:  # also refuses nan
-        raise InputError(f"{key} is {value}; give at least {smallest}.")
+    if not smallest <= value < float("inf"):  # also refuses nan
+        raise InputError(f"{key} is {value}; give at least {smallest}, and a finite number.")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import logging
 import math
 import re
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import DivergedError, InputError
 from ..files import refuse_existing, write_whole
-from .overrides import full_key, override
+from .overrides import full_key, override, value_of
 from .recipe import Recipe
 from .recipe_files import read_recipe
 from .run import Run
@@ -31,7 +33,7 @@ class Cell:
     """One combination of settings, over all seeds.
 
     Attributes:
-        settings: by dotted key.
+        settings: by dotted key, as the recipe has them.
         accuracy: (0..1) by seed: on the validation images where there are several cells, else on the test images.
         views_accuracy: the same, averaged over test-time views; only of the test images.
         failed: what stopped a run, by seed.
@@ -66,6 +68,20 @@ class Sweep:
     seeds: list[int]
     cells: list[Cell]
 
+    def document(self) -> dict[str, Any]:
+        """What sweep.json says: all of it, the values of each key as `grid`, and the runs of each mean as `n`."""
+        grid: dict[str, list[Any]] = {}
+        for cell in self.cells:
+            for key, value in cell.settings.items():
+                if value not in grid.setdefault(key, []):
+                    grid[key].append(value)
+        cells = [{**asdict(cell), "n": len(cell.accuracy)} for cell in self.cells]
+        return {**asdict(self), "folder": self.folder.name, "grid": grid, "cells": cells}
+
+    def write(self) -> None:
+        """Write sweep.json."""
+        write_whole(self.folder / FILE, json.dumps(self.document(), indent=2) + "\n")
+
 
 def sweep(
     recipe: str | Path | Recipe,
@@ -79,6 +95,8 @@ def sweep(
 ) -> Sweep:
     """Train every combination of settings with every seed; the same call again goes on where it stopped.
 
+    A run that diverged counts as done; delete its folder to have it trained again.
+
     Args:
         recipe: name of a shipped recipe, path of a .toml file, or a `Recipe`.
         data_dir: folder with the published files of the data set.
@@ -89,57 +107,104 @@ def sweep(
         train: by default `cnnref.train`.
 
     Raises:
-        InputError: several settings would be judged by test images, a key or value does not fit a recipe, or the folder
-            holds another sweep.
+        InputError: several settings would be judged by test images, a key or value does not fit a recipe, two runs
+            would be the same, or the folder holds something else.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     chosen = list(range(recipe.seed, recipe.seed + seeds)) if isinstance(seeds, int) else list(seeds)
     if not chosen:
         raise InputError("A sweep has no seeds; give one at least.")
-    grid = {full_key(key): list(values) for key, values in (settings or {}).items()}
-    combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    recipes = [override(recipe, values) for values in combinations]
-    judged_on = "validation" if len(combinations) > 1 else "test"
-    if judged_on == "validation" and any(not one.validation for one in recipes):
+    recipes = _combinations(recipe, settings or {})
+    if len(recipes) > 1 and any(not one.validation for _, one in recipes):
         raise InputError(
             "A sweep over settings chooses between them, and nothing is chosen on test images; keep training images "
             "aside with --validation 5000."
         )
+    cells = [Cell(values) for values, _ in recipes]
+    runs = [(cell, replace(one, seed=seed)) for cell, (_, one) in zip(cells, recipes, strict=True) for seed in chosen]
+    _refuse_twins(runs)
     folder = Path(out) if out else Path("runs") / f"{recipe.name}-sweep"
-    found = Sweep(folder, recipe.name, judged_on, chosen, [Cell(values) for values in combinations])
-    if not (folder / FILE).is_file():
-        refuse_existing(folder, force=False)
+    found = Sweep(folder, recipe.name, "validation" if len(cells) > 1 else "test", chosen, cells)
+    failures = _failures(folder, {folder_name(cell.settings, one.seed) for cell, one in runs})
     if train is None:
         from .loop import train as default
 
         train = default
-    for cell, one in zip(found.cells, recipes, strict=True):
-        for seed in chosen:
-            _run(
-                cell,
-                replace(one, seed=seed),
-                folder / folder_name(cell.settings, seed),
-                data_dir,
-                judged_on,
-                quiet,
-                train,
-            )
+    with _no_word_of_retracing():
+        for cell, one in runs:
+            _run(cell, one, folder, data_dir, found.judged_on, quiet, train, failures)
             cell.sum_up()
-            write_whole(folder / FILE, json.dumps({**asdict(found), "folder": folder.name}, indent=2) + "\n")
+            found.write()
     return found
 
 
+def _combinations(recipe: Recipe, settings: Mapping[str, Sequence[Any]]) -> list[tuple[dict[str, Any], Recipe]]:
+    """The settings of each cell, as the recipe has them, and that recipe."""
+    given = {key: [values] if isinstance(values, str) else list(values) for key, values in settings.items()}
+    for key, values in given.items():
+        if full_key(key) == "seed":
+            raise InputError("The seed is no setting of a sweep: every setting is trained with all; give --seeds.")
+        if not values:
+            raise InputError(f"{key} has no values in the sweep; give one at least.")
+    order = sorted(given, key=full_key)  # whatever order they are given in, a run has one folder
+    recipes = [
+        override(recipe, dict(zip(order, values, strict=True)))
+        for values in itertools.product(*(given[key] for key in order))
+    ]
+    return [({full_key(key): value_of(one, full_key(key)) for key in order}, one) for one in recipes]
+
+
+def _refuse_twins(runs: Sequence[tuple[Cell, Recipe]]) -> None:
+    """Refuse a sweep in which two runs give the same weights, or share a folder."""
+    seen: set[str] = set()
+    for cell, one in runs:
+        name, weights = folder_name(cell.settings, one.seed), one.fingerprint()
+        if name in seen or weights in seen:
+            raise InputError(
+                f"The sweep has the run {name} twice; give values and seeds that differ in what they train."
+            )
+        seen |= {name, weights}
+
+
+def _failures(folder: Path, names: set[str]) -> dict[str, str]:
+    """What stopped the runs that diverged in the sweep before, by the name of their folder.
+
+    Raises:
+        InputError: the folder holds something else than a sweep or, of one that was killed early, its first runs.
+    """
+    if not (folder / FILE).is_file():
+        refuse_existing(folder, force=True)  # a file
+        if folder.is_dir() and (other := {path.name for path in folder.iterdir()} - names):
+            raise InputError(f"{folder} already exists, and {min(other)} in it is no run of this sweep; name another.")
+        return {}
+    try:
+        cells = json.loads((folder / FILE).read_bytes())["cells"]
+        return {folder_name(cell["settings"], int(seed)): why for cell in cells for seed, why in cell["failed"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged: they are trained again
+        return {}
+
+
 def _run(
-    cell: Cell, recipe: Recipe, folder: Path, data_dir: str | Path | None, judged_on: str, quiet: bool, train: Train
+    cell: Cell,
+    recipe: Recipe,
+    folder: Path,
+    data_dir: str | Path | None,
+    judged_on: str,
+    quiet: bool,
+    train: Train,
+    failures: Mapping[str, str],
 ) -> None:
     """Train one run, or go on with it, and note what came of it."""
+    name = folder_name(cell.settings, recipe.seed)
+    run = Run(folder / name)
     if not quiet:
-        print(f"{folder.name}", file=sys.stderr)
+        print(name, file=sys.stderr)
+    if name in failures and _is_of(run, recipe):
+        cell.failed[recipe.seed] = failures[name]
+        return
     try:
-        run = train(recipe, data_dir, folder, resume=(folder / "recipe.toml").is_file(), quiet=quiet)
-    except InputError as error:
-        if "finite" not in str(error):  # a run that diverged is a result; all else is a mistake
-            raise
+        run = train(recipe, data_dir, run.folder, resume=run.recipe.is_file(), quiet=quiet)
+    except DivergedError as error:  # a result; every other refusal is a mistake
         cell.failed[recipe.seed] = str(error)
         return
     if judged_on == "validation":
@@ -150,10 +215,44 @@ def _run(
         cell.views_accuracy[recipe.seed] = views["accuracy"]
 
 
+def _is_of(run: Run, recipe: Recipe) -> bool:
+    """Whether a run was started, by this recipe, and has not finished."""
+    if run.finished or not run.recipe.is_file():
+        return False
+    before = read_recipe(run.recipe)
+    if recipe.precision == "auto":  # the start of the run has decided
+        recipe = replace(recipe, precision=before.precision)
+    return before.fingerprint() == recipe.fingerprint()
+
+
+@contextlib.contextmanager
+def _no_word_of_retracing() -> Iterator[None]:
+    """Keep TensorFlow from warning that every run compiles its own steps."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    log = logging.getLogger("tensorflow")
+    log.addFilter(keep)
+    try:
+        yield
+    finally:
+        log.removeFilter(keep)
+
+
 def folder_name(settings: Mapping[str, Any], seed: int) -> str:
     """A run's folder: its settings and seed, in characters that every file system takes."""
-    parts = [f"{key.split('.')[-1]}={value}" for key, value in settings.items()]
+    parts = [f"{key.split('.')[-1]}={in_words(value)}" for key, value in settings.items()]
     return re.sub(r"[^A-Za-z0-9=._+-]", "-", "_".join([*parts, f"seed={seed}"]))
+
+
+def in_words(value: Any) -> str:
+    """A value as one would type it: 0.1, 20, true, 0.5,0.75."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(in_words, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float | None]:

@@ -155,6 +155,12 @@ def after(*lines):
         (after("[optimizer]", "momentum = 1"), r"optimizer\.momentum is 1\.0; give a number from 0 to below 1"),
         (after("[average]", "kind = 'swa'"), r"average\.kind is 'swa'; choose none, ema, lookahead"),
         (after("[average]", "decay = 1"), r"average\.decay is 1\.0; give a number from 0 to below 1"),
+        (after("[options]", "classes = 5"), r"options\.classes is no option: data and training decide it"),
+        (after("[options]", "since = 2020-01-01"), r"options\.since is .*; write a text, a number"),
+        (
+            after("[optimizer]", "learning_rate = inf"),
+            r"learning_rate is inf; give at least .*finite number",
+        ),
         (after("views = 'both'"), "views is 'both'; choose"),
         (SMALL.replace("32", "0"), "batch_size is 0; give at least 1"),
         (after("validation = -1"), "validation is -1; give at least 0"),
