@@ -285,11 +285,11 @@ def test_convert_brings_weights_with_their_preprocessing(tmp_path):
     safetensors.save_file(tensors, weights)
     done = run("convert", "squeezenet1_0", weights, "--out", out, "--classes", 10, "--normalization", "half")
     assert "Converted 52 tensors" in done.output
-    assert "0..255, normalized inside (half)" in done.output
+    assert "0..255, normalized inside (of 0..1, mean 0.5, 0.5, 0.5; deviation 0.5, 0.5, 0.5)" in done.output
     inside = keras.saving.load_model(out)
     outside = cnnref.convert.from_torch(cnnref.build("squeezenet1_0", classes=10), tensors)
     raw = random.integers(0, 256, (1, 224, 224, 3)).astype(np.float32)
     expected = outside.predict_on_batch((raw / 255 - 0.5) / 0.5)
     np.testing.assert_allclose(inside.predict_on_batch(raw), expected, atol=1e-5)
     refused = run("convert", "squeezenet1_0", weights, "--out", out, "--normalization", "mean")
-    assert str(refused.exception) == "normalization is 'mean'; choose imagenet, half, none."
+    assert str(refused.exception) == "normalization is 'mean'; choose published, imagenet, half, none."

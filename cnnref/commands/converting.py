@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from ..convert.rules import HALF, IMAGENET, Normalization
 from ..errors import InputError
 
-#: Mean and standard deviation of pixel values 0..1 that published weights were trained with.
-NORMALIZATIONS = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+#: The choices of --normalization.
+NORMALIZATIONS: dict[str, Normalization | Literal["published"] | None] = {
+    "published": "published",
+    "imagenet": IMAGENET,
+    "half": HALF,
     "none": None,
 }
 
@@ -25,9 +27,10 @@ def convert(
     normalization: Annotated[
         str,
         typer.Option(
-            help="Put inside, so that raw pixels 0..255 go in: imagenet, half (mean and deviation 0.5), none."
+            help="Put inside, so that raw pixels 0..255 go in: published (what weights of this layout were published "
+            "with), imagenet, half (mean and deviation 0.5), none."
         ),
-    ] = "imagenet",
+    ] = "published",
     top: Annotated[bool, typer.Option("--top/--no-top", help="With the classifier, or feature maps alone.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
@@ -42,10 +45,10 @@ def convert(
     scale = NORMALIZATIONS[normalization]
     done = convert_file(model, weights, out, classes=classes, force=force, include_top=top, normalization=scale)
     print(f"Converted {done.tensors} tensors ({done.parameters:,} numbers) from {done.layout}'s layout: {out}")
-    print(
-        f"Inputs: pixel values 0..255, normalized inside ({normalization})."
-        if scale
-        else "Inputs: as the weights want."
-    )
+    if done.normalization:
+        mean, deviation = (", ".join(f"{number:g}" for number in numbers) for numbers in done.normalization)
+        print(f"Inputs: pixel values 0..255, normalized inside (of 0..1, mean {mean}; deviation {deviation}).")
+    else:
+        print("Inputs: as the weights want.")
     if done.left_out:
         print(f"Left out, as {model} has no place for them: {', '.join(done.left_out)}")

@@ -6,8 +6,10 @@ kuangliu/pytorch-cifar those of its ImageNet section with a small stem, and VGG 
 
 from __future__ import annotations
 
+from typing import Any
+
 from .layouts_torchvision import RESNET, STRIDE_ON_3X3, vgg_features
-from .rules import Layout, both, table
+from .rules import Layout, Names, Normalization, both, table
 
 PYTORCH_CIFAR_RESNET = {
     **RESNET,
@@ -16,12 +18,16 @@ PYTORCH_CIFAR_RESNET = {
     "logits": "linear",
 }
 
+#: CIFAR-10's, as kuangliu/pytorch-cifar has it; akamaster/pytorch_resnet_cifar10 has ImageNet's.
+CIFAR10: Normalization = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+
+
+def _kuangliu(names: Names, classifier: str, **more: Any) -> Layout:
+    return Layout("kuangliu/pytorch-cifar", names, (classifier,), normalization=CIFAR10, **more)
+
+
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "cifar_resnet": (Layout("akamaster/pytorch_resnet_cifar10", table(PYTORCH_CIFAR_RESNET), ("linear.",)),),
-    "resnet": (
-        Layout("kuangliu/pytorch-cifar", table(PYTORCH_CIFAR_RESNET), ("linear.",), excluded=STRIDE_ON_3X3),
-    ),
-    "vgg": (
-        Layout("kuangliu/pytorch-cifar", both(vgg_features, table({"logits": "classifier"})), ("classifier.",)),
-    ),
+    "resnet": (_kuangliu(table(PYTORCH_CIFAR_RESNET), "linear.", excluded=STRIDE_ON_3X3),),
+    "vgg": (_kuangliu(both(vgg_features, table({"logits": "classifier"})), "classifier."),),
 }  # fmt: skip

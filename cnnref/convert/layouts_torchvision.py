@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import Layout, Names, both, pairs, table
+from .rules import HALF, Layout, Names, both, pairs, table
 
 #: torchvision's and timm's residual networks have the stride of a bottleneck on its 3x3 convolution.
 STRIDE_ON_3X3 = {
@@ -197,7 +197,8 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
         _layout(table(DENSENET_FILES), "classifier.", of="torchvision's published files"),
     ),
     "googlenet": (
-        Layout("torchvision", table(GOOGLENET), ("fc.",), {"same": 1e-3}, ignored=("aux1.", "aux2.")),
+        # Its own code shifts ImageNet's normalization to this one.
+        Layout("torchvision", table(GOOGLENET), ("fc.",), {"same": 1e-3}, ("aux1.", "aux2."), normalization=HALF),
     ),
     "squeezenet": (_layout(both(squeezenet_features, table(SQUEEZENET)), "classifier."),),
     "mobilenet_v2": (_layout(table(MOBILENET_V2), "classifier."),),

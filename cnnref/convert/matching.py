@@ -13,6 +13,7 @@ import numpy as np
 from .. import models
 from ..environment import keras
 from ..errors import InputError
+from .rules import Normalization
 from .slots import Slot
 
 #: The layers that `classes` decides.
@@ -33,6 +34,7 @@ class Conversion:
         parameters: Numbers in them.
         left_out: Names of the tensors that have no place in the model and need none: training's auxiliary classifiers,
             and the classifier where the model has none. (Counters of batches are not even listed.)
+        normalization: What `convert_file` has put in front of the weights, of values 0..1; None if nothing.
     """
 
     model: str
@@ -40,6 +42,7 @@ class Conversion:
     tensors: int
     parameters: int
     left_out: tuple[str, ...]
+    normalization: Normalization | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from .. import models
 from ..environment import keras
 from ..errors import InputError
 from . import layouts_cifar, layouts_timm, layouts_torchvision
@@ -83,6 +84,23 @@ def known_layouts(family: str, name: str) -> list[Layout]:
             f"No PyTorch layout is known for {name}; weights can be converted for the families {', '.join(families)}."
         )
     return layouts
+
+
+def layout_of(name: str, layers: list[str], tensors: Mapping[str, Any]) -> Layout:
+    """The layout that most of the layers have tensors in, the first of several; whether they fit is not looked at.
+
+    Args:
+        name: one of `cnnref.list_models()`.
+        layers: names of its layers.
+        tensors: name -> tensor.
+
+    Raises:
+        InputError: no layout is known for the model.
+    """
+    # A module has tensors (conv1.weight), or is one (a scale that belongs to no layer).
+    there = {name.rpartition(".")[0] for name in tensors} | tensors.keys()
+    known = known_layouts(models.spec(name).family, name)
+    return max(known, key=lambda layout: sum(module in there for module in layout.names(layers).values()))
 
 
 def _epsilon(model: keras.Model, layout: Layout) -> float:

@@ -19,6 +19,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+#: Mean and standard deviation of each channel, of values 0..1, as `cnnref.build` takes them.
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+
+#: What most published weights were trained with.
+IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF: Normalization = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
 #: The names of all layers of a network -> the names that the layers with weights have elsewhere.
 Names = Callable[[list[str]], dict[str, str]]
 
@@ -40,6 +47,7 @@ class Layout:
             padding that is not among the keys is not what its networks compute.
         ignored: How the names of tensors begin that only training needs.
         excluded: Models of the family (as a pattern) that it has no counterpart of, and why.
+        normalization: What the published weights were trained with.
     """
 
     title: str
@@ -48,6 +56,7 @@ class Layout:
     epsilons: Mapping[str, float] = field(default_factory=lambda: {"same": 1e-5})
     ignored: tuple[str, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
+    normalization: Normalization = IMAGENET
 
 
 def table(rules: Mapping[str, str]) -> Names:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError, InputError
+from ..files import sha256_of
 from ..pictures import picture_size, read_picture
-from .dataset import Dataset, a_fifth, pick
+from .dataset import Dataset
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
-#: Names of the sub-folder with the test part, the first that is there.
-TEST_NAMES = ("test", "val")
-#: Seed of the division where the folder has no division of its own.
+#: What Windows leaves among pictures, in lower case.
+LEFT_BY_WINDOWS = ("thumbs.db", "desktop.ini")
+#: Names that the folder of the test part may have beside train/; there is to be one.
+TEST_NAMES = ("test", "val", "valid", "validation")
+#: Seed of the division where the folder has no division of its own, and one in how many pictures is for the test.
 SPLIT_SEED = 0
+ONE_IN = 5
 
 
 def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset:
     """Read a folder of pictures; the sorted names of the sub-folders are the labels.
 
-    With train/ and test/ (or val/) inside, these are the two parts; otherwise a fifth of each class, chosen
-    with a fixed seed, is the test part. Files and folders whose name begins with a dot are passed over.
+    With train/ and test/ (or val/, valid/, validation/) inside, these are the two parts; otherwise about a fifth of
+    each class is the test part, and `held_out` says which. Files and folders whose name begins with a dot are passed
+    over, and so are Thumbs.db and desktop.ini.
 
     Args:
         path: the folder.
@@ -40,7 +47,7 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
     labels = tuple(train)
     if test_path is None:
         images, targets = _read(train, labels, shape)
-        held = pick(targets, a_fifth(np.bincount(targets)), SPLIT_SEED)
+        held = _division(train)
         train_images, train_labels = images[~held], targets[~held]
         test_images, test_labels = images[held], targets[held]
     else:
@@ -62,12 +69,67 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
     )
 
 
+def held_out(classes: Mapping[str, set[str]]) -> set[str]:
+    """Which pictures are for the test, of those of each class; a picture is a random-looking text, the same each time.
+
+    A picture is held out if it lies in the lowest fifth of all such texts, so that its side depends on nothing else:
+    whatever is added or removed, every other picture stays where it is, and copies stay together, even in two classes.
+    The price is that a class has about a fifth and not exactly one (of 100 pictures 16 to 24 in two cases of three).
+    The lowest fifth by rank would be exact, and would move a picture with every third one that is added. Only a class
+    that has no picture on one side gets one, its nearest, and gives it back once it has another.
+
+    Args:
+        classes: texts of each class in hexadecimal digits, all equally long.
+
+    Returns:
+        The texts that are held out. A class may be left without a picture on one side if it has a single one, or shares
+        its pictures with other such small classes.
+    """
+    held = {text for texts in classes.values() for text in texts if ONE_IN * int(text, 16) < 16 ** len(text)}
+    for texts in classes.values():
+        if not texts & held:
+            held.add(min(texts))
+        elif texts <= held:
+            held.remove(max(texts))
+    return held
+
+
+def _division(classes: Mapping[str, list[Path]]) -> np.ndarray:
+    """Which pictures are for the test: bool [n], class after class."""
+    texts = {label: [_seeded(sha256_of(picture)) for picture in pictures] for label, pictures in classes.items()}
+    held = held_out({label: set(found) for label, found in texts.items()})
+    for label, found in texts.items():
+        if len({text in held for text in found}) < 2:
+            raise DatasetError(
+                f"{classes[label][0].parent} has {len(found)} pictures and too few different ones for a training and a "
+                "test part, because copies of a picture belong into the same part; add other pictures."
+            )
+    return np.array([text in held for found in texts.values() for text in found])
+
+
+def _seeded(sha256: str) -> str:
+    return hashlib.sha256(f"{SPLIT_SEED} {sha256}".encode()).hexdigest()
+
+
 def _parts(path: Path) -> tuple[Path, Path | None]:
     """The folders of the training and the test part; the latter is None where there is no division."""
-    test = next((path / name for name in TEST_NAMES if (path / name).is_dir()), None)
-    if (path / "train").is_dir() and test is not None:
-        return path / "train", test
-    return path, None
+    train = path / "train"
+    # With pictures and no folders in it, it is a class: there are trains.
+    if not train.is_dir() or (_visible(train) and not any(entry.is_dir() for entry in _visible(train))):
+        return path, None
+    tests = [path / name for name in TEST_NAMES if (path / name).is_dir()]
+    if not tests:
+        raise DatasetError(
+            f"{path} has train and no test; add a folder test with the same classes, or give {train} to have a fifth "
+            "of its pictures taken for the test."
+        )
+    if len(tests) > 1:
+        test, *others = (part.name for part in tests)
+        raise DatasetError(
+            f"{path} has {' and '.join([test, *others])} beside train, and only one can be the test part; keep {test}, "
+            f"and move the pictures of {' and '.join(others)} into train, where the validation part is taken from."
+        )
+    return train, tests[0]
 
 
 def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
@@ -97,7 +159,12 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
 
 
 def _visible(path: Path) -> list[Path]:
-    return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    """What is in a folder, sorted, but for what people do not see there."""
+    return sorted(
+        entry
+        for entry in path.iterdir()
+        if not entry.name.startswith(".") and entry.name.lower() not in LEFT_BY_WINDOWS
+    )
 
 
 def _read(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..environment import keras
-from ..errors import InputError
 from ..models.saving import load_model
-from ..runtimes import find_bundle
+from ..runtimes.shelf import find_model
 
 
 def load(name_or_path: str | Path) -> keras.Model:
@@ -19,9 +18,4 @@ def load(name_or_path: str | Path) -> keras.Model:
     Raises:
         InputError: there is no such model, or its file is damaged.
     """
-    path = Path(name_or_path)
-    if path.suffix == ".keras":
-        if not path.is_file():
-            raise InputError(f"There is no file {path}.")
-        return load_model(path)
-    return load_model(find_bundle(path) / "model.keras")
+    return load_model(find_model(name_or_path))

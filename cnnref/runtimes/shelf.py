@@ -1,4 +1,4 @@
-"""The bundles that come with the package."""
+"""Trained models by name or path; some bundles come with the package."""
 
 from __future__ import annotations
 
@@ -15,6 +15,25 @@ SHELVES = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
 def list_bundles() -> list[str]:
     """Names of the bundles that come with the package."""
     return sorted({path.parent.name for shelf in SHELVES for path in shelf.glob("*/bundle.json")})
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The .keras file that is named by itself, by its folder (of a bundle or a finished run), or by a shipped bundle.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".keras" and not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"There is no file {path}.")
+        return path
+    if path.is_file():
+        raise InputError(f"{path} is no Keras model; give a .keras file, a bundle or the folder of a finished run.")
+    found = find_bundle(name_or_path) / "model.keras"
+    if not found.is_file():
+        raise InputError(f"There is no model.keras in {found.parent}; give a bundle or the folder of a finished run.")
+    return found
 
 
 def find_bundle(name_or_path: str | Path) -> Path:

@@ -8,25 +8,14 @@ from typing import Any
 import numpy as np
 
 from .. import models
-from ..convert.matching import CLASSIFIERS, family_of
-from ..convert.pytorch import convert, known_layouts
+from ..convert.matching import CLASSIFIERS
+from ..convert.pytorch import convert, layout_of
 from ..convert.reading import PYTORCH_FILES, SAFETENSORS_FILES, read_weights
+from ..convert.rules import Normalization
 from ..environment import keras
 from ..errors import InputError
 from ..models.saving import load_model
-from ..runtimes import find_bundle
-
-#: Mean and standard deviation of a channel, of values 0..1, as `cnnref.build` takes them.
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
-
-#: What published weights were trained with, if their layout does not say otherwise.
-IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-#: By layout, or by the layout's family where torchvision has an exception.
-OTHERS: dict[str, Normalization] = {
-    "kuangliu/pytorch-cifar": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "googlenet": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),  # its own code shifts ImageNet's to these
-}
+from ..runtimes.shelf import find_model
 
 #: Layers of which the builder's `classifier_activation` decides; weights fit whatever it is.
 ENDINGS = ("class_maps_relu", "probabilities")
@@ -59,7 +48,10 @@ def pretrained(name: str, source: str | Path, **options: Any) -> keras.Model:
     path = Path(source)
     if path.suffix in WEIGHT_FILES:
         return _from_pytorch(name, path, options)
-    path = _keras_file(source)
+    if path.is_file() and path.suffix != ".keras":
+        known = ", ".join((".keras", *WEIGHT_FILES))
+        raise InputError(f"{path} is not a file that weights are taken from; its name must end in one of {known}.")
+    path = find_model(source)
     model = load_model(path)
     _check_architecture(model, name, path, options)
     return model
@@ -123,36 +115,14 @@ def _from_pytorch(name: str, path: Path, options: dict[str, Any]) -> keras.Model
     outline = models.outline(name, **{**options, "include_top": True})
     layers = [layer.name for layer in outline.layers]
     (classifier,) = body_and_head(outline)[1]
-    found: dict[str, Any] = {"include_top": False}
-    normalization = IMAGENET
-    family = family_of(outline)
-    for layout in known_layouts(family, name):
-        kernel = tensors.get(f"{layout.names(layers)[classifier.name]}.weight")
-        if kernel is not None and kernel.ndim:
-            found = {"classes": kernel.shape[0]}
-            normalization = OTHERS.get(layout.title, OTHERS.get(family, IMAGENET))
-            break
+    layout = layout_of(name, layers, tensors)
+    kernel = tensors.get(f"{layout.names(layers)[classifier.name]}.weight")
+    found = {"include_top": False} if kernel is None or not kernel.ndim else {"classes": kernel.shape[0]}
     # A softmax over one class would be refused.
     usual = {"classifier_activation": "sigmoid" if found.get("classes") == 1 else "softmax"}
-    model = models.build(name, **{**usual, "normalization": normalization, **options, **found})
+    model = models.build(name, **{**usual, "normalization": layout.normalization, **options, **found})
     convert(model, tensors)
     return model
-
-
-def _keras_file(source: str | Path) -> Path:
-    """The .keras file that a user names by itself, by its folder or by its bundle."""
-    path = Path(source)
-    if path.suffix == ".keras":
-        if not path.is_file():
-            raise InputError(f"There is no file {path}.")
-        return path
-    if path.is_file():
-        known = ", ".join((".keras", *WEIGHT_FILES))
-        raise InputError(f"{path} is not a file that weights are taken from; its name must end in one of {known}.")
-    path = find_bundle(source) / "model.keras"
-    if not path.is_file():
-        raise InputError(f"There is no model.keras in {path.parent}; give a bundle or the folder of a finished run.")
-    return path
 
 
 def _check_architecture(model: keras.Model, name: str, place: Path, options: dict[str, Any]) -> None:

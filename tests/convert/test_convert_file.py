@@ -6,9 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import cnnref
+from cnnref.cli import app
 from cnnref.convert import convert_file
+from cnnref.convert.pytorch import known_layouts, layout_of
+from cnnref.convert.slots import pytorch_slots
 from cnnref.errors import InputError
 
 torch = pytest.importorskip("torch", reason="the weights to convert are PyTorch's")
@@ -50,6 +54,59 @@ def test_the_file_holds_the_converted_model(tmp_path, weights):
 def test_options_go_to_the_builder(tmp_path, weights):
     convert_file("resnet20", weights, tmp_path / "features.keras", include_top=False)
     assert cnnref.load(tmp_path / "features.keras").output_shape == (None, 8, 8, 64)
+
+
+def normalization_inside(path):
+    """Mean and deviation that a .keras file normalizes with."""
+    layer = cnnref.load(path).get_layer("normalization")
+    deviation = 1 / (255 * np.ravel(layer.scale))
+    return -np.ravel(layer.offset) * deviation, deviation
+
+
+def test_the_published_normalization_goes_inside_when_asked(tmp_path, weights):
+    published = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    out = tmp_path / "resnet20.keras"
+    assert convert_file("resnet20", weights, out, normalization="published").normalization == published
+    np.testing.assert_allclose(normalization_inside(out), published, rtol=1e-6)
+    mine = ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    assert convert_file("resnet20", weights, out, normalization=mine, force=True).normalization == mine
+    np.testing.assert_allclose(normalization_inside(out), mine, rtol=1e-6)
+    assert convert_file("resnet20", weights, out, force=True).normalization is None
+
+
+def test_googlenet_of_torchvision_is_converted_with_its_own_normalization(tmp_path):
+    outline = cnnref.models.outline("googlenet_tv", classes=5)
+    layers = [layer.name for layer in outline.layers]
+    (layout,) = known_layouts("googlenet", "googlenet_tv")
+    names = layout.names(layers)
+    tensors = {names[slot.layer] + slot.key: torch.ones(slot.shapes[0]) for slot in pytorch_slots(outline)}
+    torch.save(tensors, tmp_path / "googlenet.pth")
+    out = tmp_path / "googlenet.keras"
+    done = CliRunner().invoke(
+        app, ["convert", "googlenet_tv", str(tmp_path / "googlenet.pth"), "--out", str(out), "--classes", "5"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "mean 0.5, 0.5, 0.5; deviation 0.5, 0.5, 0.5" in done.output
+    np.testing.assert_allclose(normalization_inside(out), ((0.5,) * 3, (0.5,) * 3), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "with_top", "title"),
+    [
+        ("resnet18", True, "torchvision and timm"),
+        ("resnet18", True, "kuangliu/pytorch-cifar"),
+        ("resnet18", False, "torchvision and timm"),
+        ("resnet18", False, "kuangliu/pytorch-cifar"),
+        ("densenet121", True, "torchvision's published files"),
+        ("vgg11_bn_cifar", True, "kuangliu/pytorch-cifar"),
+        ("convnext_tiny", True, "timm"),
+    ],
+)
+def test_the_layout_of_weights_is_recognized_before_they_are_used(name, with_top, title):
+    layers = [layer.name for layer in cnnref.models.outline(name, include_top=with_top).layers]
+    layout = next(known for known in known_layouts(cnnref.spec(name).family, name) if known.title == title)
+    tensors = dict.fromkeys(f"{module}.weight" for module in layout.names(layers).values())
+    assert layout_of(name, layers, tensors).title == title
 
 
 def test_an_existing_file_is_replaced_only_with_force(tmp_path, weights):

@@ -1,7 +1,13 @@
+import hashlib
+import shutil
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cnnref.data import load
+from cnnref.data.folder import held_out
 from cnnref.errors import DatasetError, InputError
 from cnnref.pictures import write_picture
 
@@ -27,25 +33,110 @@ def values(images):
     return images[:, 0, 0, 0].tolist()
 
 
-def test_classes_are_the_sorted_folders_and_a_fifth_of_each_is_the_test_part(folder):
+def sides(path):
+    """Value of a picture -> the sides that it and its copies are on."""
+    dataset = load(f"folder:{path}", image_shape=(6, 8, 3))
+    found = {}
+    for side, images in (("train", dataset.train_images), ("test", dataset.test_images)):
+        for value in values(images):
+            found.setdefault(value, set()).add(side)
+    return found
+
+
+def test_classes_are_the_sorted_folders_and_every_picture_is_in_one_part(folder):
     dataset = load(f"folder:{folder}", image_shape=(6, 8, 3))
     assert dataset.labels == ("cat", "dog")
-    assert np.bincount(dataset.test_labels).tolist() == [2, 1]
-    assert np.bincount(dataset.train_labels).tolist() == [8, 4]
     for images, labels in (
         (dataset.train_images, dataset.train_labels),
         (dataset.test_images, dataset.test_labels),
     ):
+        assert set(labels) == {0, 1}
         assert [value >= 100 for value in values(images)] == [bool(label) for label in labels]
     assert sorted(values(dataset.train_images) + values(dataset.test_images)) == [
         *range(10),
         *range(100, 105),
     ]
-    again = load(f"folder:{folder}", image_shape=(6, 8, 3))
-    np.testing.assert_array_equal(again.test_images, dataset.test_images)
 
 
-@pytest.mark.parametrize("test", ["test", "val"])
+def test_the_division_is_the_same_everywhere(tmp_path):
+    write_class(tmp_path / "cat", range(20), ".bmp")  # whose bytes no library chooses
+    write_class(tmp_path / "dog", range(100, 120), ".bmp")
+    assert sorted(values(load(f"folder:{tmp_path}").test_images)) == [13, 103, 112, 113, 116, 119]
+
+
+def test_other_pictures_and_other_names_move_no_picture(tmp_path):
+    write_class(tmp_path / "cat", range(40), ".bmp")
+    write_class(tmp_path / "dog", range(100, 140), ".bmp")
+    before = sides(tmp_path)
+    write_class(tmp_path / "cow", range(200, 210), ".bmp")
+    for value in range(50, 60):
+        write_picture(tmp_path / "cat" / f"a{value}.bmp", picture(value))
+    for number in range(10):
+        (tmp_path / "dog" / f"{number}.bmp").unlink()
+    (tmp_path / "dog" / "20.bmp").rename(tmp_path / "dog" / "first.bmp")
+    after = sides(tmp_path)
+    assert after.keys() == {*range(40), *range(50, 60), *range(110, 140), *range(200, 210)}
+    assert {value: side for value, side in after.items() if value in before} == {
+        value: side for value, side in before.items() if value in after
+    }
+
+
+@settings(max_examples=15, deadline=None)
+@given(copies=st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["cat", "dog"])), max_size=12))
+def test_copies_of_a_picture_are_in_one_part_whatever_class_they_are_in(tmp_path_factory, copies):
+    folder = tmp_path_factory.mktemp("copies")
+    write_class(folder / "cat", range(30), ".bmp")
+    write_class(folder / "dog", range(30, 60), ".bmp")
+    for number, (value, label) in enumerate(copies):
+        write_picture(folder / label / f"copy{number}.bmp", picture(value))
+    found = sides(folder)
+    shutil.rmtree(folder)
+    assert found.keys() == set(range(60))
+    assert all(len(side) == 1 for side in found.values())
+
+
+TEXT = st.integers(0, 255).map("{:02x}".format)
+
+
+@st.composite
+def classes_and_one_more(draw):
+    """Classes of two texts or more that share none, the class that one more is for, and this one."""
+    texts = draw(st.lists(TEXT, min_size=5, max_size=30, unique=True))
+    cut = draw(st.integers(2, len(texts) - 3))
+    return {"cat": set(texts[:cut]), "dog": set(texts[cut:-1])}, draw(st.sampled_from(["cat", "dog"])), texts[-1]
+
+
+def natural(texts):
+    """Whether a class has pictures on both sides by itself."""
+    low = [int(text, 16) < 256 / 5 for text in texts]
+    return any(low) and not all(low)
+
+
+@settings(max_examples=300, deadline=None)
+@given(classes_and_one_more())
+def test_one_picture_more_or_less_moves_no_other_but_in_a_class_that_lacked_a_side(case):
+    classes, label, text = case
+    fewer, more = held_out(classes), held_out({**classes, label: classes[label] | {text}})
+    moved = (fewer ^ more) - {text}
+    assert moved <= classes[label]
+    assert len(moved) <= (0 if natural(classes[label]) else 1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(classes_and_one_more())
+def test_every_class_has_pictures_on_both_sides(case):
+    held = held_out(case[0])
+    for texts in case[0].values():
+        assert texts & held
+        assert texts - held
+
+
+def test_a_fifth_of_many_pictures_is_held_out():
+    texts = {hashlib.sha256(bytes([number % 256, number // 256])).hexdigest() for number in range(5000)}
+    assert len(held_out({"all": texts})) == pytest.approx(1000, abs=3 * (5000 * 0.2 * 0.8) ** 0.5)
+
+
+@pytest.mark.parametrize("test", ["test", "val", "valid", "validation"])
 def test_train_and_test_folders_are_the_parts(tmp_path, test):
     write_class(tmp_path / "train/cat", [1, 2])
     write_class(tmp_path / "train/dog", [3, 4, 5])
@@ -64,11 +155,15 @@ def test_the_shape_is_as_asked_or_that_of_the_first_picture(folder):
         load(f"folder:{folder}", image_shape=(5, 4, 2))
 
 
-def test_hidden_files_and_folders_are_passed_over(folder):
+def test_hidden_files_and_folders_and_those_of_windows_are_passed_over(folder):
     (folder / ".git").mkdir()
+    for name in ("Thumbs.db", "desktop.ini", "Desktop.ini"):
+        (folder / "dog" / name).write_bytes(b"x")
+        (folder / name).write_bytes(b"x")
     (folder / "cat" / ".DS_Store").write_bytes(b"x")
     (folder / "README.md").write_text("beside the classes")
-    assert len(load(f"folder:{folder}").train_labels) == 12
+    dataset = load(f"folder:{folder}")
+    assert len(dataset.train_labels) + len(dataset.test_labels) == 15
 
 
 def remove(path):
@@ -97,6 +192,19 @@ def empty_class(folder):
     remove(folder / "dog")
 
 
+def all_the_same(folder):
+    empty_class(folder)
+    write_class(folder / "dog", [1, 1, 1])
+
+
+def the_same_in_both(folder):
+    """a and b, b and c, c and a: no division has each class on both sides."""
+    for label, pair in (("cat", (1, 2)), ("dog", (2, 3)), ("cow", (3, 1))):
+        if (folder / label).is_dir():
+            remove(folder / label)
+        write_class(folder / label, pair)
+
+
 def lonely(folder):
     empty_class(folder)
     write_picture(folder / "dog" / "0.png", picture(1))
@@ -122,6 +230,8 @@ def no_class(folder):
         (nested, r"more\.png is no picture"),
         (empty_class, "dog holds no pictures; a class needs at least 2"),
         (lonely, "dog holds 1 picture; a class needs at least 2"),
+        (all_the_same, "dog has 3 pictures and too few different ones for a training and a test part"),
+        (the_same_in_both, "has 2 pictures and too few different ones"),
         (one_class, "has 1 class folder; it needs"),
         (no_class, "has no class folders; it needs"),
     ],
@@ -138,6 +248,35 @@ def test_parts_with_different_classes_are_refused(tmp_path):
             write_class(tmp_path / part / name, [1, 2])
     with pytest.raises(DatasetError, match="must hold the same classes; only one has cow, dog"):
         load(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("parts", [["test", "val"], ["val", "valid"], ["test", "valid", "validation"]])
+def test_two_folders_beside_train_are_refused(tmp_path, parts):
+    for part in ("train", *parts):
+        write_class(tmp_path / part / "cat", [1, 2])
+        write_class(tmp_path / part / "dog", [3, 4])
+    found, others = " and ".join(parts), " and ".join(parts[1:])
+    wanted = f"has {found} beside train, .*; keep {parts[0]}, and move the pictures of {others} into train, where"
+    with pytest.raises(DatasetError, match=wanted):
+        load(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_train_alone_is_answered_with_what_is_missing(tmp_path, filled):
+    (tmp_path / "train").mkdir()
+    if filled:
+        write_class(tmp_path / "train" / "cat", [1, 2])
+        write_class(tmp_path / "train" / "dog", [3, 4])
+    with pytest.raises(DatasetError, match=r"has train and no test; add a folder test .*, or give .*train to have"):
+        load(f"folder:{tmp_path}")
+    if filled:
+        assert load(f"folder:{tmp_path / 'train'}").labels == ("cat", "dog")
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    for label in ("bus", "test", "train"):
+        write_class(tmp_path / label, [1, 2, 3])
+    assert load(f"folder:{tmp_path}").labels == ("bus", "test", "train")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

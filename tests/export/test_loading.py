@@ -20,3 +20,9 @@ def test_what_is_not_there_is_named(tmp_path):
         cnnref.load("lenet6-mnist")
     with pytest.raises(InputError, match=r"none\.keras"):
         cnnref.load(tmp_path / "none.keras")
+    (tmp_path / "notes.txt").write_text("weights")
+    with pytest.raises(InputError, match=r"notes\.txt is no Keras model; give a \.keras file, a bundle or"):
+        cnnref.load(tmp_path / "notes.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no model\.keras in .*empty; give a bundle or the folder of a finished run"):
+        cnnref.load(tmp_path / "empty")

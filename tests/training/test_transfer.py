@@ -9,12 +9,13 @@ from small_models import answers, forget, randomise, some_images
 
 import cnnref
 from cnnref.convert.pytorch import known_layouts
+from cnnref.convert.rules import IMAGENET
 from cnnref.convert.slots import pytorch_slots
 from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.models.saving import save_model
 from cnnref.runtimes import find_bundle, read_bundle, read_samples
-from cnnref.training.transfer import IMAGENET, body_and_head, normalization_of, pretrained, transfer
+from cnnref.training.transfer import body_and_head, normalization_of, pretrained, transfer
 
 SHAPE = (32, 40, 3)
 SCALE = ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
@@ -185,6 +186,16 @@ def test_weights_that_were_not_trained_with_imagenets_normalization_bring_their_
     write_safetensors(tmp_path / "w.safetensors", tensors)
     source = pretrained(name, tmp_path / "w.safetensors")
     np.testing.assert_allclose(normalization_of(source), normalization, rtol=1e-12)
+    forget()
+
+
+def test_a_body_without_its_classifier_brings_its_normalization_too(tmp_path):
+    peer = cnnref.models.outline("googlenet_tv", include_top=False)
+    names = names_in("torchvision", peer)
+    tensors = {names[slot.layer] + slot.key: np.ones(slot.shapes[0], np.float32) for slot in pytorch_slots(peer)}
+    write_safetensors(tmp_path / "body.safetensors", tensors)
+    source = pretrained("googlenet_tv", tmp_path / "body.safetensors")
+    np.testing.assert_allclose(normalization_of(source), ((0.5,) * 3, (0.5,) * 3), rtol=1e-12)
     forget()
 
 
