@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,12 +36,16 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         image_shape: height, width and channels that every picture is read as (see `pictures.RULE`); None
             takes the size of the first picture, in RGB.
 
+    Returns:
+        The data set; its name is folder: and the last part of the path, its source is the whole path.
+
     Raises:
         InputError: a picture cannot be read, or the image shape makes no sense.
         DatasetError: the folder is not laid out as above, or a class has too few pictures.
     """
     if not path.is_dir():
         raise DatasetError(f"{path} is not a folder; folder:PATH takes a folder with one sub-folder a class.")
+    where = Path(os.path.abspath(path))  # of a link the link's own name
     train_path, test_path = _parts(path)
     train = _classes(train_path, at_least=2)
     shape = image_shape or (*picture_size(train[min(train)][0]), 3)
@@ -59,13 +64,13 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         train_images, train_labels = _read(train, labels, shape)
         test_images, test_labels = _read(test, labels, shape)
     return Dataset(
-        name=f"folder:{path}",
+        name=f"folder:{where.name or where}",  # which ends in bundles that are given away
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
         test_labels=test_labels,
         labels=labels,
-        source=str(path),
+        source=str(where),
     )
 
 

@@ -49,7 +49,7 @@ def material_for(
     Raises:
         InputError: a data set that was named, or is needed, is not there or does not fit.
     """
-    name = dataset or source.provenance.get("dataset")
+    name = dataset or source.dataset
     if name is None:
         if data_dir is not None:
             raise InputError(

@@ -20,7 +20,7 @@ from ..models.initial import draw_weights
 from ..models.saving import load_model
 from ..runtimes import read_bundle, read_samples
 from ..training.run import Run
-from .provenance import provenance_of
+from .provenance import provenance_of, recipe_table
 from .seeds import FILE as SEEDS
 from .seeds import seeds_of
 
@@ -44,8 +44,9 @@ class Source:
     """A model and all that is known about it.
 
     `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
-    are checked with. `documents` are what the bundle keeps of the run, file by file. `fresh` weights are those of a
-    name of the registry, exported for size and speed.
+    are checked with. `documents` are what the bundle keeps of the run, file by file. `dataset` is what the model was
+    trained on, as it is found on this machine. `fresh` weights are those of a name of the registry, exported for size
+    and speed.
     """
 
     model: keras.Model
@@ -55,6 +56,7 @@ class Source:
     sample_labels: NDArray[np.int64]
     provenance: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
+    dataset: str | None = None
     fresh: bool = False
 
 
@@ -132,6 +134,12 @@ def _run(run: Run) -> Source:
     documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
     if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
         documents["training/timings.csv"] = timings.read_bytes()
+    dataset = recipe_table(run.recipe).get("dataset")
+    # The path of a folder of pictures is nobody else's business; results.json has its name.
+    documents["training/recipe.toml"] = documents["training/recipe.toml"].replace(
+        f"dataset = {json.dumps(dataset, ensure_ascii=False)}\n".encode(),
+        f"dataset = {json.dumps(results['dataset'], ensure_ascii=False)}\n".encode(),
+    )
     documents[f"training/{SEEDS}"] = (json.dumps(seeds_of(run), indent=2) + "\n").encode()
     return Source(
         load_model(run.model),
@@ -141,6 +149,7 @@ def _run(run: Run) -> Source:
         sample_labels,
         provenance_of(run),
         documents,
+        dataset,
     )
 
 
@@ -165,4 +174,5 @@ def _bundle(folder: Path) -> Source:
         samples.labels,
         bundle.document["provenance"],
         documents,
+        bundle.document["provenance"].get("dataset"),
     )

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -15,12 +16,38 @@ from cnnref.errors import InputError
 from cnnref.export.contract import contract_of
 from cnnref.export.onnx_file import onnx_model
 from cnnref.export.precisions import KINDS
+from cnnref.pictures import write_picture
 from cnnref.runtimes import open_artifact, read_samples, verify
+from cnnref.training import read_recipe, recipe_for
 
 
 def hashes(folder):
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_run_on_a_folder_finds_its_pictures_again_and_its_bundle_keeps_their_path_to_itself(tmp_path, monkeypatch):
+    pictures, random = tmp_path / "at" / "home" / "pets", np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        for number in range(20):
+            write_picture(pictures / label / f"{number}.bmp", random.integers(0, 256, (28, 28, 3), np.uint8))
+    recipe = replace(recipe_for("lenet5", f"folder:{pictures}"), epochs=1)
+    run = cnnref.train(recipe, out=tmp_path / "run", quiet=True)
+    monkeypatch.chdir(tmp_path / "run")  # another folder than that of the training
+    made = cnnref.export(run.folder, tmp_path / "bundle", formats=["onnx"], precisions=["int8"])
+    assert made.document["calibration"]["from"] == "training images of folder:pets"
+    assert made.document["provenance"]["dataset"] == "folder:pets"
+    assert read_recipe(made.folder / "training" / "recipe.toml") == replace(
+        read_recipe(run.recipe), dataset="folder:pets"
+    )
+    for path in made.folder.rglob("*"):
+        assert path.is_dir() or b"at/home" not in path.read_bytes(), path.name
+    with pytest.raises(InputError, match="pets is not a folder"):
+        cnnref.export(made.folder, tmp_path / "again", precisions=["int8"])
+    again = cnnref.export(
+        made.folder, tmp_path / "again", formats=["onnx"], precisions=["int8"], dataset=f"folder:{pictures}"
+    )
+    assert again.document["calibration"] == made.document["calibration"]
 
 
 def test_it_verifies_and_holds_what_the_design_says(bundle):

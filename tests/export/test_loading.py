@@ -12,7 +12,7 @@ def test_a_bundle_a_run_and_a_file_load_as_the_same_model(bundle, run):
     samples = read_samples(bundle)
     for place in (bundle.folder, run.folder, run.model, str(bundle.folder)):
         found = cnnref.load(place).predict_on_batch(samples.images.astype(np.float32))
-        np.testing.assert_array_equal(found, samples.probabilities)
+        np.testing.assert_allclose(found, samples.probabilities, atol=1e-6)
 
 
 def test_what_is_not_there_is_named(tmp_path):
