@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from first_losses import RECIPE, first_losses
+from first_losses import RECIPE, first_losses, noise
 
 from cnnref import models
-from cnnref.data import load
 from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.training.cluster import join
@@ -80,7 +79,7 @@ def test_two_processes_train_as_one(on_one_device):
 
 
 def job(**changes):
-    return Job.prepare(replace(RECIPE, **changes), load("digits"), Settings())
+    return Job.prepare(replace(RECIPE, **changes), noise(), Settings())
 
 
 def steps_of(prepared, count):

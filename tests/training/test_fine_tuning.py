@@ -10,6 +10,7 @@ import cnnref
 from cnnref.cli import app
 from cnnref.data import load
 from cnnref.errors import InputError
+from cnnref.models.initial import draw_weights
 from cnnref.models.saving import load_model, save_model
 from cnnref.pictures import write_picture
 from cnnref.training import Run, checkpoint, read_recipe, recipe_for
@@ -90,7 +91,9 @@ def test_other_weights_are_not_resumed_with(recipe, source, tmp_path, monkeypatc
     monkeypatch.setattr("cnnref.training.loop.finish", lambda *_: None)  # as if it had stopped there
     cnnref.train(recipe, out=tmp_path / "run", weights=source, quiet=True)
     other = tmp_path / "other.keras"
-    save_model(cnnref.build("resnet8", normalization=((0.4, 0.5, 0.6), (0.2, 0.2, 0.3))), other)
+    changed = cnnref.build("resnet8", normalization=((0.4, 0.5, 0.6), (0.2, 0.2, 0.3)))
+    draw_weights(changed, 99)
+    save_model(changed, other)
     with pytest.raises(InputError, match="belongs to another recipe"):
         cnnref.train(recipe, out=tmp_path / "run", weights=other, quiet=True, resume=True)
 
