@@ -36,7 +36,7 @@ def test_a_shipped_bundle_holds_and_loads(name):
     assert sum(sizes) < 10_000_000
 
 
-@pytest.mark.parametrize(("name", "least"), [("lenet5-mnist", 0.992), ("resnet20-cifar10", 0.90)])
+@pytest.mark.parametrize(("name", "least"), [("lenet5-mnist", 0.992), ("resnet20-cifar10", 0.913)])
 def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_folder):
     bundle = read_bundle(find_bundle(name))
     assert set(bundle.artifacts) == {"model.keras", *(kind.file for kind in KINDS)}
