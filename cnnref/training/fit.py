@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,8 @@ from .checkpoint import Cadence, Progress
 from .engines import make_engine
 from .evaluation import batch_size
 from .learner import Learner
+from .listener import Listener
 from .run import Run
-
-
-class Listener(Protocol):
-    """Is told how a run goes on."""
-
-    def after_epoch(self, row: dict[str, float]) -> None:
-        """An epoch is over."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ def fit(
     *,
     fingerprint: str,
     cadence: Cadence,
-    listeners: Sequence[Any] = (),
+    listeners: Sequence[Listener] = (),
     devices: str = "one",
     writing: bool = True,
 ) -> None:
@@ -101,8 +93,7 @@ def fit(
             rate = float(learner.optimizer.learning_rate)
             loss, accuracy = progress.loss_sum / progress.seen, progress.right / (progress.seen * plan.batch_size)
             for listener in listeners:
-                if hasattr(listener, "after_steps"):
-                    listener.after_steps(stop, loss, accuracy, rate)
+                listener.after_steps(stop, loss, accuracy, rate)
             progress.seconds = before + time.monotonic() - started
             if stop == epoch_end:
                 row = {"epoch": len(progress.rows) + 1, "loss": loss, "accuracy": accuracy}

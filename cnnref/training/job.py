@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .. import environment
 from ..data import Dataset, channel_statistics
@@ -22,6 +21,7 @@ from .cluster import is_first_process
 from .evaluation import recompute_statistics
 from .fit import Phase, Pictures, fit
 from .learner import Learner, computing_in, keep_ends_exact
+from .listener import Listener
 from .progress import ProgressDisplay
 from .recipe import Recipe
 from .run import Run
@@ -98,7 +98,7 @@ class Job:
         if source is not None:
             transfer(source, model)
         elif recipe.whiten:
-            whiten(model, pictures.images[:5000])
+            whiten(model, pictures.images)
         return cls(recipe, how, make, model, plan, pictures, weights_sha256(source) if source is not None else "")
 
     @property
@@ -133,7 +133,7 @@ class Job:
             path = found[-1]
             progress, state = checkpoint.read(path, self.fingerprint)
         phases = self.phases
-        listeners: list[Any] = []
+        listeners: list[Listener] = []
         if is_first_process():
             if not self.how.quiet:
                 steps = self.plan.steps_per_epoch

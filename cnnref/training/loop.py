@@ -76,17 +76,23 @@ def train(
         learner = job.learner(job.phases[-1])
         recipe = replace(recipe, epochs=epochs_that_fit(left, learner, job.plan, job.pictures, job.model, dataset))
         job = Job.prepare(recipe, dataset, how)
-    if is_first_process():
-        if not resume:  # nothing is deleted or made before data and model have proved to fit
-            shutil.rmtree(run.folder, ignore_errors=True)
-            write_whole(run.recipe, recipe.toml())
-        run.write_json("environment.json", environment.report())
-        if not how.quiet:
-            print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
-            print(environment.device_line(), file=sys.stderr)
-    progress = job.go(run, resume=resume)
-    if is_first_process():
-        finish(recipe, dataset, job.pictures, run, job.final_model(), progress)
+    try:
+        if is_first_process():
+            if not resume:  # nothing is deleted or made before data and model have proved to fit
+                shutil.rmtree(run.folder, ignore_errors=True)
+                write_whole(run.recipe, recipe.toml())
+            run.write_json("environment.json", environment.report())
+            if not how.quiet:
+                print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
+                print(environment.device_line(), file=sys.stderr)
+        progress = job.go(run, resume=resume)
+        if is_first_process():
+            finish(recipe, dataset, job.pictures, run, job.final_model(), progress)
+    except OSError as error:  # a full disk, mostly
+        raise InputError(
+            f"The run in {run.folder} cannot be written: {error.strerror or error}; what it has is kept. Make room and "
+            "go on with --resume."
+        ) from None
     return run
 
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from .listener import Listener
 
-class ProgressDisplay:
+
+class ProgressDisplay(Listener):
     """Shows epoch, step, loss, accuracy, learning rate, images a second and time left, on standard error.
 
     Args:

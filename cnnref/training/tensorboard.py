@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
+from .listener import Listener
 
 
-class TensorBoardLog:
+class TensorBoardLog(Listener):
     """Writes every epoch's row as scalars: `tensorboard --logdir RUN/tensorboard` shows them.
 
     Args:

@@ -1,6 +1,8 @@
 """Training runs on small data: what they leave behind, that they repeat, resume, and refuse."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -243,3 +245,16 @@ def test_pictures_can_be_resized_for_a_network(tmp_path):
     assert model.input_shape == (None, 20, 20, 1)
     digits = load("digits", image_shape=(20, 20, 1))
     assert run.results["test"]["errors"] == evaluate(model, digits.test_images, digits.test_labels)["errors"]
+
+
+def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_from_there(finished, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cnnref.training.finish.save_model", full)
+        with pytest.raises(InputError, match=r"run cannot be written: No space left .*; what it has is kept"):
+            train(tmp_path / "run")
+    assert not Run(tmp_path / "run").finished
+    resumed = train(tmp_path / "run", resume=True)
+    assert resumed.results["weights_sha256"] == finished.results["weights_sha256"]
