@@ -7,6 +7,7 @@ import sys
 import typer
 
 from .commands.converting import convert
+from .commands.explaining import explain
 from .commands.exporting import evaluate, export, verify
 from .commands.looking import models, show
 from .commands.running import bench, predict
@@ -24,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (models, show, train, sweep, evaluate, export, verify, bench, predict, convert, quickstart):
+for command in (models, show, train, sweep, evaluate, export, verify, bench, predict, explain, convert, quickstart):
     app.command()(command)
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the tests in a browser need: Chromium, Playwright, and the web runtimes from npm. Leaves out what it cannot get.
+# What the tests in a browser need: Chromium, Playwright, and from npm the web runtimes and axe-core. Leaves out what it cannot get.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 prepare_environment browser
 if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null ||
         echo "Chromium could not be installed; the tests in a browser will be skipped." >&2
 fi
-if [ ! -d .venv/web/node_modules/onnxruntime-web ] && command -v npm >/dev/null; then
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 ||
-        echo "The web runtimes could not be installed; the tests in a browser will be skipped." >&2
+if [ ! -d .venv/web/node_modules/axe-core ] && command -v npm >/dev/null; then
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 axe-core@4.14.1 ||
+        echo "The packages from npm could not be installed; the tests in a browser will be skipped." >&2
 fi

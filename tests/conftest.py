@@ -1,9 +1,13 @@
 """Fixtures that every room's tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browsers import SWITCHES
 
 import cnnref  # noqa: F401  first of all: it sets the environment that TensorFlow reads when it is loaded
 
@@ -18,3 +22,23 @@ def datasets_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder: set CNNREF_DATA to the folder with the data sets ({folder} is missing)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: run bash scripts/browser.sh")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium: run bash scripts/browser.sh")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=program, args=SWITCHES)
+        yield chromium
+        chromium.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that open a browser are a job of their own: -m browser, or -m "not browser"."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")

@@ -80,6 +80,20 @@ def layer_table(model: Any) -> list[LayerRow]:
     return rows
 
 
+def fields_of(model: Any) -> dict[str, tuple[tuple[int, ...], Fields]]:
+    """By the name of each layer: its output's shape without the batch, and what its units see of the image.
+
+    Of a layer that is called several times, the last call's. Raises what `layer_table` raises.
+    """
+    fields: dict[Tensor, Fields] = {}
+    found = {}
+    for call in calls(model):
+        seen = fields_after(call, [fields[tensor] for tensor in call.inputs])
+        fields.update(zip(call.outputs, seen, strict=True))
+        found[call.name] = (call.outputs[0].shape[1:], seen[0])
+    return found
+
+
 def macs(model: Any) -> int:
     """Multiply-accumulates of all convolutions and dense layers for one image; biases are not counted.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import MODULES, PAGE, ROOT, SWITCHES, Site, is_here
+from browsers import MODULES
+from deployed import PAGE, ROOT, Site, is_here
 
 import cnnref
 from cnnref.export.source import from_model
@@ -76,19 +76,6 @@ def site(gray: Bundle, colour: Bundle, unusual: Bundle, fixed: Path) -> Iterator
     site = Site(folders)
     yield site
     site.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: run bash scripts/browser.sh")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium: run bash scripts/browser.sh")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=program, args=SWITCHES)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

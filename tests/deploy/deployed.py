@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,6 @@ from cnnref.runtimes import Bundle, open_artifact, read_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "scripts" / "deploy" / "web"
-MODULES = Path(os.environ.get("CNNREF_WEB_MODULES", ROOT / ".venv" / "web" / "node_modules"))
-#: The last ones keep Chromium from looking for hosts of its own.
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pictures(bundle: Bundle, folder: Path, count: int = 4) -> list[Path]:

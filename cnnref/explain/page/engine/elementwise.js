@@ -1,0 +1,102 @@
+// Operators that treat every value by itself, and those that join two tensors value by value.
+"use strict";
+
+/** erf, to double precision: its series near zero, the continued fraction of its complement further out. */
+function erf(x) {
+  const size = Math.abs(x);
+  if (size > 6) return Math.sign(x);
+  if (size < 3) {
+    let term = size;
+    let sum = size;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+      term *= (-size * size) / n;
+      sum += term / (2 * n + 1);
+      if (n > 200) break;
+    }
+    return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = size;
+  for (let n = 60; n > 0; n--) fraction = size + n / 2 / fraction;
+  return Math.sign(x) * (1 - Math.exp(-size * size) / Math.sqrt(Math.PI) / fraction);
+}
+
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const between = (low, high, x) => Math.min(high, Math.max(low, x));
+
+/** name -> [f(x, attributes), how it is written, derivative(x, attributes)] */
+const FUNCTIONS = {
+  Relu: [(x) => Math.max(0, x), "max(0, x)", (x) => (x > 0 ? 1 : 0)],
+  LeakyRelu: [(x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x), "x, or α·x below zero", (x, { alpha = 0.01 }) => (x > 0 ? 1 : alpha)],
+  Sigmoid: [sigmoid, "1 / (1 + exp(-x))", (x) => sigmoid(x) * (1 - sigmoid(x))],
+  Tanh: [Math.tanh, "tanh(x)", (x) => 1 - Math.tanh(x) ** 2],
+  Elu: [(x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x), "x, or α·(exp(x) - 1) below zero"],
+  Selu: [
+    (x, { alpha = 1.6732632, gamma = 1.050701 }) => gamma * (x < 0 ? alpha * Math.expm1(x) : x),
+    "γ·x, or γ·α·(exp(x) - 1) below zero",
+  ],
+  Softplus: [(x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), "ln(1 + exp(x))"],
+  HardSigmoid: [
+    (x, { alpha = 0.2, beta = 0.5 }) => between(0, 1, alpha * x + beta),
+    "α·x + β, kept between 0 and 1",
+    (x, { alpha = 0.2, beta = 0.5 }) => (alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0),
+  ],
+  HardSwish: [
+    (x) => x * between(0, 1, x / 6 + 0.5),
+    "x · (x/6 + 1/2, kept between 0 and 1)",
+    (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
+  ],
+  Gelu: [
+    (x, { approximate = "none" }) =>
+      approximate === "tanh"
+        ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+        : 0.5 * x * (1 + erf(x / Math.SQRT2)),
+    "x · Φ(x), Φ the normal distribution",
+  ],
+  Erf: [erf, "erf(x)"],
+  Exp: [Math.exp, "exp(x)"],
+  Log: [Math.log, "ln(x)"],
+  Sqrt: [Math.sqrt, "√x"],
+  Abs: [Math.abs, "|x|"],
+  Neg: [(x) => -x, "-x"],
+  Reciprocal: [(x) => 1 / x, "1 / x"],
+};
+
+for (const [name, [f]] of Object.entries(FUNCTIONS)) {
+  OPERATORS[name] = ([x], attributes) => tensorOf(x.shape, x.data.map((value) => f(value, attributes)));
+}
+
+/** The bounds of Clip are inputs, or attributes in old files. */
+const clipBounds = ([, low, high], { min, max }) => [low?.data[0] ?? min ?? -Infinity, high?.data[0] ?? max ?? Infinity];
+
+OPERATORS.Clip = (inputs, attributes) => {
+  const [low, high] = clipBounds(inputs, attributes);
+  return tensorOf(inputs[0].shape, inputs[0].data.map((value) => between(low, high, value)));
+};
+
+/** name -> [f(a, b), the sign that is written between them] */
+const PAIRS = {
+  Add: [(a, b) => a + b, "+"],
+  Sub: [(a, b) => a - b, "-"],
+  Mul: [(a, b) => a * b, "×"],
+  Div: [(a, b) => a / b, "÷"],
+  Pow: [(a, b) => a ** b, "^"],
+  Max: [Math.max, "max"],
+  Min: [Math.min, "min"],
+  PRelu: [(a, b) => (a < 0 ? a * b : a), "slope below zero"],
+};
+
+for (const [name, [f]] of Object.entries(PAIRS)) {
+  OPERATORS[name] = ([first, ...others]) => others.reduce((a, b) => paired(a, b, f), first);
+}
+OPERATORS.Sum = OPERATORS.Add;
+
+/** f of every pair; an axis of one is handed to all places of the other's. */
+function paired(a, b, f) {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  const [left, right] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);
+  const shape = left.map((size, axis) => Math.max(size, right[axis]));
+  const y = tensorOf(shape);
+  const [stepsA, stepsB] = [left, right].map((sizes) => stridesOf(sizes).map((step, axis) => (sizes[axis] === 1 ? 0 : step)));
+  eachPlace(shape, (place, at) => (y.data[at] = f(a.data[dot(place, stepsA)], b.data[dot(place, stepsB)])));
+  return y;
+}

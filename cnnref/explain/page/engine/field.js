@@ -1,0 +1,98 @@
+// The receptive field: which pixels of the picture a value can see, followed backwards from the value.
+"use strict";
+
+const ALL = { rows: [-Infinity, Infinity], columns: [-Infinity, Infinity] };
+
+/** The box that holds two boxes. A box is { rows: [first, last], columns: [first, last] }. */
+function united(a, b) {
+  if (!a || !b) return a ?? b;
+  const both = (one, other) => [Math.min(one[0], other[0]), Math.max(one[1], other[1])];
+  return { rows: both(a.rows, b.rows), columns: both(a.columns, b.columns) };
+}
+
+/** The box of its first input that a box of a node's output is computed from. */
+function boxBefore(node, box, before, after) {
+  const [x, y] = [before.shape, after.shape];
+  if (node.op === "Conv" || node.op === "MaxPool" || node.op === "AveragePool") {
+    const window = windowOf(node.attributes, x, node.kernel ?? node.attributes.kernel_shape);
+    const reach = (range, axis) => [
+      windowStart(window, axis, range[0]),
+      windowStart(window, axis, range[1]) + window.dilation[axis] * (window.kernel[axis] - 1),
+    ];
+    return { rows: reach(box.rows, 0), columns: reach(box.columns, 1) };
+  }
+  if (node.op === "Pad") return shifted(box, node.pads, x.length);
+  if (node.op === "Slice") return node.picked ? strided(box, node.picked) : ALL;
+  if (node.op === "Transpose") return keepsMaps(node.attributes.perm, x) ? box : ALL;
+  if (node.op === "Softmax" || node.op === "ReduceMean" || node.op.startsWith("Global")) return ALL;
+  // Value by value, or channels moved about: rows and columns stay what they are.
+  const [outer, inner] = [x.slice(-2), y.slice(-2)];
+  return x.length > 2 && y.length > 2 && outer[0] === inner[0] && outer[1] === inner[1] ? box : ALL;
+}
+
+/** Whether a Transpose leaves rows and columns last, or puts them there from the picture's own order. */
+function keepsMaps(perm, shape) {
+  const rank = shape.length;
+  const last = perm.slice(-2);
+  return (last[0] === rank - 2 && last[1] === rank - 1) || perm.join() === "0,3,1,2";
+}
+
+function shifted(box, pads, rank) {
+  const move = (range, axis) => range.map((place) => place - (pads[axis] ?? 0));
+  return { rows: move(box.rows, rank - 2), columns: move(box.columns, rank - 1) };
+}
+
+function strided(box, { offset, step }) {
+  const move = (range, axis) => range.map((place) => offset[axis] + place * step[axis]);
+  return { rows: move(box.rows, 0), columns: move(box.columns, 1) };
+}
+
+/** What a Slice of maps takes: offset and step along rows and columns. */
+function pickedBy(node, constants, rank) {
+  const data = (index) => constants.get(node.inputs[index])?.data;
+  const [starts, axes, steps] = [data(1), data(3), data(4)];
+  if (!starts || !axes) return null;
+  const picked = { offset: [0, 0], step: [1, 1] };
+  [...axes].forEach((axis, index) => {
+    const along = (axis < 0 ? axis + rank : axis) - (rank - 2);
+    if (along < 0) return;
+    picked.offset[along] = Math.max(0, starts[index]);
+    picked.step[along] = steps?.[index] ?? 1;
+  });
+  return picked;
+}
+
+/**
+ * The box of the picture that a box of a node's output sees; padding lies outside of the picture, and ±Infinity
+ * means that all is seen.
+ */
+function fieldOf(graph, tensors, name, box) {
+  const boxes = new Map([[name, box]]);
+  for (const node of [...graph.nodes].reverse()) {
+    const own = boxes.get(node.output);
+    if (!own) continue;
+    const after = tensors.get(node.output);
+    const extra = { kernel: graph.constants.get(node.inputs[1])?.shape.slice(2), pads: graph.constants.get(node.inputs[1])?.data };
+    for (const input of new Set(node.inputs)) {
+      const before = tensors.get(input);
+      if (!before || !after) continue;
+      const rank = before.shape.length;
+      const known = { ...node, ...extra, picked: node.op === "Slice" ? pickedBy(node, graph.constants, rank) : null };
+      if (node.op !== "Conv") known.kernel = undefined;
+      const isOne = rank === 4 && after.shape.length === 4 && sizeOf(before.shape.slice(2)) === 1 && sizeOf(after.shape.slice(2)) > 1;
+      const seen = isOne ? { rows: [0, 0], columns: [0, 0] } : boxBefore(known, own, before, after);
+      boxes.set(input, united(boxes.get(input), seen));
+    }
+  }
+  return boxes.get(graph.input.name) ?? null;
+}
+
+/** The pixels (rows, columns) that one value of a node's output sees, padding included; the picture's for all. */
+function fieldSize(graph, tensors, name, height, width) {
+  const { shape } = tensors.get(name);
+  if (shape.length !== 4) return [height, width];
+  const box = fieldOf(graph, tensors, name, { rows: [0, 0], columns: [0, 0] });
+  if (!box) return null;
+  const length = ([first, last], whole) => (Number.isFinite(last - first) ? last - first + 1 : whole);
+  return [length(box.rows, height), length(box.columns, width)];
+}

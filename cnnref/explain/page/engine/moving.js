@@ -1,0 +1,136 @@
+// Operators that only move values: nothing is computed, and the page shows where each value comes from.
+"use strict";
+
+/** How far apart in memory neighbours along each axis are. */
+function stridesOf(shape) {
+  const strides = new Array(shape.length).fill(1);
+  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1];
+  return strides;
+}
+
+const dot = (place, steps) => {
+  let sum = 0;
+  for (let axis = 0; axis < steps.length; axis++) sum += place[axis] * steps[axis];
+  return sum;
+};
+
+/** visit(place, at) for every place of a tensor, in the order of its data. `place` is one array, written over. */
+function eachPlace(shape, visit) {
+  const place = new Array(shape.length).fill(0);
+  const count = sizeOf(shape);
+  for (let at = 0; at < count; at++) {
+    visit(place, at);
+    for (let axis = shape.length - 1; axis >= 0 && ++place[axis] === shape[axis]; axis--) place[axis] = 0;
+  }
+}
+
+/** The place of the value that is `at` in the data. */
+const placeOf = (shape, at) => stridesOf(shape).map((step, axis) => Math.floor(at / step) % shape[axis]);
+
+const same = ([x]) => x;
+OPERATORS.Identity = same;
+OPERATORS.Dropout = same;
+OPERATORS.Cast = same; // numbers here are float32 whatever they were
+
+const reshaped = (x, shape) => tensorOf(shape, x.data);
+
+OPERATORS.Flatten = ([x], { axis = 1 }) => {
+  const rows = sizeOf(x.shape.slice(0, axis < 0 ? axis + x.shape.length : axis));
+  return reshaped(x, [rows, x.data.length / rows]);
+};
+
+OPERATORS.Reshape = ([x, wanted], { allowzero = 0 }) => {
+  const shape = [...wanted.data].map((size, axis) => (size === 0 && !allowzero ? x.shape[axis] : size));
+  const open = shape.indexOf(-1);
+  if (open >= 0) shape[open] = x.data.length / -sizeOf(shape);
+  return reshaped(x, shape);
+};
+
+OPERATORS.Squeeze = ([x, axes], attributes) => {
+  const given = (axes ? [...axes.data] : attributes.axes)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+  return reshaped(x, x.shape.filter((size, axis) => (given ? !given.includes(axis) : size !== 1)));
+};
+
+OPERATORS.Unsqueeze = ([x, axes], attributes) => {
+  const given = axes ? [...axes.data] : attributes.axes;
+  const rank = x.shape.length + given.length;
+  const shape = [...x.shape];
+  given.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b).forEach((axis) => shape.splice(axis, 0, 1));
+  return reshaped(x, shape);
+};
+
+/** Copy from x: y's value at a place is x's at start + place * steps, axis by axis; outside x it is `fill`. */
+function copied(x, shape, offset, steps, fill = 0) {
+  const y = tensorOf(shape, new x.data.constructor(sizeOf(shape)));
+  const start = dot(offset, stridesOf(x.shape));
+  eachPlace(shape, (place, at) => {
+    let from = start;
+    let inside = true;
+    for (let axis = 0; axis < shape.length; axis++) {
+      from += place[axis] * steps[axis].step;
+      const seen = offset[axis] + place[axis] * steps[axis].sign;
+      if (seen < 0 || seen >= steps[axis].size) inside = false;
+    }
+    y.data[at] = inside ? x.data[from] : fill;
+  });
+  return y;
+}
+
+OPERATORS.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1 - axis) }) => {
+  const strides = stridesOf(x.shape);
+  const shape = perm.map((axis) => x.shape[axis]);
+  const steps = perm.map((axis) => ({ step: strides[axis], sign: 1, size: x.shape[axis] }));
+  return copied(x, shape, perm.map(() => 0), steps);
+};
+
+OPERATORS.Slice = ([x, starts, ends, axes, given], attributes) => {
+  const rank = x.shape.length;
+  const [from, to] = [starts?.data ?? attributes.starts, ends?.data ?? attributes.ends];
+  const which = axes?.data ?? attributes.axes ?? [...from].map((_, axis) => axis);
+  const shape = [...x.shape];
+  const offset = new Array(rank).fill(0);
+  const sign = new Array(rank).fill(1);
+  [...which].forEach((axis, index) => {
+    const along = axis < 0 ? axis + rank : axis;
+    const size = x.shape[along];
+    const step = given?.data[index] ?? 1;
+    const bound = (value) => between(step < 0 ? -1 : 0, step < 0 ? size - 1 : size, value < 0 ? value + size : value);
+    offset[along] = between(0, size - 1, bound(from[index]));
+    const end = to[index] < -size ? -1 : bound(to[index]);
+    shape[along] = Math.max(0, Math.ceil((end - bound(from[index])) / step));
+    sign[along] = step;
+  });
+  const steps = stridesOf(x.shape).map((step, axis) => ({ step: step * sign[axis], sign: sign[axis], size: x.shape[axis] }));
+  return copied(x, shape, offset, steps);
+};
+
+OPERATORS.Pad = ([x, pads, value], attributes) => {
+  if ((attributes.mode ?? "constant") !== "constant") throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
+  const rank = x.shape.length;
+  const widths = [...(pads?.data ?? attributes.pads)];
+  const shape = x.shape.map((size, axis) => size + widths[axis] + widths[axis + rank]);
+  const steps = stridesOf(x.shape).map((step, axis) => ({ step, sign: 1, size: x.shape[axis] }));
+  return copied(x, shape, widths.slice(0, rank).map((width) => -width), steps, value?.data[0] ?? attributes.value ?? 0);
+};
+
+OPERATORS.Concat = (inputs, { axis }) => {
+  const along = axis < 0 ? axis + inputs[0].shape.length : axis;
+  const shape = [...inputs[0].shape];
+  shape[along] = inputs.reduce((sum, x) => sum + x.shape[along], 0);
+  const y = tensorOf(shape, new inputs[0].data.constructor(sizeOf(shape)));
+  const outer = sizeOf(shape.slice(0, along));
+  let at = 0;
+  for (let part = 0; part < outer; part++) {
+    for (const x of inputs) {
+      const length = x.data.length / outer;
+      y.data.set(x.data.slice(part * length, (part + 1) * length), at);
+      at += length;
+    }
+  }
+  return y;
+};
+
+/** Those whose every output is one of the inputs. */
+const MOVES = new Set([
+  "Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad", "Concat",
+]);

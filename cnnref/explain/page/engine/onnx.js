@@ -1,0 +1,147 @@
+// Reads an ONNX file: a protocol buffer, which is a list of (field number, value), some of them messages again.
+// The numbers of the fields are those of onnx.proto3 in the ONNX project.
+"use strict";
+
+/** Every field of a message: [number, value], where value is a number or the bytes of a string or message. */
+function* fieldsOf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const varint = () => {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = view.getUint8(at++);
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return Number(BigInt.asIntN(64, value));
+    }
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const kind = key & 7;
+    if (kind === 0) yield [key >> 3, varint()];
+    else if (kind === 1) yield [key >> 3, view.getFloat64((at += 8) - 8, true)];
+    else if (kind === 5) yield [key >> 3, view.getFloat32((at += 4) - 4, true)];
+    else if (kind === 2) {
+      const length = varint();
+      if (at + length > bytes.length) throw new Error("The ONNX file is cut short.");
+      yield [key >> 3, bytes.subarray(at, (at += length))];
+    } else throw new Error(`The ONNX file has a field of kind ${kind}, which no such file has.`);
+  }
+}
+
+/** A message as { name: value } or, for names in lists, { name: [values] }; `names` maps field numbers to names. */
+function message(bytes, names, lists = []) {
+  const found = Object.fromEntries(lists.map((name) => [name, []]));
+  for (const [number, value] of fieldsOf(bytes)) {
+    const name = names[number];
+    if (name && lists.includes(name)) found[name].push(value);
+    else if (name) found[name] = value;
+  }
+  return found;
+}
+
+const text = (bytes) => (bytes ? new TextDecoder().decode(bytes) : "");
+
+/** Repeated numbers are packed into bytes, or one by one: both to an array. */
+function numbers(parts, kind) {
+  return parts.flatMap((part) => {
+    if (typeof part === "number") return [part];
+    if (kind === "float") return Array.from({ length: part.length / 4 }, (_, index) => float32At(part, index));
+    const wrapped = new Uint8Array(part.length + 2 + 8);
+    const found = [];
+    for (let at = 0; at < part.length; ) {
+      let end = at;
+      while (part[end] >= 128) end++;
+      wrapped[0] = 8; // field 1, varint
+      wrapped.set(part.subarray(at, end + 1), 1);
+      found.push([...fieldsOf(wrapped.subarray(0, end + 2 - at))][0][1]);
+      at = end + 1;
+    }
+    return found;
+  });
+}
+
+const float32At = (bytes, index) => new DataView(bytes.buffer, bytes.byteOffset + 4 * index, 4).getFloat32(0, true);
+
+/** Element types by their number: how one is read from raw bytes. */
+const ELEMENTS = {
+  1: ["getFloat32", 4],
+  2: ["getUint8", 1],
+  3: ["getInt8", 1],
+  6: ["getInt32", 4],
+  7: ["getBigInt64", 8],
+  9: ["getUint8", 1],
+  11: ["getFloat64", 8],
+};
+
+/** A constant: { name, shape, data }. All numbers become float32, but for integers, which become plain numbers. */
+function readTensor(bytes) {
+  const names = { 1: "dims", 2: "type", 4: "floats", 5: "ints", 7: "longs", 8: "name", 9: "raw", 10: "doubles" };
+  const fields = message(bytes, names, ["dims", "floats", "ints", "longs", "doubles"]);
+  const shape = numbers(fields.dims);
+  const type = fields.type ?? 1;
+  if (!(type in ELEMENTS)) throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
+  const [get, size] = ELEMENTS[type];
+  let values;
+  if (fields.raw) {
+    const view = new DataView(fields.raw.buffer, fields.raw.byteOffset, fields.raw.byteLength);
+    values = Array.from({ length: fields.raw.length / size }, (_, index) => Number(view[get](size * index, true)));
+  } else {
+    values = [...numbers(fields.floats, "float"), ...numbers(fields.ints), ...numbers(fields.longs), ...fields.doubles];
+  }
+  const real = type === 1 || type === 11;
+  return { name: text(fields.name), shape, data: real ? Float32Array.from(values) : values, real };
+}
+
+function readAttribute(bytes) {
+  const names = { 1: "name", 2: "f", 3: "i", 4: "s", 5: "t", 7: "floats", 8: "ints", 20: "type" };
+  const fields = message(bytes, names, ["floats", "ints"]);
+  const kind = { 1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints" }[fields.type];
+  const zero = { f: 0, i: 0 }[kind]; // a zero is not written
+  const value = fields[kind] ?? zero;
+  const read = { s: text, t: readTensor, floats: (parts) => numbers(parts, "float"), ints: numbers }[kind];
+  return [text(fields.name), read ? read(value) : value];
+}
+
+function readNode(bytes, index) {
+  const fields = message(bytes, { 1: "input", 2: "output", 3: "name", 4: "op", 5: "attribute" }, ["input", "output", "attribute"]);
+  const outputs = fields.output.map(text);
+  return {
+    name: text(fields.name) || `${text(fields.op)}_${index}`,
+    op: text(fields.op),
+    inputs: fields.input.map(text),
+    outputs,
+    output: outputs[0],
+    attributes: Object.fromEntries(fields.attribute.map(readAttribute)),
+  };
+}
+
+/** The name and the sizes of an input or output; a size that is open is null. */
+function readValueInfo(bytes) {
+  const fields = message(bytes, { 1: "name", 2: "type" });
+  const tensor = message(message(fields.type, { 1: "tensor" }).tensor, { 1: "element", 2: "shape" });
+  const shape = message(tensor.shape, { 1: "dim" }, ["dim"]).dim.map((dim) => message(dim, { 1: "size" }).size ?? null);
+  return { name: text(fields.name), shape, element: tensor.element };
+}
+
+/**
+ * The graph of an ONNX file: nodes in an order in which they can be computed, of those that `output` needs.
+ *   { nodes, constants: Map(name -> { shape, data }), input: { name, shape }, output: name }
+ */
+function readModel(bytes, wanted = null) {
+  const model = message(bytes, { 7: "graph" });
+  if (!model.graph) throw new Error("The file has no graph, so it is no ONNX model.");
+  const lists = ["node", "initializer", "input", "output"];
+  const graph = message(model.graph, { 1: "node", 5: "initializer", 11: "input", 12: "output" }, lists);
+  const constants = new Map(graph.initializer.map(readTensor).map((tensor) => [tensor.name, tensor]));
+  const input = graph.input.map(readValueInfo).find((one) => !constants.has(one.name));
+  const output = wanted ?? readValueInfo(graph.output[0]).name;
+  const nodes = graph.node.map(readNode);
+  for (const node of nodes.filter((one) => one.op === "Constant")) constants.set(node.output, node.attributes.value);
+  const needed = new Set([output]);
+  const kept = nodes.reverse().filter((node) => {
+    if (node.op === "Constant" || !node.outputs.some((name) => needed.has(name))) return false;
+    node.inputs.forEach((name) => needed.add(name));
+    return true;
+  });
+  return { nodes: kept.reverse(), constants, input, output };
+}

@@ -1,0 +1,158 @@
+// One number, all the way: from which numbers a value was computed, and how.
+"use strict";
+
+/**
+ * What the value `at` (a place in the data) of a node's output is made of:
+ *   { kind, value, ... } with, by kind,
+ *   "sum"      groups: [{ channel, rows, columns, cells: [{ input, weight, product, from, padding }] }], bias, tensor
+ *   "mean"     groups (without weights), count, tensor
+ *   "max"      groups (without weights), tensor; the cell that is the largest has chosen: true
+ *   "scale"    input, from, tensor, mean, variance, epsilon, scale, bias, factor, offset: value = factor * input + offset
+ *   "pair"     sign, parts: [{ value, from, tensor, constant }]
+ *   "function" input, from, tensor, formula, f (number -> number)
+ *   "softmax"  parts: [{ input, power, share, from }], most, sum, chosen, tensor
+ *   "move"     tensor and from: where the value was before; tensor is null for padding
+ *   "whole"    tensor: an operator that is shown by its maps only
+ * `from` is a place in the data of `tensor`, the name of the input.
+ */
+function explainValue(graph, node, tensors, at) {
+  const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
+  const y = tensors.get(node.output);
+  const given = { node, inputs, y, at, place: placeOf(y.shape, at), tensor: node.inputs[0], attributes: node.attributes };
+  const explain = EXPLANATIONS[node.op] ?? (node.op in FUNCTIONS ? explainFunction : node.op in PAIRS ? explainPair : null);
+  if (MOVES.has(node.op)) return { value: y.data[at], ...explainMove(given, tensors) };
+  if (!explain) return { kind: "whole", value: y.data[at], tensor: node.inputs[0] };
+  return { value: y.data[at], tensor: node.inputs[0], ...explain(given, tensors) };
+}
+
+/** The cells of a window over one map: input, where it is from, and whether it is padding (which counts as 0). */
+function cellsOf(x, channel, window, row, column, weightAt) {
+  const [, , rows, columns] = x.shape;
+  return windowCells(window, row, column, rows, columns).map((cell, index) => {
+    const from = cell.padding ? null : (channel * rows + cell.row) * columns + cell.column;
+    const input = cell.padding ? 0 : x.data[from];
+    const weight = weightAt?.(index);
+    return { ...cell, input, weight, product: weightAt ? input * weight : undefined, from };
+  });
+}
+
+function explainConv({ inputs: [x, weights, bias], attributes, place: [, filter, row, column] }) {
+  const [filters, depth, high, wide] = weights.shape;
+  const window = windowOf(attributes, x.shape, [high, wide]);
+  const group = Math.floor(filter / (filters / (x.shape[1] / depth)));
+  const groups = Array.from({ length: depth }, (_, layer) => {
+    const channel = group * depth + layer;
+    const first = (filter * depth + layer) * high * wide;
+    return { channel, rows: high, columns: wide, cells: cellsOf(x, channel, window, row, column, (cell) => weights.data[first + cell]) };
+  });
+  return { kind: "sum", groups, bias: bias ? bias.data[filter] : 0 };
+}
+
+function explainPool(kind) {
+  return ({ inputs: [x], attributes, place: [, channel, row, column] }) => {
+    const window = windowOf(attributes, x.shape);
+    const cells = cellsOf(x, channel, window, row, column);
+    const inside = cells.filter((cell) => !cell.padding);
+    if (kind === "max") inside.reduce((best, cell) => (cell.input > best.input ? cell : best)).chosen = true;
+    const [, , rows, columns] = x.shape;
+    const count = attributes.count_include_pad ? paddedCount(window, row, column, rows, columns) : inside.length;
+    return { kind, groups: [{ channel, rows: window.kernel[0], columns: window.kernel[1], cells }], count };
+  };
+}
+
+function explainGlobal(kind) {
+  return ({ inputs: [x], place: [, channel] }) => {
+    const [, , rows, columns] = x.shape;
+    const cells = Array.from({ length: rows * columns }, (_, cell) => {
+      const from = channel * rows * columns + cell;
+      return { row: Math.floor(cell / columns), column: cell % columns, input: x.data[from], from, padding: false };
+    });
+    if (kind === "max") cells.reduce((best, cell) => (cell.input > best.input ? cell : best)).chosen = true;
+    return { kind, groups: [{ channel, rows, columns, cells }], count: cells.length };
+  };
+}
+
+/** A dense layer: every input times its weight. Behind a flattening, they are still in the order of the maps. */
+function explainDense({ node, inputs: [x, weights, bias], attributes, place }) {
+  const [length, outputs] = attributes.transB ? [...weights.shape].reverse() : weights.shape;
+  const output = place[place.length - 1];
+  const row = node.op === "MatMul" ? place.slice(0, -1).reduce((sum, size, axis) => sum * x.shape[axis] + size, 0) : 0;
+  const cells = Array.from({ length }, (_, index) => {
+    const weight = (attributes.alpha ?? 1) * weights.data[attributes.transB ? output * length + index : index * outputs + output];
+    const from = row * length + index;
+    return { row: 0, column: index, input: x.data[from], weight, product: x.data[from] * weight, from, padding: false };
+  });
+  const added = bias ? (attributes.beta ?? 1) * bias.data[bias.data.length > 1 ? output : 0] : 0;
+  return { kind: "sum", groups: [{ channel: 0, rows: 1, columns: length, cells }], bias: added };
+}
+
+function explainScale({ inputs: [x, scale, bias, mean, variance], attributes, at, place }) {
+  const channel = place[1];
+  const epsilon = attributes.epsilon ?? 1e-5;
+  const factor = scale.data[channel] / Math.sqrt(variance.data[channel] + epsilon);
+  const offset = bias.data[channel] - mean.data[channel] * factor;
+  const parts = { mean: mean.data[channel], variance: variance.data[channel], scale: scale.data[channel], bias: bias.data[channel] };
+  return { kind: "scale", input: x.data[at], from: at, ...parts, epsilon, factor, offset };
+}
+
+function explainFunction({ node, inputs: [x], attributes, at }) {
+  const [f, formula] = FUNCTIONS[node.op];
+  return { kind: "function", input: x.data[at], from: at, formula, f: (value) => f(value, attributes), attributes };
+}
+
+function explainClip({ inputs, attributes, at }) {
+  const [low, high] = clipBounds(inputs, attributes);
+  const formula = `x, kept between ${low} and ${high}`;
+  return { kind: "function", input: inputs[0].data[at], from: at, formula, f: (value) => between(low, high, value), attributes };
+}
+
+function explainPair({ node, inputs, y, place }, tensors) {
+  const parts = inputs.map((one, index) => {
+    const shape = [...new Array(y.shape.length - one.shape.length).fill(1), ...one.shape];
+    const steps = stridesOf(shape).map((step, axis) => (shape[axis] === 1 ? 0 : step));
+    const from = dot(place, steps);
+    return { value: one.data[from], from, tensor: node.inputs[index], constant: !tensors.has(node.inputs[index]) };
+  });
+  return { kind: "pair", sign: PAIRS[node.op]?.[1] ?? "+", parts };
+}
+
+function explainSoftmax({ inputs: [x], attributes: { axis = -1 }, at, y }) {
+  const along = axis < 0 ? axis + x.shape.length : axis;
+  const step = stridesOf(y.shape)[along];
+  const own = placeOf(y.shape, at)[along];
+  const places = Array.from({ length: x.shape[along] }, (_, index) => at + (index - own) * step);
+  const most = Math.max(...places.map((from) => x.data[from]));
+  const powers = places.map((from) => Math.exp(x.data[from] - most));
+  const sum = total(powers);
+  const parts = places.map((from, index) => ({ input: x.data[from], power: powers[index], share: powers[index] / sum, from }));
+  return { kind: "softmax", parts, most, sum, chosen: own };
+}
+
+/** Where a moved value was before: the operator is run on the places themselves, counted from 1 so that 0 is padding. */
+function explainMove({ node, inputs, at }, tensors) {
+  let next = 1;
+  const numbered = inputs.map((x, index) => {
+    if (!tensors.has(node.inputs[index])) return x;
+    const first = next;
+    next += x.data.length;
+    return { shape: x.shape, data: Float64Array.from(x.data, (_, place) => first + place), first };
+  });
+  const own = node.op === "Pad" ? numbered.slice(0, 2) : numbered; // padding is 0, whatever its value
+  const found = OPERATORS[node.op](own, node.attributes).data[at];
+  const source = numbered.findLastIndex((x) => x?.first && found >= x.first);
+  return found ? { kind: "move", tensor: node.inputs[source], from: found - numbered[source].first } : { kind: "move", tensor: null };
+}
+
+const EXPLANATIONS = {
+  Conv: explainConv,
+  MaxPool: explainPool("max"),
+  AveragePool: explainPool("mean"),
+  GlobalAveragePool: explainGlobal("mean"),
+  GlobalMaxPool: explainGlobal("max"),
+  Gemm: explainDense,
+  MatMul: explainDense,
+  BatchNormalization: explainScale,
+  Clip: explainClip,
+  Softmax: explainSoftmax,
+  Sum: explainPair,
+};

@@ -1,0 +1,113 @@
+// The arithmetic of the guide's chapters: small functions, one idea each, as one would do it on paper.
+"use strict";
+
+/** How many places a window of `kernel` cells has on an axis of `n` cells; 0 where it does not fit. */
+function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 } = {}) {
+  const steps = Math.floor((n + before + after - dilation * (kernel - 1) - 1) / stride);
+  return Math.max(0, steps + 1);
+}
+
+/**
+ * The cells that a window [height, width] reads at one place [row, column] of the answer.
+ * Rows of { row, column, value }; a cell outside the input (rows of numbers) is padding, and its value is 0.
+ */
+function windowAt(
+  input,
+  [height, width],
+  [row, column],
+  { stride = [1, 1], padding = [0, 0, 0, 0], dilation = 1 } = {},
+) {
+  const cells = [];
+  for (let i = 0; i < height; i++) {
+    const y = row * stride[0] - padding[0] + i * dilation;
+    cells.push([]);
+    for (let j = 0; j < width; j++) {
+      const x = column * stride[1] - padding[2] + j * dilation;
+      cells[i].push({ row: y, column: x, value: input[y]?.[x] ?? 0 });
+    }
+  }
+  return cells;
+}
+
+/** The answer's [rows, columns] for an input and a window; padding is [top, bottom, left, right]. */
+function answerSize(input, [height, width], { stride = [1, 1], padding = [0, 0, 0, 0], dilation = 1 } = {}) {
+  const [top, bottom, left, right] = padding;
+  return [
+    positions(input.length, height, { stride: stride[0], before: top, after: bottom, dilation }),
+    positions(input[0].length, width, { stride: stride[1], before: left, after: right, dilation }),
+  ];
+}
+
+/** Something computed at every place of the answer. */
+function everywhere([rows, columns], compute) {
+  return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => compute(row, column)));
+}
+
+/** Convolution of one channel: at each place, the sum of the products of window and kernel. */
+function slide(input, kernel, options = {}) {
+  const size = [kernel.length, kernel[0].length];
+  return everywhere(answerSize(input, size, options), (row, column) =>
+    productSum(windowAt(input, size, [row, column], options), kernel),
+  );
+}
+
+/** The sum of the products of a window and a kernel of the same size. */
+function productSum(cells, kernel) {
+  let sum = 0;
+  cells.forEach((line, i) => line.forEach((cell, j) => (sum += cell.value * kernel[i][j])));
+  return sum;
+}
+
+/** Convolution of several channels: what each gives with its own slice of the kernel, added up, plus the bias. */
+function slideDeep(channels, slices, bias, options = {}) {
+  const results = channels.map((channel, index) => slide(channel, slices[index], options));
+  const size = [results[0].length, results[0][0]?.length ?? 0];
+  return everywhere(size, (row, column) => results.reduce((sum, result) => sum + result[row][column], bias));
+}
+
+const greatest = (values) => Math.max(...values);
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Pooling of one channel: one number for each window, by `greatest` or `mean`. */
+function pool(input, size, stride, summary) {
+  const options = { stride };
+  return everywhere(answerSize(input, size, options), (row, column) =>
+    summary(
+      windowAt(input, size, [row, column], options)
+        .flat()
+        .map((cell) => cell.value),
+    ),
+  );
+}
+
+/** The entry that a cell becomes when maps are flattened channel by channel, as the ONNX file keeps them. */
+const entryInFile = ([channel, row, column], [, rows, columns]) => (channel * rows + row) * columns + column;
+
+/** The entry that the same cell becomes in Keras, where the channels of a pixel stand together. */
+const entryInKeras = ([channel, row, column], [channels, , columns]) => (row * columns + column) * channels + channel;
+
+/** A dense layer: each output is the sum of all inputs, each times its weight [inputs][outputs], plus a bias. */
+function denseOutputs(inputs, weights, biases) {
+  return biases.map((bias, output) => inputs.reduce((sum, input, index) => sum + input * weights[index][output], bias));
+}
+
+/** Exponentials as shares of their sum; the largest score is taken off first, so that none overflows. */
+function softmax(scores) {
+  const most = Math.max(...scores);
+  const powers = scores.map((score) => Math.exp(score - most));
+  const sum = powers.reduce((all, power) => all + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+const LEAK = 0.3; // of leaky ReLU, the default of Keras
+
+/** Activations: the function of a number, and its slope there. */
+const ACTIVATIONS = {
+  relu: { of: (x) => Math.max(0, x), slope: (x) => (x > 0 ? 1 : 0) },
+  leaky: { of: (x) => (x < 0 ? LEAK * x : x), slope: (x) => (x > 0 ? 1 : LEAK) },
+  sigmoid: {
+    of: (x) => 1 / (1 + Math.exp(-x)),
+    slope: (x) => ACTIVATIONS.sigmoid.of(x) * (1 - ACTIVATIONS.sigmoid.of(x)),
+  },
+  tanh: { of: (x) => Math.tanh(x), slope: (x) => 1 - Math.tanh(x) ** 2 },
+};

@@ -1,0 +1,201 @@
+// Chapters: activations as curves to touch, and softmax.
+"use strict";
+
+const SCALE = { unit: 60, left: 4.2, top: 4.2, wide: 8.4, high: 5.8 }; // of the plot; x from -4 to 4, y from -1.5 to 4
+const ABOUT = {
+  relu: [
+    "ReLU",
+    (x) => `max(0, ${written(x)})`,
+    "What is below zero becomes zero; the rest passes as it is. In the corner at 0 the slope is taken as 0.",
+  ],
+  leaky: [
+    "leaky ReLU",
+    (x) => `max(${written(x)}, ${LEAK}·${inBrackets(x)})`,
+    `Below zero a part passes, here ${LEAK} of it as is usual in Keras, so that the slope is nowhere 0.`,
+  ],
+  sigmoid: [
+    "sigmoid",
+    (x) => `1 / (1 + exp(${written(-x)}))`,
+    "Everything is pressed between 0 and 1; far out the curve is flat, and learning there is slow.",
+  ],
+  tanh: [
+    "tanh",
+    (x) => `(exp(${written(x)}) − exp(${written(-x)})) / (exp(${written(x)}) + exp(${written(-x)}))`,
+    "Like sigmoid, but between −1 and 1 and steeper in the middle: 0 stays 0.",
+  ],
+};
+
+function chapterActivations(context) {
+  let name = "relu";
+  let x = 1.5;
+  const line = sums();
+  const about = h("p", { class: "note" });
+  const { unit, left, top, wide, high } = SCALE;
+  const at = (a, b) => [unit * (left + a), unit * (top - b)];
+  const path = svg("path", { class: "curve" });
+  const tangent = svg("line", { class: "tangent" });
+  const drop = svg("path", { class: "drop" });
+  const point = svg("circle", { r: 10, class: "point" });
+  const grid = [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((a) =>
+    svg(
+      "g",
+      { class: a ? "grid" : "grid axis-line" },
+      svg("path", { d: `M${at(a, -1.5)} L${at(a, 4)}${a >= -1 ? ` M${at(-4, a)} L${at(4, a)}` : ""}` }),
+      a ? svg("text", { x: at(a, 0)[0], y: at(0, 0)[1] + 22 }, written(a)) : [],
+      a && a >= -1 ? svg("text", { x: at(0, 0)[0] - 16, y: at(0, a)[1] + 6 }, written(a)) : [],
+    ),
+  );
+  const plot = svg(
+    "svg",
+    {
+      class: "plot",
+      viewBox: `0 0 ${unit * wide} ${unit * high}`,
+      tabindex: 0,
+      role: "slider",
+      "aria-label": "x, along the curve",
+      "aria-valuemin": -4,
+      "aria-valuemax": 4,
+    },
+    grid,
+    tangent,
+    path,
+    drop,
+    point,
+  );
+  const buttons = Object.entries(ABOUT).map(([key, [text]]) => button(text, () => choose(key)));
+
+  function choose(key) {
+    name = key;
+    buttons.forEach((one, index) => one.setAttribute("aria-pressed", Object.keys(ABOUT)[index] === key));
+    const points = Array.from({ length: 161 }, (_, step) => step / 20 - 4).map((a) => at(a, ACTIVATIONS[key].of(a)));
+    set(path, { d: `M${points.join(" L")}` });
+    about.textContent = ABOUT[key][2];
+    move(x);
+  }
+
+  function move(next) {
+    x = Math.round(20 * Math.max(-4, Math.min(4, next))) / 20 || 0;
+    const [y, slope] = [ACTIVATIONS[name].of(x), ACTIVATIONS[name].slope(x)];
+    const reach = 1.5 / Math.hypot(1, slope);
+    const [[x1, y1], [x2, y2]] = [at(x - reach, y - reach * slope), at(x + reach, y + reach * slope)];
+    set(tangent, { x1, y1, x2, y2 });
+    set(point, { cx: at(x, y)[0], cy: at(x, y)[1] });
+    set(drop, { d: `M${at(x, 0)} L${at(x, y)} L${at(0, y)}` });
+    set(plot, {
+      "aria-valuenow": x,
+      "aria-valuetext": `x ${written(x)}, ${ABOUT[name][0]} ${written(y)}, slope ${written(slope)}`,
+    });
+    line.replaceChildren(
+      h("p", {}, `${ABOUT[name][0]}(${written(x)}) = ${ABOUT[name][1](x)} = `, h("strong", {}, written(y))),
+      h("p", {}, "slope = ", h("strong", {}, written(slope))),
+    );
+  }
+
+  const touch = (event) => {
+    const box = plot.getBoundingClientRect();
+    move(((event.clientX - box.left) / box.width) * wide - left);
+  };
+  plot.onpointerdown = (event) => {
+    plot.setPointerCapture(event.pointerId);
+    touch(event);
+  };
+  plot.onpointermove = (event) => event.buttons && touch(event);
+  plot.onkeydown = (event) => {
+    const step = {
+      ArrowLeft: -0.05,
+      ArrowDown: -0.05,
+      ArrowRight: 0.05,
+      ArrowUp: 0.05,
+      PageDown: -1,
+      PageUp: 1,
+      Home: -8,
+      End: 8,
+    }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    move(x + step);
+  };
+  choose(name);
+  return chapter(
+    "guide-activations",
+    [
+      "Sums of sums are only sums again: without something bent between them, many layers could do no more than",
+      "one. So a curve is laid over each number by itself. Its slope matters as well, for learning follows it:",
+      "where the curve is flat, little can be learned.",
+      "Drag the point, or move it with the arrow keys.",
+    ],
+    [
+      h("div", { class: "controls", role: "group", "aria-label": "activation" }, buttons),
+      h("div", { class: "row" }, plot, h("div", { class: "beside" }, line, about)),
+    ],
+    seenIn(context, ["relu", "leakyrelu", "sigmoid", "tanh"]),
+  );
+}
+
+function chapterSoftmax(context) {
+  const scores = [2, 1, 0, -1];
+  const line = sums();
+  const body = h("tbody");
+  const sliders = scores.map((value, index) =>
+    slider({
+      label: `score ${index}`,
+      min: -5,
+      max: 5,
+      step: 0.1,
+      value,
+      say: written,
+      onInput: (next) => {
+        scores[index] = next;
+        draw();
+      },
+    }),
+  );
+
+  function draw() {
+    const shares = softmax(scores);
+    const powers = scores.map(Math.exp);
+    const sum = powers.reduce((all, power) => all + power, 0);
+    body.replaceChildren(
+      ...shares.map((share, index) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, index),
+          h("td", {}, `exp(${written(scores[index])}) = ${fixed(powers[index])}`),
+          h("td", { class: "roomy" }, `/ ${fixed(sum)} =`),
+          h("td", {}, h("strong", {}, share.toFixed(4))),
+          h("td", { class: "bar" }, h("span", { style: { width: `${100 * share}%` } })),
+        ),
+      ),
+    );
+    line.replaceChildren(
+      sumLine(`Sum of the exponentials: ${powers.map(fixed).join(" + ")}`, fixed(sum)),
+      sumLine(`Sum of the shares: ${shares.map((share) => share.toFixed(4)).join(" + ")}`, "1"),
+    );
+  }
+
+  draw();
+  return chapter(
+    "guide-softmax",
+    [
+      "The last scores can be any numbers. Softmax turns them into shares that add up to 1: it takes the",
+      "exponential of each, which is never negative, and divides by the sum of all. Only differences count, so",
+      "adding the same to every score changes nothing; programs take the largest score off first, lest an",
+      "exponential grow too large.",
+      "Move a score and watch all four shares.",
+    ],
+    [
+      h("div", { class: "controls grid" }, sliders),
+      h(
+        "div",
+        { class: "scroll" },
+        h("table", { class: "shares" }, h("caption", {}, "share = exponential / sum of all, rounded"), body),
+      ),
+      line,
+    ],
+    seenIn(context, ["softmax"]),
+  );
+}
+
+/** Three decimals, for numbers that stand in a column. */
+const fixed = (value) => value.toFixed(3);

@@ -1,0 +1,81 @@
+// Chapter: a dense layer, every output a weighted sum of all inputs.
+"use strict";
+
+function chapterDense(context) {
+  const inputs = [[2], [-1], [3]];
+  const weights = [
+    [1, -2],
+    [0.5, 1],
+    [-1, 2],
+  ];
+  const biases = [[1, 0]];
+  const lines = sums();
+  const drawing = h("div");
+  const tables = [
+    editTable(inputs, "inputs", draw, 6),
+    editTable(weights, "weights", draw, 4),
+    editTable(biases, "biases", draw, 4),
+  ];
+
+  function draw() {
+    const row = inputs.flat();
+    const outputs = denseOutputs(row, weights, biases[0]);
+    lines.replaceChildren(
+      ...outputs.map((output, at) => {
+        const products = productsText(row.map((input, index) => [input, weights[index][at]]));
+        return sumLine(`Output ${at}: ${products} + ${inBrackets(biases[0][at])}`, output);
+      }),
+    );
+    drawing.replaceChildren(denseDrawing(row, weights, outputs));
+  }
+
+  draw();
+  darkMode.addEventListener("change", draw);
+  return chapter(
+    "guide-dense",
+    [
+      "In a dense layer every output looks at every input: a product for each line of the drawing, a sum, and a",
+      "bias. The table has a row for each input and a column for each output: a weight for each pair, which is",
+      "why most of a classic network's weights sit here. The layer knows nothing of neighbours; that is why",
+      "convolutions come first.",
+      "Change an input, a weight or a bias.",
+    ],
+    [h("div", { class: "row" }, tables.slice(0, 1), h("div", { class: "stack" }, tables.slice(1)), drawing), lines],
+    seenIn(context, ["dense"]),
+  );
+}
+
+/** Inputs left, outputs right, a line for each weight: the thicker the larger, dashed below zero. */
+function denseDrawing(inputs, weights, outputs) {
+  const left = (index) => [30, 30 + 60 * index];
+  const right = (index) => [230, 60 + 60 * index];
+  const most = Math.max(1, magnitude(weights.flat()));
+  const lines = weights.flatMap((row, input) =>
+    row.map((weight, output) => {
+      const [[x1, y1], [x2, y2]] = [left(input), right(output)];
+      return svg("line", {
+        x1,
+        y1,
+        x2,
+        y2,
+        class: weight < 0 ? "below" : "above",
+        "stroke-width": weight ? 1 + (5 * Math.abs(weight)) / most : 0,
+      });
+    }),
+  );
+  const node = ([x, y], value) =>
+    svg("g", {}, svg("circle", { cx: x, cy: y, r: 24 }), svg("text", { x, y: y + 5 }, written(value)));
+  return svg(
+    "svg",
+    {
+      class: "wires",
+      viewBox: "0 0 260 180",
+      width: 260,
+      role: "img",
+      "aria-label": `3 inputs, 6 weights, 2 outputs: ${outputs.map(written).join(" and ")}`,
+    },
+    lines,
+    inputs.map((value, index) => node(left(index), value)),
+    outputs.map((value, index) => node(right(index), value)),
+  );
+}

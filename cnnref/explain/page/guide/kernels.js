@@ -1,0 +1,168 @@
+// Chapter: a small kernel slides over the reader's picture.
+"use strict";
+
+/** Known kernels: whole numbers, all divided by one number. Those of cnnref.arithmetic.kernels. */
+// prettier-ignore
+const KERNELS = {
+  identity: { text: "identity", rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1 },
+  sobel_x: { text: "edges, brighter to the right (Sobel)", rows: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], divisor: 1 },
+  sobel_y: { text: "edges, brighter downwards (Sobel)", rows: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]], divisor: 1 },
+  laplacian: { text: "edges all round (Laplacian)", rows: [[0, 1, 0], [1, -4, 1], [0, 1, 0]], divisor: 1 },
+  box_blur: { text: "blur (box)", rows: [[1, 1, 1], [1, 1, 1], [1, 1, 1]], divisor: 9 },
+  gaussian_blur: { text: "blur (Gaussian)", rows: [[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor: 16 },
+  sharpen: { text: "sharpen", rows: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], divisor: 1 },
+};
+
+const LARGEST = 64; // rows or columns that the chapter works on
+
+/** The picture as rows of gray values, at most 64 x 64: { rows, block }, a value the mean of block x block pixels. */
+function grayRows({ values, rows, columns, channels }) {
+  const gray = (row, column) => {
+    const at = (row * columns + column) * channels;
+    return channels === 1 ? values[at] : 0.299 * values[at] + 0.587 * values[at + 1] + 0.114 * values[at + 2];
+  };
+  const block = Math.ceil(Math.max(rows, columns) / LARGEST);
+  const size = [Math.max(3, Math.floor(rows / block)), Math.max(3, Math.floor(columns / block))];
+  const near = (at, count) => Math.min(at, count - 1);
+  const value = (i, j) => gray(near(i, rows), near(j, columns));
+  const meanOf = (row, column) =>
+    mean(everywhere([block, block], (i, j) => value(row * block + i, column * block + j)).flat());
+  return { rows: everywhere(size, (row, column) => Math.round(meanOf(row, column))), block };
+}
+
+function chapterKernel(context) {
+  const kernel = KERNELS.sobel_x.rows.map((line) => [...line]);
+  let divisor = 1;
+  let input, result, inputMap, resultMap;
+  const table = editTable(kernel, "kernel: type over it", () => {
+    list.input.value = "own";
+    work();
+  });
+  const under = h("input", { type: "number", value: 1, step: "any" });
+  under.oninput = () => {
+    divisor = Number(under.value) || 1;
+    list.input.value = "own";
+    work();
+  };
+  const list = choice({
+    label: "Kernel",
+    value: "sobel_x",
+    onChange: choose,
+    options: [...Object.entries(KERNELS).map(([key, { text }]) => [key, text]), ["own", "your own"]],
+  });
+  const steps = player({
+    count: () => result.length * result[0].length,
+    show: mark,
+    seconds: 10,
+    what: "place of the window",
+  });
+  const maps = h("div", { class: "row maps" });
+  const window = h("div");
+  const products = h("div");
+  const line = sums();
+  const note = h("p", { class: "note" });
+
+  function choose(key) {
+    if (!KERNELS[key]) return;
+    KERNELS[key].rows.forEach((one, i) => one.forEach((value, j) => (kernel[i][j] = value)));
+    divisor = KERNELS[key].divisor;
+    under.value = divisor;
+    table.show();
+    work();
+  }
+
+  /** The answer anew, as the kernel has changed. */
+  function work() {
+    result = slide(input, kernel).map((one) => one.map((sum) => sum / divisor));
+    const next = hoverPicks(
+      heatMap({
+        values: result.flat(),
+        rows: result.length,
+        columns: result[0].length,
+        name: "the answer: a feature map",
+        onPick: (row, column) => pick(row, column),
+      }),
+    );
+    resultMap = resultMap ? swap(resultMap, next) : next;
+    mark(steps.at);
+  }
+
+  /** The window at one place: its frame in the picture, its nine products, and their sum. */
+  function mark(at) {
+    const columns = result[0].length;
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    inputMap.choose(row, column);
+    inputMap.at = [row + 1, column + 1]; // the arrow keys move the window by its middle
+    resultMap.choose(row, column);
+    const values = result.flat();
+    const made = steps.playing() ? values.map((value, index) => (index <= at ? value : 0)) : values;
+    paint(resultMap.querySelector("canvas"), made, result.length, columns, { limit: magnitude(values) });
+    const cells = windowAt(input, [3, 3], [row, column]);
+    const times = productsOf(cells, kernel);
+    window.replaceChildren(numberTable({ values: valuesOf(cells), name: "under the window", pixels: true }));
+    products.replaceChildren(numberTable({ values: times, name: "products, cell by cell", write: written }));
+    const total = productSum(cells, kernel);
+    line.replaceChildren(
+      sumLine(`Row ${row}, column ${column}: ${sumText(times.flat())}`, total),
+      divisor === 1 ? "" : sumLine(`${inBrackets(total)} / ${inBrackets(divisor)}`, total / divisor),
+    );
+  }
+
+  function pick(row, column) {
+    if (steps.playing()) steps.stop();
+    const inside = (at, count) => Math.max(0, Math.min(count - 1, at));
+    steps.go(inside(row, result.length) * result[0].length + inside(column, result[0].length));
+  }
+
+  function showPicture() {
+    const { rows, block } = grayRows(context.picture);
+    input = rows;
+    inputMap = hoverPicks(
+      heatMap({
+        values: input.flat(),
+        rows: input.length,
+        columns: input[0].length,
+        pixels: true,
+        limit: 255,
+        name: "your picture and the window",
+        onPick: (row, column) => pick(row - 1, column - 1),
+      }),
+    );
+    set(inputMap, { style: { "--cells": 3 } });
+    const columns = input[0].length - 2;
+    steps.at = Math.floor((input.length - 2) / 2) * columns + Math.floor(columns / 2);
+    resultMap = null;
+    work();
+    maps.replaceChildren(inputMap, resultMap);
+    note.textContent = [
+      context.picture.channels === 3 ? "Gray here: 0.299 red + 0.587 green + 0.114 blue." : "",
+      block > 1
+        ? `Shrunk to ${by([input.length, input[0].length])}: each number is the mean of ${block} × ${block} pixels.`
+        : "",
+      "Orange is above zero, blue below.",
+    ]
+      .join(" ")
+      .trim();
+  }
+
+  showPicture();
+  context.onPicture(showPicture);
+  darkMode.addEventListener("change", work);
+  return chapter(
+    "guide-kernel",
+    [
+      "A kernel is a small table of numbers. Lay it on the picture, multiply each of its numbers with the pixel",
+      "below, and add up: that is one number of the answer. Slide it on by a pixel and do it again. What the",
+      "kernel answers to depends on its numbers alone; a network finds them by training.",
+      "Choose a kernel or type your own, and move the window.",
+    ],
+    [
+      h("div", { class: "controls" }, list, h("label", { class: "choice" }, "divided by", under), steps),
+      maps,
+      note,
+      h("div", { class: "row" }, window, follows("·", table), follows("=", products)),
+      line,
+    ],
+    seenIn(context, ["conv"]),
+  );
+}

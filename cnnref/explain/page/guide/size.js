@@ -1,0 +1,124 @@
+// Chapter: how many places a window has, the formula with its floor.
+"use strict";
+
+const UNIT = 28; // of the drawing, a cell
+
+function chapterSize(context) {
+  const sizes = { n: 10, kernel: 3, stride: 2, before: 0, after: 0, dilation: 1 };
+  const ranges = { n: [1, 20], kernel: [1, 7], stride: [1, 5], dilation: [1, 3], before: [0, 3], after: [0, 3] };
+  const sliders = Object.entries(ranges).map(([name, [min, max]]) =>
+    slider({
+      label: name,
+      min,
+      max,
+      value: sizes[name],
+      onInput: (value) => {
+        sizes[name] = value;
+        draw();
+      },
+    }),
+  );
+  const lines = h("div", { class: "sums aligned", role: "status" });
+  const drawing = h("div");
+
+  function draw() {
+    const { n, kernel, stride, before, after, dilation } = sizes;
+    const count = positions(n, kernel, sizes);
+    const reach = dilation * (kernel - 1) + 1;
+    const room = n + before + after - reach;
+    const rest = count ? room % stride : 0;
+    const unread = axisDrawing(drawing, sizes, count);
+    lines.replaceChildren(
+      h("p", {}, "⌊(n + before + after − dilation·(kernel − 1) − 1) / stride⌋ + 1"),
+      h("p", {}, `= ⌊(${n} + ${before} + ${after} − ${dilation}·(${kernel} − 1) − 1) / ${stride}⌋ + 1`),
+      ...(count
+        ? [
+            h("p", {}, `= ⌊${room} / ${stride}⌋ + 1 = ⌊${written(room / stride)}⌋ + 1 = ${count - 1} + 1`),
+            h("p", {}, "= ", h("strong", {}, counted(count, "place"))),
+          ]
+        : [
+            h(
+              "p",
+              {},
+              h("strong", {}, `No place: a window of ${reach} cells does not fit into ${n + before + after}.`),
+            ),
+          ]),
+    );
+    const floor = rest
+      ? `The floor drops ${rest} / ${stride}: the last window ends ${counted(rest, "cell")} too early.`
+      : "The floor drops nothing: the last window ends with the last cell.";
+    const crossed = unread
+      ? `Crossed out, as no window reads them: ${counted(unread, "cell")}.`
+      : "Every cell is read.";
+    note.textContent = count ? `${floor} ${crossed}` : "";
+  }
+
+  const note = h("p", { class: "note" });
+  draw();
+  return chapter(
+    "guide-size",
+    [
+      "How long is an axis after a window has passed over it? It has a cell for each place of the window, and",
+      "this formula counts them, for n cells with padding before and after. The floor ⌊⌋ means that a last step",
+      "which does not fit whole is not taken, and then cells at the end are read by nobody. The strip below is",
+      "one axis, and every line under it one window: a square is a cell that it reads.",
+      "Move the numbers.",
+    ],
+    [h("div", { class: "controls grid" }, sliders), lines, drawing, note],
+    seenIn(context, ["conv", "maxpool", "averagepool"]),
+  );
+}
+
+/** Draw the axis and its windows into `place`; the number of cells that none of them reads. */
+function axisDrawing(place, { n, kernel, stride, before, after, dilation }, count) {
+  const all = before + n + after;
+  const reads = Array.from({ length: count }, (_, at) =>
+    Array.from({ length: kernel }, (_, cell) => at * stride + cell * dilation),
+  );
+  const read = new Set(reads.flat());
+  const axis = Array.from({ length: all }, (_, cell) => {
+    const outside = cell < before || cell >= before + n;
+    const x = cell * UNIT;
+    const cross = svg("path", { class: "cross", d: `M${x + 8} 8 l12 12 m0 -12 l-12 12` });
+    return svg(
+      "g",
+      {},
+      svg("rect", { x, y: 0, width: UNIT, height: UNIT, class: outside ? "outside" : "inside" }),
+      read.has(cell) ? [] : cross,
+    );
+  });
+  const windows = reads.map((cells, at) => {
+    const y = UNIT + 12 + at * 16;
+    const middle = (cell) => cell * UNIT + UNIT / 2;
+    return svg(
+      "g",
+      {},
+      svg("line", { x1: middle(cells[0]), x2: middle(cells.at(-1)), y1: y, y2: y }),
+      cells.map((cell) => svg("rect", { class: "read", x: middle(cell) - 5, y: y - 5, width: 10, height: 10 })),
+    );
+  });
+  const high = UNIT + 12 + Math.max(1, count) * 16;
+  const hatch = svg(
+    "pattern",
+    { id: "guide-hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    svg("rect", { width: 1.5, height: 5 }),
+  );
+  const unread = all - read.size;
+  const label = `${all} cells, ${before + after} of them padding, ${counted(count, "window")}, ${unread} cells unread`;
+  place.replaceChildren(
+    svg(
+      "svg",
+      {
+        class: "axis",
+        viewBox: `-1 -1 ${all * UNIT + 2} ${high + 2}`,
+        width: all * UNIT + 2,
+        role: "img",
+        "aria-label": label,
+      },
+      svg("defs", {}, hatch),
+      axis,
+      windows,
+    ),
+  );
+  return unread;
+}

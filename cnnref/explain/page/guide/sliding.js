@@ -1,0 +1,152 @@
+// Chapters: how the window moves. Stride, padding, dilation; one board for the three of them.
+"use strict";
+
+const DIGITS = ["3141592", "6535897", "9323846", "2643383", "2795028", "8419716", "9399375"].map((line) =>
+  Array.from(line, Number),
+);
+const ONES = everywhere([3, 3], () => 1);
+
+/**
+ * An input, a window of 3 x 3 ones over it, and the answer, whose cells can be chosen; element.draw({ stride, padding,
+ * dilation }) shows it. Padding is hatched, the cells that are read are outlined, `dots` marks where windows begin.
+ */
+function slidingBoard(input, { dots = false } = {}) {
+  const inputs = h("div", { class: "scroll" });
+  const answers = h("div", { class: "scroll" });
+  const line = sums();
+  const element = h("div", {}, h("div", { class: "row" }, inputs, follows("→", answers)), line);
+  darkMode.addEventListener("change", () => element.draw(options));
+  let options, answer, table;
+  let place = [0, 0];
+
+  element.draw = (next) => {
+    options = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: 1, ...next };
+    const [top, bottom, left, right] = options.padding;
+    const size = [input.length + top + bottom, input[0].length + left + right];
+    answer = slide(input, ONES, options);
+    const padded = everywhere(size, (row, column) => input[row - top]?.[column - left] ?? 0);
+    const plain = `input ${by([input.length, input[0].length])}`;
+    const name = Math.max(...options.padding) ? `${plain}, padded ${by(size)}` : plain;
+    inputs.replaceChildren(numberTable({ values: padded, name, limit: 20 }));
+    table = walkTable({
+      values: answer,
+      name: `answer ${by([answer.length, answer[0].length])}`,
+      limit: 160,
+      onPick: (row, column) => {
+        place = [row, column];
+        mark();
+      },
+    });
+    answers.replaceChildren(table);
+    place = [Math.min(place[0], answer.length - 1), Math.min(place[1], answer[0].length - 1)];
+    mark();
+  };
+
+  function mark() {
+    const [top, , left] = options.padding;
+    const cells = windowAt(input, [3, 3], place, options);
+    markCells(inputs.firstChild, (row, column) => {
+      const [y, x] = [row - top, column - left];
+      const starts = [row / options.stride[0], column / options.stride[1]];
+      return [
+        input[y]?.[x] === undefined && "padding",
+        readBy(cells)(y, x),
+        dots && answer[starts[0]]?.[starts[1]] !== undefined && "begins",
+      ]
+        .filter(Boolean)
+        .join(" ");
+    });
+    markCells(table, chosenAt(place));
+    line.replaceChildren(sumLine(sumText(valuesOf(cells).flat()), answer[place[0]][place[1]]));
+  }
+  return element;
+}
+
+function chapterStride(context) {
+  const board = slidingBoard(DIGITS, { dots: true });
+  const stride = [2, 2];
+  const sliders = ["down", "across"].map((way, axis) =>
+    slider({
+      label: way,
+      min: 1,
+      max: 4,
+      value: stride[axis],
+      onInput: (value) => {
+        stride[axis] = value;
+        board.draw({ stride });
+      },
+    }),
+  );
+  board.draw({ stride });
+  return chapter(
+    "guide-stride",
+    [
+      "The window need not move by one pixel. With a stride of 2 it leaves out every second place, and the answer",
+      "has about half as many rows and columns, a quarter of the numbers. The kernel here is 3 × 3 ones, so that",
+      "each answer is simply the sum of the nine cells it reads; a dot marks each cell where a window begins.",
+      "Move the strides, and choose a cell of the answer.",
+    ],
+    [h("div", { class: "controls" }, sliders), board],
+    seenIn(context, ["conv", "maxpool", "averagepool"]),
+  );
+}
+
+function chapterPadding(context) {
+  const board = slidingBoard(DIGITS.slice(0, 4).map((line) => line.slice(0, 4)));
+  const padding = [1, 1, 1, 1];
+  const sizes = sums();
+  const sliders = ["top", "bottom", "left", "right"].map((side, index) =>
+    slider({
+      label: side,
+      min: 0,
+      max: 2,
+      value: padding[index],
+      onInput: (value) => {
+        padding[index] = value;
+        draw();
+      },
+    }),
+  );
+  function draw() {
+    const [top, bottom, left, right] = padding;
+    board.draw({ padding });
+    sizes.replaceChildren(
+      sumLine(`Rows: 4 + ${top} + ${bottom} − 3 + 1`, 4 + top + bottom - 2),
+      sumLine(`Columns: 4 + ${left} + ${right} − 3 + 1`, 4 + left + right - 2),
+    );
+  }
+  draw();
+  return chapter(
+    "guide-padding",
+    [
+      "A window that must stay inside loses cells at the border: 4 × 4 under a 3 × 3 kernel gives 2 × 2. So cells",
+      "are added around the picture, hatched here, and they hold zeros. One cell on every side keeps the size",
+      "under a 3 × 3 kernel; “same” padding does that for any kernel at stride 1, and where the cells cannot be",
+      "shared out evenly, the bottom and the right get one more.",
+      "Each side has a number of its own: move them.",
+    ],
+    [h("div", { class: "controls" }, sliders), sizes, board],
+    seenIn(context, ["conv"]),
+  );
+}
+
+function chapterDilation(context) {
+  const board = slidingBoard(DIGITS);
+  const line = sums();
+  const dilate = slider({ label: "dilation", min: 1, max: 3, value: 2, onInput: draw });
+  function draw(dilation) {
+    board.draw({ dilation });
+    line.replaceChildren(sumLine(`Reach: ${dilation}·(3 − 1) + 1`, dilation * 2 + 1));
+  }
+  draw(2);
+  return chapter(
+    "guide-dilation",
+    [
+      "A dilated kernel reads cells that lie apart: with a dilation of 2, every second one. Its nine numbers then",
+      "look at 5 × 5 pixels, at the price of nine multiplications. The outlined cells are those that are read.",
+      "Move the dilation, and choose a cell of the answer.",
+    ],
+    [h("div", { class: "controls" }, dilate), line, board],
+    seenIn(context, ["conv"]),
+  );
+}

@@ -1,0 +1,246 @@
+// Reads a PNG file (ISO/IEC 15948) as Pillow does. A browser reads PNG too, but its canvas multiplies colours by
+// their alpha and rounds, and shortens 16 bits in its own way.
+"use strict";
+
+const PNG_SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const PNG_DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
+/** The passes of an interlaced picture: first column, first row, columns apart, rows apart. */
+const ADAM7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
+  return byte;
+});
+
+const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
+const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const latin1 = (bytes) => new TextDecoder("latin1").decode(bytes);
+
+/** The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it. */
+async function readPng(bytes) {
+  const file = pngChunks(bytes);
+  const { width, height } = file.header;
+  const rgba = new Uint8ClampedArray(4 * width * height);
+  await paintRows(file, rgba);
+  return { width, height, rgba, orientation: await pngOrientation(file) };
+}
+
+/**
+ * What the chunks hold: { header, palette, clear, data: [...], exif, texts: { keyword: chunk } }.
+ * Checksums count up to the pixels, which have one of their own; a file that ends after its pixels is whole enough.
+ */
+function pngChunks(bytes) {
+  const view = viewOf(bytes);
+  const file = { data: [], texts: {} };
+  for (let at = 8, last = ""; at + 8 <= bytes.length; ) {
+    const kind = latin1(bytes.subarray(at + 4, at + 8));
+    const end = at + 8 + view.getUint32(at);
+    const content = bytes.subarray(at + 8, end);
+    if (!/^\w{4}$/.test(kind) || kind === "IEND") break;
+    const early = file.data.length === 0 && kind !== "IDAT";
+    if (early && (end + 4 > bytes.length || crc32(bytes.subarray(at + 4, end)) !== view.getUint32(end))) {
+      throw new Error(`the checksum of its ${kind} chunk is wrong`);
+    }
+    if (kind !== "IDAT" && end > bytes.length) throw new Error(`its ${kind} chunk is cut short`);
+    if (at === 8) file.header = pngHeader(kind, content);
+    else if (kind === "IDAT" && (early || file.data.length === 0 || last === kind)) file.data.push(content);
+    else if (kind === "PLTE" && early) file.palette = content;
+    else if (kind === "tRNS") file.clear = content;
+    else if (kind === "eXIf") file.exif = content;
+    else if (kind === "fcTL" && early) checkFrame(viewOf(content), file.header);
+    else if (["tEXt", "zTXt", "iTXt"].includes(kind)) file.texts[latin1(content.subarray(0, content.indexOf(0)))] = { kind, content };
+    at = end + 4;
+    last = kind;
+  }
+  if (!file.data.length) throw new Error("it has no pixels");
+  return file;
+}
+
+function pngHeader(kind, content) {
+  if (kind !== "IHDR" || content.length < 13) throw new Error("it has no header");
+  const [depth, color, , filter, interlace] = content.subarray(8);
+  if (!PNG_DEPTHS[color]?.includes(depth) || filter) throw new Error("its header makes no sense");
+  const [width, height] = [viewOf(content).getUint32(0), viewOf(content).getUint32(4)];
+  return { width, height, depth, color, samples: PNG_SAMPLES[color], interlace };
+}
+
+/** The first frame of an animation is the picture itself, and as large. */
+function checkFrame(frame, { width, height }) {
+  const whole = frame.getUint32(4) === width && frame.getUint32(8) === height && !frame.getUint32(12) && !frame.getUint32(16);
+  if (!whole) throw new Error("its first frame is not the whole picture");
+}
+
+/** What a zlib stream holds, piece by piece. Who has enough stops asking, and the rest of a bomb is never inflated. */
+async function* inflate(parts) {
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const write = async () => {
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += 16384) await writer.write(part.subarray(at, at + 16384));
+    }
+    await writer.write(new Uint8Array(0)); // waits for the reader, to whom an error would hide what came before
+    await writer.close();
+  };
+  write().catch(() => {}); // the reader meets the same error
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Every row of every pass: { columns, size (bytes), x, y, step (columns apart), first (of its pass) }. */
+function* pngRows({ width, height, depth, samples, interlace }) {
+  for (const [x, top, step, down] of interlace ? ADAM7 : [[0, 0, 1, 1]]) {
+    const columns = Math.ceil((width - x) / step);
+    if (columns < 1) continue;
+    const size = Math.ceil((columns * samples * depth) / 8);
+    for (let y = top; y < height; y += down) yield { columns, size, x, y, step, first: y === top };
+  }
+}
+
+/** Fill `rgba` with the rows. A stream that ends after a row leaves those below at 0, as Pillow does. */
+async function paintRows(file, rgba) {
+  const paint = painter(file, rgba);
+  const apart = Math.ceil((file.header.samples * file.header.depth) / 8);
+  const rows = pngRows(file.header);
+  const fresh = (row) => [new Uint8Array(1 + row.size), new Uint8Array(1 + row.size)];
+  let row = rows.next().value;
+  let [line, above] = fresh(row);
+  let [filled, painted] = [0, 0];
+  for await (const piece of inflate(file.data)) {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + line.length - filled);
+      line.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < line.length) break;
+      unfilter(line, above, apart);
+      paint(row, line);
+      row = rows.next().value;
+      if (!row) return;
+      [line, above] = row.first ? fresh(row) : [above, line];
+      filled = 0;
+      painted++;
+    }
+  }
+  if (filled || !painted) throw new Error("its pixels are cut short");
+}
+
+/** How a byte was foretold from those to the left, above, and above to the left; the file holds the difference. */
+const FILTERS = [
+  () => 0,
+  (left) => left,
+  (left, above) => above,
+  (left, above) => (left + above) >> 1,
+  (left, above, corner) => {
+    const [toLeft, toAbove] = [Math.abs(above - corner), Math.abs(left - corner)];
+    const toCorner = Math.abs(left + above - 2 * corner);
+    return toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
+  },
+];
+
+/** Add what was foretold to a row, in place; byte 0 says which filter, `apart` is how many bytes a pixel takes. */
+function unfilter(line, above, apart) {
+  const foretell = FILTERS[line[0]];
+  if (!foretell) throw new Error("it has a filter that is not known");
+  for (let at = 1; at < line.length; at++) {
+    const inside = at > apart;
+    line[at] += foretell(inside ? line[at - apart] : 0, above[at], inside ? above[at - apart] : 0);
+  }
+}
+
+/** A function that puts a row's pixels where they belong. */
+function painter({ header, palette, clear }, rgba) {
+  const { width, depth, color, samples } = header;
+  const most = 2 ** depth - 1;
+  const gray16 = depth === 16 && color === 0;
+  // What a sample is in 8 bits: gray of 16 bits is rounded, colours of 16 bits lose their low byte.
+  const levels = Uint8Array.from({ length: most + 1 }, (_, value) =>
+    depth <= 8 ? (value * 255) / most : gray16 ? Math.round(value / 257) : value >> 8);
+  const colors = color === 3 ? pngPalette(palette, clear) : null;
+  const key = clear && color !== 3 && samples !== 2 && samples !== 4 ? clearKey(header, clear) : null;
+  const [green, blue] = samples > 2 ? [1, 2] : [0, 0];
+  const values = new Uint16Array(width * samples);
+  return ({ columns, x, y, step }, line) => {
+    unpack(line, depth, values.subarray(0, columns * samples));
+    for (let from = 0, to = 4 * (y * width + x); from < columns * samples; from += samples, to += 4 * step) {
+      const [first, second, third] = [values[from], values[from + green], values[from + blue]];
+      if (colors) {
+        for (let part = 0; part < 4; part++) rgba[to + part] = colors[4 * first + part];
+        continue;
+      }
+      rgba[to] = levels[first];
+      rgba[to + 1] = levels[second];
+      rgba[to + 2] = levels[third];
+      if (!green && samples === 2) rgba[to + 3] = levels[values[from + 1]];
+      else if (samples === 4) rgba[to + 3] = levels[values[from + 3]];
+      else if (!key) rgba[to + 3] = 255;
+      else if (gray16) rgba[to + 3] = first === key[0] ? 0 : 255;
+      else rgba[to + 3] = key.every((level, part) => rgba[to + part] === level) ? 0 : 255;
+    }
+  };
+}
+
+/** The samples of a row, whose first byte is its filter. */
+function unpack(line, depth, values) {
+  if (depth === 8) values.set(line.subarray(1, 1 + values.length));
+  else if (depth === 16) for (let at = 0; at < values.length; at++) values[at] = (line[1 + 2 * at] << 8) | line[2 + 2 * at];
+  else {
+    const each = 8 / depth;
+    for (let at = 0; at < values.length; at++) {
+      values[at] = (line[1 + Math.floor(at / each)] >> (8 - depth - depth * (at % each))) & (2 ** depth - 1);
+    }
+  }
+}
+
+/** 256 colours as rgba; those that the file does not name are black. */
+function pngPalette(palette = [], clear = []) {
+  if (palette.length > 768 || clear.length > 256) throw new Error("its palette is too long");
+  return Uint8Array.from({ length: 1024 }, (_, at) => {
+    const [index, part] = [at >> 2, at & 3];
+    if (part === 3) return clear[index] ?? 255;
+    return 3 * index + 2 < palette.length ? palette[3 * index + part] : 0;
+  });
+}
+
+/** The colour that counts as transparent, as levels (gray of 16 bits: as it is); Pillow looks at the low byte alone. */
+function clearKey({ depth, color }, clear) {
+  if (clear.length < (color === 2 ? 6 : 2)) throw new Error("its tRNS chunk is cut short");
+  const [red, green, blue] = color === 2 ? [1, 3, 5].map((at) => clear[at]) : [clear[1], clear[1], clear[1]];
+  if (color === 2 || (depth > 1 && depth < 16)) return [red, green, blue];
+  const value = (clear[0] << 8) | clear[1];
+  return depth === 16 ? [value] : value ? [255, 255, 255] : [0, 0, 0];
+}
+
+/** The orientation that EXIF or, failing that, XMP tells. */
+async function pngOrientation({ exif, texts }) {
+  const profile = texts["Raw profile type exif"];
+  if (!exif && profile) {
+    const digits = (await pngText(profile)).split("\n").slice(3).join("");
+    exif = Uint8Array.from(digits.match(/[0-9a-f]{2}/gi) ?? [], (pair) => parseInt(pair, 16));
+  }
+  const xmp = texts["XML:com.adobe.xmp"];
+  return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(await pngText(xmp)));
+}
+
+/** The text of a tEXt, zTXt or iTXt chunk. */
+async function pngText({ kind, content }) {
+  const ends = (from, count) => (count ? ends(content.indexOf(0, from) + 1, count - 1) : from);
+  const start = ends(0, 1);
+  if (kind === "tEXt") return latin1(content.subarray(start));
+  const packed = kind === "zTXt" || content[start] !== 0;
+  const text = content.subarray(kind === "zTXt" ? start + 1 : ends(start + 2, 2));
+  if (!packed) return latin1(text);
+  let plain = "";
+  for await (const piece of inflate([text])) {
+    plain += latin1(piece);
+    if (plain.length > 2 ** 20) throw new Error("it has a text of more than a megabyte");
+  }
+  return plain;
+}

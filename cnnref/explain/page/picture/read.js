@@ -1,0 +1,114 @@
+// From a picture file to what a network sees, as `cnnref predict` reads it: PNG by the page's own reader, the rest by
+// the browser's. Whatever is wrong with a file is told in one sentence.
+"use strict";
+
+const MOST_PIXELS = 89478485; // as many as Pillow opens without a warning
+const STRIP = 2 ** 22; // pixels that a canvas holds at a time
+
+/**
+ * What a network of [height, width, channels] sees of a picture file.
+ * @param {Blob} blob the file; its name is used in messages
+ * @returns {Promise<Uint8Array>} [height, width, channels], values 0..255
+ */
+async function readPicture(blob, height, width, channels) {
+  const name = blob.name || "The picture";
+  const bytes = await blob.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
+  if (!bytes) throw new Error(`${name} cannot be read; it may be a folder, or no longer there.`);
+  if (!bytes.length) throw new Error(`${name} is empty, so it is no picture.`);
+  const kind = kindOf(bytes);
+  if (!kind) throw new Error(`${name} is no picture (BMP, GIF, JPEG, PNG and WEBP are read).`);
+  if (kind === "TIFF" || kind === "PPM") {
+    throw new Error(`${name} is a ${kind} file, which browsers do not read; convert it to PNG.`);
+  }
+  let picture;
+  try {
+    if (pixelsOf(bytes, kind) <= MOST_PIXELS) picture = await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind));
+  } catch (error) {
+    throw new Error(`${name} is damaged or cut short, and cannot be read as a picture (${error.message}).`);
+  }
+  if (!picture) {
+    throw new Error(`${name} has more than ${MOST_PIXELS.toLocaleString("en")} pixels, too many to be safely opened.`);
+  }
+  const turned = upright(picture);
+  return readPixels(turned.rgba, turned.width, turned.height, height, width, channels);
+}
+
+/** The format that the first bytes tell; null if it is none of those that `cnnref predict` reads. */
+function kindOf(bytes) {
+  const start = latin1(bytes.subarray(0, 16));
+  const marks = {
+    PNG: /^\x89PNG\r\n\x1a\n/,
+    JPEG: /^\xff\xd8\xff/,
+    GIF: /^GIF8[79]a/,
+    BMP: /^BM/,
+    WEBP: /^RIFF[^]{4}WEBPVP8[ LX]/,
+    TIFF: /^(II[*+]\0|MM\0[*+])/,
+    PPM: /^P[0-6fy]\s/,
+  };
+  return Object.keys(marks).find((kind) => marks[kind].test(start)) ?? null;
+}
+
+/** How many pixels a file claims to have, before any is decoded. */
+function pixelsOf(bytes, kind) {
+  const view = viewOf(bytes);
+  const [width, height] = {
+    PNG: () => [view.getUint32(16), view.getUint32(20)],
+    GIF: () => [view.getUint16(6, true), view.getUint16(8, true)],
+    BMP: () => view.getUint32(14, true) === 12
+      ? [view.getUint16(18, true), view.getUint16(20, true)]
+      : [view.getInt32(18, true), Math.abs(view.getInt32(22, true))],
+    JPEG: () => jpegSize(bytes),
+    WEBP: () => webpSize(view, latin1(bytes.subarray(12, 16))),
+  }[kind]();
+  if (!(width > 0 && height > 0)) throw new Error("it has no size");
+  return width * height;
+}
+
+function jpegSize(bytes) {
+  for (const { marker, content } of jpegSegments(bytes)) {
+    const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (frame) return [viewOf(content).getUint16(3), viewOf(content).getUint16(1)];
+  }
+  throw new Error("it has no frame");
+}
+
+function webpSize(view, kind) {
+  const bits = kind === "VP8L" ? view.getUint32(21, true) : 0;
+  if (kind === "VP8L") return [(bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1];
+  if (kind === "VP8 ") return [view.getUint16(26, true) & 0x3fff, view.getUint16(28, true) & 0x3fff];
+  return [(view.getUint32(24, true) & 0xffffff) + 1, (view.getUint32(26, true) >>> 8) + 1];
+}
+
+/** The first picture of a file as the browser reads it: { width, height, rgba, orientation }; null if it is too large. */
+async function browserRead(bytes, kind) {
+  const orientation = takeOrientation(bytes, kind);
+  // Pillow does without the end mark of a GIF; more of them than there should be hurt nobody.
+  const content = new Blob(kind === "GIF" ? [bytes, "\0;"] : [bytes], { type: `image/${kind.toLowerCase()}` });
+  const settings = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+  const bitmap = await createImageBitmap(content, settings).catch(() => {
+    throw new Error("the browser cannot read it");
+  });
+  const { width, height } = bitmap;
+  try {
+    return width * height <= MOST_PIXELS ? { width, height, rgba: pixelsIn(bitmap), orientation } : null;
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** The pixels of a bitmap, strip by strip. A canvas multiplies by alpha; with 16 bits the way back loses nothing. */
+function pixelsIn(bitmap) {
+  const { width, height } = bitmap;
+  const rgba = new Uint8ClampedArray(4 * width * height);
+  const canvas = document.createElement("canvas");
+  const rows = Math.min(height, Math.max(1, Math.floor(STRIP / width)));
+  [canvas.width, canvas.height] = [width, rows];
+  const context = canvas.getContext("2d", { willReadFrequently: true, colorType: "float16" });
+  context.globalCompositeOperation = "copy";
+  for (let top = 0; top < height; top += rows) {
+    context.drawImage(bitmap, 0, -top);
+    const strip = context.getImageData(0, 0, width, Math.min(rows, height - top));
+    rgba.set(strip.data, 4 * top * width);
+  }
+  return rgba;
+}

@@ -1,0 +1,88 @@
+// What can be said of a layer without running it: its window, its sizes, what it costs.
+"use strict";
+
+/** Operators by the names that people know. */
+const KINDS = {
+  Conv: "convolution", Gemm: "dense layer", MatMul: "dense layer", MaxPool: "max pooling", AveragePool: "average pooling",
+  GlobalAveragePool: "global average pooling", GlobalMaxPool: "global max pooling", BatchNormalization: "batch normalization",
+  Relu: "ReLU", LeakyRelu: "leaky ReLU", Sigmoid: "sigmoid", Tanh: "tanh", Softmax: "softmax", Flatten: "flattening",
+  Add: "sum", Mul: "product", Concat: "concatenation", Pad: "padding", Clip: "clipping", HardSwish: "hard swish",
+  HardSigmoid: "hard sigmoid", Gelu: "GELU", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",
+  LRN: "local response normalization", ReduceMean: "mean",
+}; // prettier-ignore
+
+function kindOf(node) {
+  const weights = state.graph.constants.get(node.inputs[1]);
+  if (node.op === "Conv" && (node.attributes.group ?? 1) > 1) {
+    return weights?.shape[1] === 1 ? "depthwise convolution" : "grouped convolution";
+  }
+  return KINDS[node.op] ?? node.op;
+}
+
+/** The short names that the guide looks layers up by. */
+const GUIDE_KINDS = {
+  Conv: "conv", MaxPool: "maxpool", AveragePool: "averagepool", GlobalAveragePool: "averagepool", Gemm: "dense", MatMul: "dense",
+  Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh", Softmax: "softmax", Flatten: "flatten",
+  BatchNormalization: "batchnorm", Add: "add", Concat: "concat", GlobalMaxPool: "maxpool",
+}; // prettier-ignore
+
+const hasWindow = (node) => ["Conv", "MaxPool", "AveragePool"].includes(node.op);
+
+/** The window of a layer over its input, or null. */
+function windowOfNode(node) {
+  const input = state.tensors.get(node.inputs[0]);
+  if (!hasWindow(node) || !input) return null;
+  return windowOf(node.attributes, input.shape, state.graph.constants.get(node.inputs[1])?.shape.slice(2));
+}
+
+/** "6 maps of 28 × 28", "120 numbers". */
+function shapeText(shape) {
+  if (shape.length === 4) return `${counted(shape[1], "map")} of ${by(shape.slice(2))}`;
+  return shape.length === 2 ? counted(shape[1], "number") : by(shape.slice(1));
+}
+
+/** ⌊(28 + 2 + 2 - 1·(5 - 1) - 1) / 1⌋ + 1 = 28, with this layer's numbers. */
+function formula(window, axis, size) {
+  const { kernel, stride, dilation, before, after } = window;
+  const [open, close] = window.up ? ["⌈", "⌉"] : ["⌊", "⌋"];
+  const reach = `${size} + ${before[axis]} + ${after[axis]} - ${dilation[axis]}·(${kernel[axis]} - 1) - 1`;
+  return `${open}(${reach}) / ${stride[axis]}${close} + 1 = ${window.size[axis]}`;
+}
+
+/** Numbers that the file holds for a layer. */
+function parametersOf(node) {
+  const held = node.inputs.map((name) => state.graph.constants.get(name)).filter((one) => one?.real);
+  return held.reduce((sum, one) => sum + one.data.length, 0);
+}
+
+/** Multiplications that are added up, biases not counted. */
+function macsOf(node) {
+  const weights = state.graph.constants.get(node.inputs[1]);
+  const output = state.tensors.get(node.output);
+  if (!weights || !output) return 0;
+  if (node.op === "Conv") return output.data.length * sizeOf(weights.shape.slice(1));
+  if (node.op === "Gemm" || node.op === "MatMul") return (weights.data.length * output.data.length) / output.shape.at(-1);
+  return 0;
+}
+
+/** Pairs of a name and a text, for the table beside a layer. */
+function factsOf(node) {
+  const output = state.tensors.get(node.output);
+  const inputs = node.inputs.filter((name) => state.tensors.has(name));
+  const facts = [["takes", inputs.map((name) => `${name}: ${shapeText(state.tensors.get(name).shape)}`).join("; ")]];
+  if (output) facts.push(["gives", shapeText(output.shape)]);
+  const window = windowOfNode(node);
+  if (window) {
+    const [rows, columns] = state.tensors.get(node.inputs[0]).shape.slice(2);
+    window.up = node.attributes.ceil_mode === 1;
+    facts.push(["window", `${by(window.kernel)}, stride ${by(window.stride)}, dilation ${by(window.dilation)}`]);
+    const [top, left] = window.before;
+    const [bottom, right] = window.after;
+    facts.push(["padding", `top ${top}, bottom ${bottom}, left ${left}, right ${right}`]);
+    facts.push(["rows", formula(window, 0, rows)], ["columns", formula(window, 1, columns)]);
+  }
+  facts.push(["parameters", thousands(parametersOf(node))], ["multiply-accumulates", thousands(macsOf(node))]);
+  const field = output && fieldSize(state.graph, state.tensors, node.output, ...state.facts.shape);
+  if (field) facts.push(["receptive field", `${by(field)} pixels`]);
+  return facts;
+}

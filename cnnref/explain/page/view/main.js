@@ -1,0 +1,60 @@
+// Puts the page together and starts it.
+"use strict";
+
+async function start() {
+  state.facts = JSON.parse(document.getElementById("facts").textContent);
+  const main = document.querySelector("main");
+  const model = bytesOf(document.getElementById("model").textContent.trim());
+  startEngine(document.getElementById("engine").textContent);
+  main.replaceChildren(buildPicture());
+  try {
+    const { output, channelsFirst } = state.facts;
+    state.graph = (await ask("load", { model, output, channelsFirst })).graph;
+    main.append(buildNetwork(), buildLayer(), buildValue(), buildWhy());
+    await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
+    performance.mark("first-result");
+    lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);
+    main.append(buildGuide(guideContext()));
+  } catch (error) {
+    document.getElementById("status").textContent = error.message;
+  }
+  checkHash(model);
+}
+
+/** The first picture of a page without samples. */
+const grayPicture = () => ({ values: new Uint8Array(sizeOf(state.facts.shape)).fill(128), name: "a plain gray picture", sample: null });
+
+/** What the chapters of the guide see of the page. */
+function guideContext() {
+  const [rows, columns, channels] = state.facts.shape;
+  const context = {
+    picture: { values: state.picture.values, rows, columns, channels },
+    onPicture: (listener) => on("run", listener),
+    network: { layers: state.graph.nodes.map((node) => ({ name: node.name, kind: GUIDE_KINDS[node.op] ?? node.op.toLowerCase(), text: kindOf(node) })) },
+  };
+  on("run", () => (context.picture.values = state.picture.values));
+  return context;
+}
+
+/** Links to #layer-NAME look at that layer. */
+addEventListener("click", (event) => {
+  const name = event.target.closest?.("a[href^='#layer-']")?.getAttribute("href").slice("#layer-".length);
+  const node = name && nodeNamed(decodeURIComponent(name));
+  if (!node) return;
+  event.preventDefault();
+  lookAt(node);
+  const heading = document.getElementById(`layer-${node.name}`);
+  heading.scrollIntoView();
+  heading.focus({ preventScroll: true });
+});
+
+/** The SHA-256 of the file in the page, computed here where the browser can, against what page.py saw on disk. */
+async function checkHash(model) {
+  if (!globalThis.crypto?.subtle) return;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", model));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const place = document.getElementById("hash");
+  place.textContent = found === place.dataset.sha256 ? "computed anew in this page: the same." : `computed anew in this page, it is ${found}: the page was changed.`;
+}
+
+start();

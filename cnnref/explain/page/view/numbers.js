@@ -1,0 +1,172 @@
+// Pictures of numbers: a small table whose cells are coloured, and a heat map with a table behind it.
+"use strict";
+
+/**
+ * A table of coloured numbers.
+ *   values   rows of numbers; null is a cell with nothing in it
+ *   name     what the numbers are; the caption, which is also read aloud
+ *   limit    the magnitude with the full colour; by default the largest
+ *   pixels   true for values 0..255 that are shown in gray
+ *   classOf  (row, column) -> "window", "padding", "chosen" or "" : marks a cell
+ *   onPick   (row, column) -> called when a cell is clicked or entered; cells are then buttons that arrow keys reach
+ *   onEdit   (row, column, number) -> called when a number is typed; cells are then fields
+ *   write    number -> text, by default `short`
+ *   origin   [row, column] that the first cell is called
+ */
+function numberTable({ values, name, limit, pixels = false, classOf, onPick, onEdit, write, origin = [0, 0] }) {
+  const filled = values.flat().filter((value) => value !== null);
+  const most = limit ?? magnitude(filled);
+  write ??= aligned(filled);
+  const cells = [];
+  const rows = values.map((line, row) =>
+    h("tr", {}, line.map((value, column) => {
+      const cell = numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin });
+      if (classOf) cell.className = classOf(row, column) ?? "";
+      cells.push(cell);
+      return cell;
+    })),
+  );
+  const table = h("table", { class: "numbers" }, h("caption", {}, name), h("tbody", {}, rows));
+  if (onPick) arrowKeys(table, () => [...table.querySelectorAll("button")], values[0].length);
+  return table;
+}
+
+function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin }) {
+  if (value === null) return h("td", { class: "empty" });
+  const colour = pixels ? grayOf(value) : colourOf(value, most);
+  const style = { background: `rgb(${colour})`, color: inkOn(colour) };
+  const place = `row ${row + origin[0]}, column ${column + origin[1]}`;
+  if (onEdit) {
+    const field = h("input", { type: "number", step: "any", value, "aria-label": place, style });
+    field.onchange = () => onEdit(row, column, field.value === "" ? 0 : Number(field.value));
+    return h("td", {}, field);
+  }
+  if (onPick) {
+    const pick = button(write(value), () => onPick(row, column), { "aria-label": `${place}: ${write(value)}`, style });
+    return h("td", {}, pick);
+  }
+  return h("td", { style }, write(value));
+}
+
+/** One tab stop for a grid of buttons; arrow keys move inside it, and moving picks. */
+function arrowKeys(container, buttons, columns) {
+  buttons().forEach((one, index) => (one.tabIndex = index ? -1 : 0));
+  container.addEventListener("keydown", (event) => {
+    const all = buttons();
+    const at = all.indexOf(document.activeElement);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: all.length - 1 - at };
+    if (at < 0 || !(event.key in step) || !all[at + step[event.key]]) return;
+    event.preventDefault();
+    const next = all[at + step[event.key]];
+    all[at].tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+  container.addEventListener("focusin", (event) => {
+    if (event.target.tagName === "BUTTON") buttons().forEach((one) => (one.tabIndex = one === event.target ? 0 : -1));
+  });
+}
+
+/**
+ * Paint numbers, one pixel each, into a canvas that CSS enlarges. values are [rows * columns], limit as above; with
+ * `sheer`, what is near zero can be seen through.
+ */
+function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = false } = {}) {
+  canvas.width = columns;
+  canvas.height = rows;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  const most = limit ?? magnitude(values);
+  for (let cell = 0; cell < rows * columns; cell++) {
+    const colour = sheer ? colourOf(Math.sign(values[cell]), 1) : pixels ? grayOf(values[cell]) : colourOf(values[cell], most);
+    image.data.set(colour, 4 * cell);
+    image.data[4 * cell + 3] = sheer && most > 0 ? 220 * Math.min(1, Math.abs(values[cell]) / most) ** 0.7 : 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** Paint a picture [rows, columns, 1 or 3] of values 0..255. */
+function paintPicture(canvas, picture, rows, columns, channels) {
+  canvas.width = columns;
+  canvas.height = rows;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  for (let cell = 0; cell < rows * columns; cell++) {
+    for (let part = 0; part < 3; part++) image.data[4 * cell + part] = picture[cell * channels + (channels === 3 ? part : 0)];
+    image.data[4 * cell + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/**
+ * A heat map: a canvas, its name, and the numbers themselves in a table that opens below.
+ *   values, rows, columns, limit, pixels as above;  name  what it shows
+ *   onPick(row, column)  makes its cells choosable, by mouse or arrow keys;  chosen  [row, column] marked by a frame
+ *   under  { values, rows, columns, channels }: a picture that the colours are laid over
+ */
+function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, under }) {
+  const most = limit ?? magnitude(values);
+  const canvas = h("canvas", { role: "img", "aria-label": name });
+  const frame = h("div", { class: "cell-frame", hidden: true });
+  const stage = h("div", { class: "stage", style: { "--rows": rows, "--columns": columns } }, canvas, frame);
+  if (under) stage.prepend(below(under));
+  const figure = h("figure", { class: "heat" }, stage, h("figcaption", {}, name), scaleOf(most, pixels));
+  paint(canvas, values, rows, columns, { limit: most, pixels, sheer: Boolean(under) });
+  figure.choose = (row, column) => {
+    frame.hidden = false;
+    set(frame, { style: { "--row": row, "--column": column } });
+    figure.at = [row, column];
+  };
+  if (chosen) figure.choose(...chosen);
+  if (onPick) pickable(stage, figure, rows, columns, name, (row, column) => {
+    figure.choose(row, column);
+    onPick(row, column);
+  });
+  figure.append(tableBehind(name, () => numberTable({
+    values: Array.from({ length: rows }, (_, row) => Array.from(values.slice(row * columns, (row + 1) * columns))),
+    name, limit: most, pixels, write: exact,
+  })));
+  return figure;
+}
+
+/** The picture that shimmers through a heat map. */
+function below({ values, rows, columns, channels }) {
+  const picture = h("canvas", { class: "below", "aria-hidden": "true" });
+  paintPicture(picture, values, rows, columns, channels);
+  return picture;
+}
+
+/** What the colours of a heat map mean. */
+function scaleOf(limit, pixels) {
+  if (pixels) return h("p", { class: "scale" }, "0", h("span", { class: "ramp gray" }), "255");
+  return h("p", { class: "scale" }, short(-limit), h("span", { class: "ramp" }), short(limit));
+}
+
+/** A closed box with a table that is made when it is opened. */
+function tableBehind(name, make, text = "Numbers") {
+  const details = h("details", { class: "behind" }, h("summary", {}, text, h("span", { class: "hidden" }, ` of ${name}`)));
+  details.ontoggle = () => {
+    if (details.open && details.children.length === 1) {
+      details.append(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, make()));
+    }
+  };
+  return details;
+}
+
+function pickable(stage, figure, rows, columns, name, pick) {
+  stage.classList.add("pickable");
+  set(stage, { tabindex: 0, role: "application", "aria-roledescription": "grid of values",
+    "aria-label": `${name}: arrow keys choose a value` });
+  stage.onclick = (event) => {
+    const box = stage.getBoundingClientRect();
+    const place = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+    pick(place((event.clientY - box.top) / box.height, rows), place((event.clientX - box.left) / box.width, columns));
+  };
+  stage.onkeydown = (event) => {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const [row, column] = figure.at ?? [0, 0];
+    pick(Math.max(0, Math.min(rows - 1, row + move[0])), Math.max(0, Math.min(columns - 1, column + move[1])));
+  };
+}

@@ -1,0 +1,144 @@
+// The reader's picture: a sample, a file that is chosen, dropped or pasted, or a drawing; and what a value sees of it.
+"use strict";
+
+function buildPicture() {
+  const [height, width, channels] = state.facts.shape;
+  const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The picture as the network sees it" });
+  const field = h("div", { class: "field", hidden: true });
+  const stage = h("div", { class: "stage", style: { "--rows": height, "--columns": width } }, canvas, field);
+  const fieldNote = h("figcaption", {});
+  const wrong = h("p", { class: "wrong", role: "alert" });
+  const file = h("input", { type: "file", accept: "image/*", class: "hidden", id: "file" });
+  const inverted = tick({ label: "dark on light: turn it into its negative", onChange: () => last && readFile(last) });
+  let last = null;
+
+  async function readFile(given) {
+    last = given;
+    try {
+      const pixels = await readPicture(given, height, width, channels);
+      wrong.textContent = "";
+      showPicture({ values: inverted.input.checked ? pixels.map((value) => 255 - value) : pixels, name: given.name || "your picture", sample: null });
+    } catch (error) {
+      wrong.textContent = error.message;
+    }
+  }
+
+  file.onchange = () => {
+    if (file.files[0]) readFile(file.files[0]);
+    file.value = ""; // the same file may be chosen again
+  };
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) readFile(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData?.files[0]) readFile(event.clipboardData.files[0]);
+  });
+
+  on("run", () => {
+    paintPicture(canvas, state.picture.values, height, width, channels);
+    for (const one of samples.querySelectorAll("button")) one.setAttribute("aria-pressed", String(Number(one.dataset.index) === state.picture.sample));
+  });
+  on("value", () => showField(field, fieldNote));
+  on("run", () => showField(field, fieldNote));
+
+  const samples = h("div", { class: "tiles", role: "group", "aria-label": "Sample pictures" }, state.facts.samples.map(sampleButton));
+  arrowKeys(samples, () => [...samples.querySelectorAll("button")], 1e9);
+  return h("section", { id: "picture" },
+    h("h2", {}, "Your picture"),
+    h("div", { class: "row" },
+      h("figure", { class: "heat" }, stage, fieldNote),
+      h("div", { class: "given" },
+        h("h3", {}, "Take another"),
+        samples,
+        h("div", { class: "controls" }, h("label", { class: "file", for: "file" }, "Choose a file"), file, inverted),
+        h("p", { class: "note" }, `Or drop or paste one. It is turned upright, cropped to its middle and made ${width} × ${height}${channels === 1 ? ", gray" : ""}. It stays on your machine.`),
+        wrong,
+        channels === 1 ? buildDrawing((pixels) => showPicture({ values: pixels, name: "your drawing", sample: null })) : null),
+      buildScores()));
+}
+
+const sampleOf = (index) => {
+  const one = state.facts.samples[index];
+  return { values: bytesOf(one.values), name: one.name, sample: index };
+};
+
+function sampleButton(sample, index) {
+  const canvas = h("canvas", { "aria-hidden": "true" });
+  paintPicture(canvas, bytesOf(sample.values), ...state.facts.shape);
+  return h("button", { type: "button", class: "tile", "aria-label": sample.name, title: sample.name, "data-index": index, onclick: () => showPicture(sampleOf(index)) }, canvas);
+}
+
+/** Light up the pixels that the chosen value sees. */
+function showField(field, note) {
+  const tensor = state.node && state.tensors.get(state.node.output);
+  field.hidden = !tensor;
+  note.textContent = "";
+  if (!tensor) return;
+  const [height, width] = state.facts.shape;
+  const place = placeOf(tensor.shape, state.at);
+  const cell = tensor.shape.length === 4 ? { rows: [place[2], place[2]], columns: [place[3], place[3]] } : ALL;
+  const box = fieldOf(state.graph, state.tensors, state.node.output, cell);
+  if (!box) return;
+  const inside = ([first, last], size) => [Math.max(0, first), Math.min(size - 1, last)];
+  const [top, bottom] = inside(box.rows, height);
+  const [left, right] = inside(box.columns, width);
+  const share = (value, size) => `${(100 * value) / size}%`;
+  set(field, { style: { left: share(left, width), top: share(top, height), width: share(right - left + 1, width), height: share(bottom - top + 1, height) } });
+  note.textContent = `The chosen value of ${state.node.name} sees rows ${top} to ${bottom} and columns ${left} to ${right}.`;
+}
+
+/** A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws. */
+function buildDrawing(give) {
+  const side = 280;
+  const canvas = h("canvas", { width: side, height: side, class: "drawing", tabindex: 0, role: "application",
+    "aria-label": "Drawing: hold the pointer and draw; with the keyboard, arrows move the pen and space lowers or lifts it" });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const pen = { x: side / 2, y: side / 2, down: false };
+  const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, ...state.facts.shape));
+  function clear() {
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, side, side);
+  }
+  function move(x, y) {
+    if (pen.down) {
+      Object.assign(context, { strokeStyle: "#fff", lineWidth: side / 12, lineCap: "round", lineJoin: "round" });
+      context.beginPath();
+      context.moveTo(pen.x, pen.y);
+      context.lineTo(x, y);
+      context.stroke();
+      read();
+    }
+    Object.assign(pen, { x, y });
+  }
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * side, ((event.clientY - box.top) / box.height) * side];
+  };
+  canvas.onpointerdown = (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pen.down = false;
+    move(...at(event));
+    pen.down = true;
+    move(...at(event));
+  };
+  canvas.onpointermove = (event) => event.buttons && move(...at(event));
+  canvas.onpointerup = () => (pen.down = false);
+  canvas.onkeydown = (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === " ") {
+      pen.down = !pen.down;
+      move(pen.x, pen.y);
+      where.textContent = pen.down ? "The pen is down." : "The pen is up.";
+    } else if (step) {
+      const inside = (value) => Math.max(0, Math.min(side, value));
+      move(inside(pen.x + (step[0] * side) / 28), inside(pen.y + (step[1] * side) / 28));
+      where.textContent = `Pen ${pen.down ? "down" : "up"}, at ${Math.round((100 * pen.x) / side)} % from the left and ${Math.round((100 * pen.y) / side)} % from the top.`;
+    } else return;
+    event.preventDefault();
+  };
+  const where = h("p", { class: "note", "aria-live": "polite" });
+  clear();
+  return h("div", {}, h("h3", {}, "Or draw one"), canvas, h("div", { class: "controls" }, button("Clear the drawing", () => { clear(); read(); })), where);
+}

@@ -1,0 +1,37 @@
+// What the network says: the probabilities of the classes, the best first.
+"use strict";
+
+const SHOWN = 10;
+
+const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+
+function buildScores() {
+  const list = h("ol", { class: "scores" });
+  const status = h("p", { role: "status", id: "status" }, "Starting.");
+  const all = h("div", {});
+  on("run", () => {
+    const found = probabilities();
+    if (!found) {
+      status.textContent = state.facts.stored.length
+        ? "This network has operators that the page cannot compute; the sample pictures have their maps stored."
+        : "This network has operators that the page cannot compute.";
+      return list.replaceChildren();
+    }
+    const order = found.map((share, index) => [share, index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
+    const kept = list.children.length === Math.min(SHOWN, order.length) ? [...list.children] : null;
+    const rows = kept ?? order.slice(0, SHOWN).map(() => h("li", {}, h("span", { class: "label" }), h("span", { class: "bar" }), h("data", {})));
+    if (!kept) list.replaceChildren(...rows);
+    rows.forEach((row, place) => {
+      const [share, index] = order[place];
+      row.querySelector(".label").textContent = labelOf(index);
+      row.style.setProperty("--share", share);
+      row.dataset.index = index;
+      row.querySelector("data").value = share;
+      row.querySelector("data").textContent = percent(share);
+    });
+    status.textContent = `${state.picture.name}: most probably ${labelOf(order[0][1])}, ${percent(order[0][0])}. Computed in ${state.milliseconds.toFixed(0)} ms.`;
+    all.replaceChildren(...(order.length > SHOWN ? [tableBehind("all classes", () =>
+      termTable(["class", "probability"], order.map(([share, index]) => [labelOf(index), exact(share)])), `All ${thousands(order.length)} classes`)] : []));
+  });
+  return h("div", { class: "said" }, h("h3", {}, "What the network says"), status, list, all);
+}

@@ -1,0 +1,404 @@
+"""The guide's chapters: their arithmetic is the package's, each reacts at once, and each can be reached and read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cnnref.arithmetic import average_pool2d, conv2d, dense, flatten, max_pool2d, ops, output_size, softmax
+from cnnref.arithmetic.kernels import KERNELS
+from cnnref.errors import InputError
+from cnnref.explain.page import ENGINE, PAGE, PARTS, STYLES
+
+GUIDE = tuple(f"guide/{file.name}" for file in sorted((PAGE / "guide").glob("*.js")))
+LAYERS = [
+    {"name": "scale", "kind": "mul", "text": "product"},
+    {"name": "conv1", "kind": "conv", "text": "convolution"},
+    {"name": "<b>&1", "kind": "tanh", "text": "tanh"},
+    {"name": "pool1", "kind": "averagepool", "text": "average pooling"},
+    {"name": "a/b", "kind": "conv", "text": "convolution"},
+    {"name": "dense1", "kind": "dense", "text": "dense layer"},
+]
+GRAY = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
+COLOUR = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+LARGE = np.random.default_rng(2).integers(0, 256, (130, 70, 3), np.uint8)
+SET = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }"
+ALL = "dispatchEvent(new Event('beforeprint'))"
+
+
+class Guide:
+    """The guide alone in a page, with a picture and a small network."""
+
+    def __init__(self, browser: Any, folder: Path, picture: np.ndarray, **options: Any) -> None:
+        self.context = browser.new_context(offline=True, **{"viewport": {"width": 1440, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
+        self.file = folder / "guide.html"
+        self.file.write_text(guide_page(picture), encoding="utf-8")
+        self.page.goto(self.file.as_uri())
+
+    def text(self, chapter: str, what: str = ".doing") -> str:
+        return self.page.locator(f"#guide-{chapter} {what}").first.inner_text()
+
+    def move(self, chapter: str, index: int, value: float, kind: str = "range") -> None:
+        """Set a slider of a chapter, or a field of its tables."""
+        self.page.locator(f"#guide-{chapter} input[type={kind}]").nth(index).evaluate(SET, str(value))
+
+
+def guide_page(picture: np.ndarray) -> str:
+    rows, columns, channels = picture.shape
+    text = {file: (PAGE / file).read_text(encoding="utf-8") for file in (*STYLES, *ENGINE, *PARTS, *GUIDE)}
+    style, script = ("\n".join(text[file] for file in files) for files in (STYLES, (*ENGINE, *PARTS, *GUIDE)))
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>The guide</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>
+<main><h1>The guide alone</h1></main><script>{script}
+const heard = [];
+const context = {{
+  picture: {{ values: Uint8Array.from({picture.ravel().tolist()}), rows: {rows}, columns: {columns},
+    channels: {channels} }},
+  onPicture: (listener) => heard.push(listener),
+  network: {{ layers: {json.dumps(LAYERS).replace("<", chr(92) + "u003c")} }},
+}};
+document.querySelector("main").append(buildGuide(context));</script></html>"""
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Guide]]:
+    """picture -> the guide with all its chapters built; at the end, nothing may have gone wrong."""
+    guides: list[Guide] = []
+
+    def open_guide(picture: np.ndarray = GRAY, **options: Any) -> Guide:
+        guides.append(Guide(browser, tmp_path, picture, **options))
+        guides[-1].page.evaluate(ALL)
+        return guides[-1]
+
+    yield open_guide
+    for one in guides:
+        one.context.close()
+        assert one.wrong == []
+
+
+@pytest.fixture(scope="module")
+def bare(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One page for many questions to the arithmetic."""
+    guide = Guide(browser, tmp_path_factory.mktemp("guide"), GRAY)
+    yield guide.page
+    guide.context.close()
+    assert guide.wrong == []
+
+
+@st.composite
+def slides(draw: st.DrawFn) -> dict[str, Any]:
+    """An input, a kernel, and how it moves; the window may be too large."""
+    shape = st.tuples(st.integers(1, 7), st.integers(1, 7))
+    rows, columns = draw(shape)
+    high, wide = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    whole = st.integers(-9, 9)
+    return {
+        "input": draw(st.lists(st.lists(whole, min_size=columns, max_size=columns), min_size=rows, max_size=rows)),
+        "kernel": draw(st.lists(st.lists(whole, min_size=wide, max_size=wide), min_size=high, max_size=high)),
+        "stride": draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "padding": draw(st.tuples(*[st.integers(0, 2)] * 4)),
+        "dilation": draw(st.integers(1, 3)),
+    }
+
+
+def by_package(case: dict[str, Any]) -> list[list[int]] | None:
+    more = {"strides": case["stride"], "padding": case["padding"], "dilation": case["dilation"]}
+    try:
+        return conv2d(case["input"], case["kernel"], **more).tolist()
+    except InputError:
+        return None
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases=st.lists(slides(), min_size=20, max_size=60))
+def test_sliding_gives_what_the_package_gives(bare: Any, cases: list[dict[str, Any]]) -> None:
+    found = bare.evaluate("(cases) => cases.map((one) => slide(one.input, one.kernel, one))", cases)
+    for case, answer in zip(cases, found, strict=True):
+        expected = by_package(case)
+        assert answer == expected if expected is not None else not any(answer)
+
+
+def test_all_sizes_are_those_of_the_formula(bare: Any) -> None:
+    cases = [
+        (n, kernel, {"stride": stride, "before": before, "after": after, "dilation": dilation})
+        for n in range(1, 12)
+        for kernel in (1, 2, 3, 5)
+        for stride in (1, 2, 3)
+        for before, after in ((0, 0), (1, 2), (3, 0))
+        for dilation in (1, 2, 3)
+    ]
+    found = bare.evaluate("(cases) => cases.map((one) => positions(...one))", cases)
+    for (n, kernel, how), count in zip(cases, found, strict=True):
+        try:
+            expected = output_size(n, kernel, how["stride"], (how["before"], how["after"]), how["dilation"])
+        except InputError:
+            expected = 0
+        assert count == expected
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 3), stride=st.integers(1, 3))
+def test_pooling_depth_dense_and_flattening_are_the_package_s(bare: Any, seed: int, size: int, stride: int) -> None:
+    random = np.random.default_rng(seed)
+    maps, kernels = random.normal(size=(3, 5, 4)), random.normal(size=(3, 2, 2))
+    inputs, weights, biases = random.normal(size=4), random.normal(size=(4, 2)), random.normal(size=2)
+    found = bare.evaluate(
+        """({ maps, kernels, inputs, weights, biases, size, stride }) => {
+          const shape = [3, 5, 4];
+          const cells = maps.flatMap((map, c) => map.flatMap((line, y) => line.map((value, x) => [value, [c, y, x]])));
+          const laid = (entry) => cells.reduce((row, [value, cell]) => row.with(entry(cell, shape), value),
+            new Array(60).fill(null));
+          return {
+            max: pool(maps[0], [size, size], [stride, stride], greatest),
+            mean: pool(maps[0], [size, size], [stride, stride], mean),
+            deep: slideDeep(maps, kernels, biases[0]),
+            dense: denseOutputs(inputs, weights, biases),
+            inFile: laid(entryInFile), inKeras: laid(entryInKeras),
+          };
+        }""",
+        {"size": size, "stride": stride} | {name: value.tolist() for name, value in {
+            "maps": maps, "kernels": kernels, "inputs": inputs, "weights": weights, "biases": biases}.items()},
+    )  # fmt: skip
+    as_keras = np.moveaxis(maps, 0, -1)[None]
+    kernel = np.moveaxis(kernels, 0, -1)[..., None]
+    np.testing.assert_array_equal(found["max"], max_pool2d(maps[0], size, strides=stride))
+    np.testing.assert_allclose(found["mean"], average_pool2d(maps[0], size, strides=stride), rtol=1e-12)
+    np.testing.assert_allclose(found["deep"], conv2d(as_keras, kernel, biases[:1])[0, :, :, 0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found["dense"], dense(inputs, weights, biases), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found["inKeras"], flatten(as_keras)[0])
+    np.testing.assert_array_equal(found["inFile"], flatten(maps[None])[0])
+
+
+def test_activations_and_softmax_are_the_package_s_and_slopes_are_true(bare: Any) -> None:
+    x = [-30.0, -4.0, -1.25, -0.1, 0.0, 0.1, 2.5, 4.0, 30.0]
+    names = {"relu": ops.relu, "leaky": ops.leaky_relu, "sigmoid": ops.sigmoid, "tanh": ops.tanh}
+    for name, function in names.items():
+        value, slope = bare.evaluate(f"(x) => [x.map(ACTIVATIONS.{name}.of), x.map(ACTIVATIONS.{name}.slope)]", x)
+        np.testing.assert_allclose(value, function(np.array(x)), rtol=1e-12)
+        step, bent = 1e-6, np.array(x) != 0
+        rise = (function(np.array(x) + step) - function(np.array(x) - step)) / (2 * step)
+        np.testing.assert_allclose(np.array(slope)[bent], rise[bent], atol=1e-8)
+    for scores in ([2.0, 1.0, 0.0, -1.0], [1000.0, 1000.0, -5.0, 0.0]):
+        np.testing.assert_allclose(bare.evaluate("softmax", scores), softmax(scores), rtol=1e-12)
+
+
+def test_the_kernels_are_the_package_s(bare: Any) -> None:
+    kernels = bare.evaluate("KERNELS")
+    assert list(kernels) == list(KERNELS)
+    for name, kernel in kernels.items():
+        np.testing.assert_array_equal(np.array(kernel["rows"]) / kernel["divisor"], KERNELS[name])
+
+
+def test_the_worked_example_gives_19_25_37_43(opened: Callable[..., Guide]) -> None:
+    guide = opened()
+    following = guide.page.locator("#guide-example .player button").nth(2)
+    results = []
+    for _ in range(4):
+        results.append(guide.text("example", ".sums strong"))
+        following.click()
+    assert results == ["19", "25", "37", "43"]
+    assert guide.text("example", ".sums").startswith("Place 1 of 4: 0·0 + 1·1 + 3·2 + 4·3 = 0 + 1 + 6 + 12 = 19")
+
+
+def test_the_window_s_sum_is_the_convolution_of_the_reader_s_picture(opened: Callable[..., Guide]) -> None:
+    guide = opened(GRAY)
+    expected = conv2d(GRAY[:, :, 0], KERNELS["sobel_x"])
+    assert float(guide.text("kernel", ".sums strong").replace("−", "-")) == expected[13, 13]
+    guide.page.locator("#guide-kernel .stage").nth(1).press("ArrowRight")
+    assert float(guide.text("kernel", ".sums strong").replace("−", "-")) == expected[13, 14]
+    guide.page.locator("#guide-kernel .stage").nth(0).press("ArrowDown")
+    assert float(guide.text("kernel", ".sums strong").replace("−", "-")) == expected[14, 14]
+    guide.page.locator("#guide-kernel select").select_option("box_blur")
+    blurred = float(guide.text("kernel", ".sums p:nth-child(2) strong"))
+    assert blurred == pytest.approx(conv2d(GRAY[:, :, 0], KERNELS["box_blur"])[14, 14], rel=1e-4)
+    guide.page.locator("#guide-kernel table input").nth(0).fill("100")
+    assert guide.page.locator("#guide-kernel select").input_value() == "own"
+    assert float(guide.text("kernel", ".sums strong")) == GRAY[14:17, 14:17].sum() + 99 * int(GRAY[14, 14, 0])
+
+
+def test_colour_and_large_pictures_are_made_gray_and_small(opened: Callable[..., Guide]) -> None:
+    for picture, size in ((COLOUR, (32, 32)), (LARGE, (43, 23))):
+        guide = opened(picture)
+        rows = np.array(guide.page.evaluate("grayRows(context.picture).rows"))
+        assert rows.shape == size
+        gray = picture @ np.array([0.299, 0.587, 0.114])
+        block = -(-max(picture.shape) // 64)
+        cut = gray[: size[0] * block, : size[1] * block].reshape(size[0], block, size[1], block)
+        assert np.abs(rows - cut.mean(axis=(1, 3))).max() <= 0.5 + 1e-9
+        assert ("Shrunk to" in guide.text("kernel")) == (block > 1)
+
+
+def test_a_chosen_pixel_moves_the_mixer(opened: Callable[..., Guide]) -> None:
+    guide = opened(COLOUR)
+    assert guide.page.locator("#guide-pixels .stage").count() == 4
+    guide.page.locator("#guide-pixels .stage").nth(0).press("ArrowRight")
+    assert guide.text("pixels", ".big") == ", ".join(map(str, COLOUR[0, 1]))
+    guide.move("pixels", 2, 7)
+    assert guide.text("pixels", ".big") == ", ".join(map(str, [*COLOUR[0, 1, :2], 7]))
+    assert "one channel" in opened(GRAY).text("pixels")
+
+
+def test_a_new_picture_is_shown(opened: Callable[..., Guide]) -> None:
+    guide = opened(np.zeros((28, 28, 1), np.uint8))
+    assert guide.text("kernel", ".sums strong") == "0"
+    guide.page.evaluate("(v) => { context.picture.values = Uint8Array.from(v); heard.forEach((f) => f()); }",
+                        GRAY.ravel().tolist())  # fmt: skip
+    expected = conv2d(GRAY[:, :, 0], KERNELS["sobel_x"])[13, 13]
+    assert float(guide.text("kernel", ".sums strong").replace("−", "-")) == expected
+
+
+def test_every_chapter_reacts(opened: Callable[..., Guide]) -> None:
+    guide = opened()
+    page = guide.page
+    guide.move("depth", 0, 5)
+    assert "Map 0: 4 + (−1) + 3 + bias 5 = 11" in guide.text("depth")
+    page.locator("#guide-depth table button").nth(4).hover()  # map 0, row 1, column 1: 1 + 2 + 2
+    assert "Map 0: 3 + (−2) + 4 + bias 5 = 10" in guide.text("depth")
+    guide.move("stride", 0, 4)
+    assert "answer 2 × 3" in guide.text("stride")
+    for side, cells in enumerate((0, 2, 1, 2)):
+        guide.move("padding", side, cells)
+    assert "Rows: 4 + 0 + 2 − 3 + 1 = 4" in guide.text("padding")
+    assert "answer 4 × 5" in guide.text("padding")
+    assert page.locator("#guide-padding td.padding").count() == 6 * 7 - 16
+    guide.move("dilation", 0, 3)
+    assert "Reach: 3·(3 − 1) + 1 = 7" in guide.text("dilation")
+    assert "3 + 1 + 2 + 2 + 3 + 3 + 9 + 9 + 5 = 37" in guide.text("dilation")
+    guide.move("size", 2, 4)
+    assert "= ⌊7 / 4⌋ + 1 = ⌊1.75⌋ + 1 = 1 + 1" in guide.text("size")
+    assert page.locator("#guide-size .cross").count() == 10 - 6
+    page.locator("#guide-pooling table input").nth(0).fill("41")
+    assert "max(41, 2, 3, 4) = 41" in guide.text("pooling")
+    page.locator("#guide-pooling select").select_option("average")
+    assert "(41 + 2 + 3 + 4) / 4 = 12.5" in guide.text("pooling")
+    page.locator("#guide-flatten table button").nth(14).hover()  # channel 1, row 0, column 2
+    assert "(1·3 + 0)·4 + 2 = entry 14" in guide.text("flatten")
+    assert "(0·4 + 2)·2 + 1 = entry 5" in guide.text("flatten")
+    assert page.locator("#guide-flatten li.chosen").all_inner_texts() == ["14\nO", "5\nO"]
+    page.locator("#guide-dense table input").nth(4).fill("-3")
+    assert "Output 1: 2·(−3) + (−1)·1 + 3·2 + 0 = −1" in guide.text("dense")
+    page.locator("#guide-activations button", has_text="sigmoid").click()
+    page.locator("#guide-activations .plot").press("End")
+    assert "sigmoid(4) = 1 / (1 + exp(−4)) = 0.98201" in guide.text("activations")
+    page.locator("#guide-activations .plot").press("ArrowLeft")
+    assert "sigmoid(3.95)" in guide.text("activations")
+    guide.move("softmax", 0, 0)
+    assert "1.000 + 2.718 + 1.000 + 0.368 = 5.086" in guide.text("softmax")
+    guide.move("network", 0, 4)
+    assert "pool1, average pooling: keeps the mean" in guide.text("network", ".path-card")
+
+
+def test_a_curve_can_be_dragged(opened: Callable[..., Guide]) -> None:
+    guide = opened()
+    plot = guide.page.locator("#guide-activations .plot")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    guide.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    guide.page.mouse.down()
+    guide.page.mouse.move(box["x"] + box["width"] * (4.2 + 3) / 8.4, box["y"] + 20)
+    guide.page.mouse.up()
+    assert "ReLU(3) = max(0, 3) = 3" in guide.text("activations")
+
+
+def test_chapters_name_the_layers_that_do_it_as_text(opened: Callable[..., Guide]) -> None:
+    page = opened().page
+    links = page.locator("#guide-kernel .words a")
+    assert [link.get_attribute("href") for link in links.all()] == ["#layer-conv1", "#layer-a%2Fb"]
+    assert page.locator("#guide-activations .words a").inner_text() == "<b>&1"
+    assert page.locator("#guide-softmax .words a").count() == 0
+
+
+def test_a_chapter_is_built_when_it_is_near_or_linked_to(browser: Any, tmp_path: Path) -> None:
+    guide = Guide(browser, tmp_path, GRAY)
+    guide.page.wait_for_selector("#guide-pixels .doing")
+    assert guide.page.locator("#guide-softmax.waiting").count() == 1
+    guide.page.emulate_media(reduced_motion="reduce")
+    guide.page.locator(".contents a", has_text="Softmax").click()
+    guide.page.wait_for_selector("#guide-softmax .doing")
+    top = guide.page.evaluate("document.getElementById('guide-softmax').getBoundingClientRect().top")
+    assert abs(top) < 2
+    guide.page.goto("about:blank")
+    guide.page.goto(f"{guide.file.as_uri()}#guide-dense")
+    guide.page.wait_for_selector("#guide-dense .doing")
+    assert guide.wrong == []
+    guide.context.close()
+
+
+def test_the_window_plays_stops_and_stays_still_for_those_who_want_it(opened: Callable[..., Guide]) -> None:
+    page = opened().page
+    play = page.locator("#guide-kernel .player button").nth(1)
+    play.click()
+    assert "Stop" in play.inner_text()
+    first = page.locator("#guide-kernel .sums").inner_text()
+    page.wait_for_function("(text) => document.querySelector('#guide-kernel .sums').innerText !== text", arg=first)
+    play.click()
+    assert "Play" in play.inner_text()
+    stopped = page.locator("#guide-kernel .sums").inner_text()
+    page.wait_for_timeout(200)
+    assert page.locator("#guide-kernel .sums").inner_text() == stopped
+    page.emulate_media(reduced_motion="reduce")
+    assert not play.is_visible()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_the_page_never_scrolls_sideways(opened: Callable[..., Guide], width: int) -> None:
+    page = opened(COLOUR, viewport={"width": width, "height": 900}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("guide-kernel", "guide-pixels"):
+        page.locator(f"#{name} summary").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_control_can_be_reached_by_tab_and_has_a_name(opened: Callable[..., Guide]) -> None:
+    page = opened(COLOUR).page
+    focusable = page.evaluate(
+        """() => [...document.querySelectorAll("#guide :is(a, button, input, select, summary, [tabindex])")]
+          .filter((one) => one.tabIndex >= 0 && one.checkVisibility()).length"""
+    )
+    reached = set()
+    for _ in range(focusable):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("""() => {
+          const all = [...document.querySelectorAll("#guide *")];
+          return all.indexOf(document.activeElement);
+        }"""))  # fmt: skip
+    assert len(reached - {-1}) == focusable
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("#guide :is(button, input, select, [role=slider], [role=img], canvas)")]
+          .filter((one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim())).length"""
+    )
+    assert unnamed == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(opened: Callable[..., Guide], axe: str, scheme: str) -> None:
+    page = opened(COLOUR, color_scheme=scheme).page
+    page.evaluate(axe)
+    found = page.evaluate(
+        """axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] })
+          .then(({ violations }) => violations.map((one) => [one.id, one.nodes.map((node) => node.html).slice(0, 3)]))"""
+    )
+    assert found == []
+
+
+def test_the_scripts_are_small_and_share_no_name_with_the_page_s() -> None:
+    named = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+    texts = {str(file.relative_to(PAGE)): file.read_text(encoding="utf-8") for file in PAGE.rglob("*.js")}
+    names = [name for text in texts.values() for name in named.findall(text)]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+    assert sum(len(texts[file].encode()) for file in GUIDE) < 60_000
+    for file in GUIDE:
+        assert max(map(len, texts[file].splitlines())) <= 120
+        assert "innerHTML" not in texts[file]
