@@ -39,6 +39,12 @@ def activations(model: keras.Model, image: ArrayLike, layers: Sequence[str] | No
     return {name: found[name] for name in layers}
 
 
+def predicted(model: keras.Model, image: ArrayLike) -> NDArray[np.float32]:
+    """What the model says of one picture, float32 [classes]."""
+    found = model(checked(model, image)[None], training=False)
+    return np.asarray(keras.ops.convert_to_numpy(found), np.float32)[0]
+
+
 def _collect(model: Any, batch: Any, prefix: str, found: dict[str, NDArray[Any]]) -> None:
     graph = getattr(model, "_functional", None) or model
     depths = sorted(graph._nodes_by_depth, reverse=True)

@@ -158,7 +158,8 @@ def _samples_of(bundle: Bundle) -> list[Sample]:
         return []
     read = read_samples(bundle)
     seen: set[int] = set()
-    new, rest = [], []
+    new: list[int] = []
+    rest: list[int] = []
     for index, label in enumerate(read.labels.tolist()):
         (rest if label in seen else new).append(index)
         seen.add(label)

@@ -108,10 +108,10 @@ def _with_derivative() -> list[str]:
 
 def grad_cam_of(folder: Path, pictures: Sequence[NDArray[Any]], best: Sequence[int]) -> list[dict[str, Any]]:
     """Grad-CAM of each picture's most probable class, computed with Keras; nothing where the network has no maps."""
-    from ..export.loading import load
+    from ..models.saving import load_model
     from .cam import grad_cam
 
-    model, kept = load(folder / "model.keras"), []
+    model, kept = load_model(folder / "model.keras"), []
     for sample, (picture, index) in enumerate(zip(pictures, best, strict=True)):
         try:
             found = grad_cam(model, picture, index)

@@ -19,7 +19,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     """Loss and error over the epochs; `rows` are those of metrics.csv (values of 0..1 for accuracy)."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     loss, error = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     for key, name, color in (("", "training (distorted pictures)", ORANGE), ("val_", "validation", BLUE)):
@@ -40,14 +40,14 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
     loss.legend(frameon=False)
     figure.suptitle(title, fontsize=11)
-    return _png(figure)
+    return as_png(figure)
 
 
 def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
     """Counts of (true class, predicted class); the colour shows the share of the true class, mistakes stand out."""
     classes = len(labels)
     side = 2.2 + 0.42 * min(classes, 30)
-    figure = _figure(side + 0.6, side)
+    figure = new_figure(side + 0.6, side)
     axes = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
@@ -61,14 +61,14 @@ def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: st
         axes.set_yticks(range(classes), labels, fontsize=8)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(title, fontsize=10)
-    return _png(figure)
+    return as_png(figure)
 
 
 def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[Any], labels: Sequence[str]) -> bytes:
     """Each picture [height, width, channels] over the bars of its three most probable classes."""
     columns = min(len(pictures), 5)
     rows = -(-len(pictures) // columns)
-    figure = _figure(2.0 * columns, 2.9 * rows)
+    figure = new_figure(2.0 * columns, 2.9 * rows)
     cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[2.6, 1] * rows)
     for axes in cells.flat:
         axes.axis("off")
@@ -86,16 +86,18 @@ def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[An
         bars.invert_yaxis()
         bars.spines[:].set_visible(False)
         bars.tick_params(length=0)
-    return _png(figure)
+    return as_png(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches that arranges its parts itself."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file, the same for the same figure."""
     buffer = io.BytesIO()
     # Matplotlib would write its version into the file.
     figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -14,7 +14,7 @@ const DOES = {
   tanh: ["presses every number between −1 and 1.", "guide-activations"],
   softmax: ["turns scores into shares that add up to 1.", "guide-softmax"],
   batchnorm: ["moves and scales each channel by numbers kept from training."],
-  add: ["adds two results, cell by cell: a short cut joins the main way."],
+  add: ["adds cell by cell: another result where a short cut joins, or a fixed number."],
   concat: ["lays maps behind one another: more channels."],
 };
 

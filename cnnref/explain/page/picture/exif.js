@@ -16,7 +16,8 @@ function exifOrientation(data) {
     const length = size * view.getUint32(at + 4, little);
     if (tag !== 0x0112 || !length) continue;
     const place = length <= 4 ? at + 8 : view.getUint32(at + 8, little);
-    if (place + length <= data.length) found = size === 2 ? view.getUint16(place, little) : view.getUint32(place, little);
+    if (place + length > data.length) continue;
+    found = size === 2 ? view.getUint16(place, little) : view.getUint32(place, little);
   }
   return found;
 }

@@ -14,7 +14,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const latin1 = (bytes) => new TextDecoder("latin1").decode(bytes);
+const latin1 = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 
 /** The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it. */
 async function readPng(bytes) {
@@ -37,18 +37,19 @@ function pngChunks(bytes) {
     const end = at + 8 + view.getUint32(at);
     const content = bytes.subarray(at + 8, end);
     if (!/^\w{4}$/.test(kind) || kind === "IEND") break;
-    const early = file.data.length === 0 && kind !== "IDAT";
+    const early = !file.data.length && kind !== "IDAT";
     if (early && (end + 4 > bytes.length || crc32(bytes.subarray(at + 4, end)) !== view.getUint32(end))) {
       throw new Error(`the checksum of its ${kind} chunk is wrong`);
     }
     if (kind !== "IDAT" && end > bytes.length) throw new Error(`its ${kind} chunk is cut short`);
     if (at === 8) file.header = pngHeader(kind, content);
-    else if (kind === "IDAT" && (early || file.data.length === 0 || last === kind)) file.data.push(content);
-    else if (kind === "PLTE" && early) file.palette = content;
+    else if (kind === "IDAT") {
+      if (!file.data.length || last === kind) file.data.push(content);
+    } else if (kind === "PLTE" && early) file.palette = content;
     else if (kind === "tRNS") file.clear = content;
     else if (kind === "eXIf") file.exif = content;
     else if (kind === "fcTL" && early) checkFrame(viewOf(content), file.header);
-    else if (["tEXt", "zTXt", "iTXt"].includes(kind)) file.texts[latin1(content.subarray(0, content.indexOf(0)))] = { kind, content };
+    else if (["tEXt", "zTXt", "iTXt"].includes(kind)) file.texts[keyword(content)] = { kind, content };
     at = end + 4;
     last = kind;
   }
@@ -64,9 +65,10 @@ function pngHeader(kind, content) {
   return { width, height, depth, color, samples: PNG_SAMPLES[color], interlace };
 }
 
-/** The first frame of an animation is the picture itself, and as large. */
+/** The first frame of an animation is the picture itself: as wide, as high, and 0 from its left and its top. */
 function checkFrame(frame, { width, height }) {
-  const whole = frame.getUint32(4) === width && frame.getUint32(8) === height && !frame.getUint32(12) && !frame.getUint32(16);
+  const [frameWidth, frameHeight, left, top] = [4, 8, 12, 16].map((at) => frame.getUint32(at));
+  const whole = frameWidth === width && frameHeight === height && !left && !top;
   if (!whole) throw new Error("its first frame is not the whole picture");
 }
 
@@ -85,7 +87,9 @@ async function* inflate(parts) {
   write().catch(() => {}); // the reader meets the same error
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => {
+        throw new Error("its compressed data is damaged");
+      });
       if (done) return;
       yield value;
     }
@@ -104,7 +108,7 @@ function* pngRows({ width, height, depth, samples, interlace }) {
   }
 }
 
-/** Fill `rgba` with the rows. A stream that ends after a row leaves those below at 0, as Pillow does. */
+/** Fill `rgba` with the rows. Where a stream ends after a row, those below are 0, as Pillow has it. */
 async function paintRows(file, rgba) {
   const paint = painter(file, rgba);
   const apart = Math.ceil((file.header.samples * file.header.depth) / 8);
@@ -130,6 +134,7 @@ async function paintRows(file, rgba) {
     }
   }
   if (filled || !painted) throw new Error("its pixels are cut short");
+  for (; row; row = rows.next().value) paint(row, new Uint8Array(1 + row.size));
 }
 
 /** How a byte was foretold from those to the left, above, and above to the left; the file holds the difference. */
@@ -158,45 +163,44 @@ function unfilter(line, above, apart) {
 /** A function that puts a row's pixels where they belong. */
 function painter({ header, palette, clear }, rgba) {
   const { width, depth, color, samples } = header;
-  const most = 2 ** depth - 1;
-  const gray16 = depth === 16 && color === 0;
-  // What a sample is in 8 bits: gray of 16 bits is rounded, colours of 16 bits lose their low byte.
-  const levels = Uint8Array.from({ length: most + 1 }, (_, value) =>
-    depth <= 8 ? (value * 255) / most : gray16 ? Math.round(value / 257) : value >> 8);
-  const colors = color === 3 ? pngPalette(palette, clear) : null;
-  const key = clear && color !== 3 && samples !== 2 && samples !== 4 ? clearKey(header, clear) : null;
+  const levels = pngLevels(depth, color);
+  const pixels = new Uint32Array(rgba.buffer);
+  const colors = color === 3 ? new Uint32Array(pngPalette(palette, clear).buffer) : null;
   const [green, blue] = samples > 2 ? [1, 2] : [0, 0];
+  const alpha = color & 4 ? samples - 1 : 0;
+  const isClear = clear && color < 3 ? clearTest(header, clear, rgba) : () => false;
   const values = new Uint16Array(width * samples);
   return ({ columns, x, y, step }, line) => {
     unpack(line, depth, values.subarray(0, columns * samples));
-    for (let from = 0, to = 4 * (y * width + x); from < columns * samples; from += samples, to += 4 * step) {
-      const [first, second, third] = [values[from], values[from + green], values[from + blue]];
+    for (let from = 0, pixel = y * width + x; from < columns * samples; from += samples, pixel += step) {
       if (colors) {
-        for (let part = 0; part < 4; part++) rgba[to + part] = colors[4 * first + part];
+        pixels[pixel] = colors[values[from]];
         continue;
       }
-      rgba[to] = levels[first];
-      rgba[to + 1] = levels[second];
-      rgba[to + 2] = levels[third];
-      if (!green && samples === 2) rgba[to + 3] = levels[values[from + 1]];
-      else if (samples === 4) rgba[to + 3] = levels[values[from + 3]];
-      else if (!key) rgba[to + 3] = 255;
-      else if (gray16) rgba[to + 3] = first === key[0] ? 0 : 255;
-      else rgba[to + 3] = key.every((level, part) => rgba[to + part] === level) ? 0 : 255;
+      const to = 4 * pixel;
+      rgba[to] = levels[values[from]];
+      rgba[to + 1] = levels[values[from + green]];
+      rgba[to + 2] = levels[values[from + blue]];
+      rgba[to + 3] = alpha ? levels[values[from + alpha]] : isClear(to, values[from]) ? 0 : 255;
     }
   };
 }
 
 /** The samples of a row, whose first byte is its filter. */
 function unpack(line, depth, values) {
-  if (depth === 8) values.set(line.subarray(1, 1 + values.length));
-  else if (depth === 16) for (let at = 0; at < values.length; at++) values[at] = (line[1 + 2 * at] << 8) | line[2 + 2 * at];
-  else {
-    const each = 8 / depth;
-    for (let at = 0; at < values.length; at++) {
-      values[at] = (line[1 + Math.floor(at / each)] >> (8 - depth - depth * (at % each))) & (2 ** depth - 1);
-    }
+  const each = 8 / depth;
+  for (let at = 0; at < values.length; at++) {
+    if (depth === 8) values[at] = line[1 + at];
+    else if (depth === 16) values[at] = (line[1 + 2 * at] << 8) | line[2 + 2 * at];
+    else values[at] = (line[1 + Math.floor(at / each)] >> (8 - depth - depth * (at % each))) & (2 ** depth - 1);
   }
+}
+
+/** What a sample is in 8 bits: gray of 16 bits is rounded, colours of 16 bits lose their low byte. */
+function pngLevels(depth, color) {
+  const most = 2 ** depth - 1;
+  const level = depth === 16 && color ? (value) => value >> 8 : (value) => Math.round((255 * value) / most);
+  return Uint8Array.from({ length: most + 1 }, (_, value) => level(value));
 }
 
 /** 256 colours as rgba; those that the file does not name are black. */
@@ -209,13 +213,14 @@ function pngPalette(palette = [], clear = []) {
   });
 }
 
-/** The colour that counts as transparent, as levels (gray of 16 bits: as it is); Pillow looks at the low byte alone. */
-function clearKey({ depth, color }, clear) {
-  if (clear.length < (color === 2 ? 6 : 2)) throw new Error("its tRNS chunk is cut short");
-  const [red, green, blue] = color === 2 ? [1, 3, 5].map((at) => clear[at]) : [clear[1], clear[1], clear[1]];
-  if (color === 2 || (depth > 1 && depth < 16)) return [red, green, blue];
-  const value = (clear[0] << 8) | clear[1];
-  return depth === 16 ? [value] : value ? [255, 255, 255] : [0, 0, 0];
+/** Whether a pixel has the one colour that counts as clear: Pillow compares levels with the low byte of each sample. */
+function clearTest({ depth, color }, clear, rgba) {
+  if (clear.length < (color ? 6 : 2)) throw new Error("its tRNS chunk is cut short");
+  const whole = viewOf(clear).getUint16(0);
+  if (!color && depth === 16) return (to, value) => value === whole;
+  const one = depth === 1 ? whole && 255 : clear[1];
+  const [red, green, blue] = color ? [clear[1], clear[3], clear[5]] : [one, one, one];
+  return (to) => rgba[to] === red && rgba[to + 1] === green && rgba[to + 2] === blue;
 }
 
 /** The orientation that EXIF or, failing that, XMP tells. */
@@ -229,6 +234,8 @@ async function pngOrientation({ exif, texts }) {
   return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(await pngText(xmp)));
 }
 
+const keyword = (content) => latin1(content.subarray(0, content.indexOf(0)));
+
 /** The text of a tEXt, zTXt or iTXt chunk. */
 async function pngText({ kind, content }) {
   const ends = (from, count) => (count ? ends(content.indexOf(0, from) + 1, count - 1) : from);
@@ -238,9 +245,11 @@ async function pngText({ kind, content }) {
   const text = content.subarray(kind === "zTXt" ? start + 1 : ends(start + 2, 2));
   if (!packed) return latin1(text);
   let plain = "";
-  for await (const piece of inflate([text])) {
-    plain += latin1(piece);
-    if (plain.length > 2 ** 20) throw new Error("it has a text of more than a megabyte");
-  }
+  try {
+    for await (const piece of inflate([text])) {
+      plain += latin1(piece);
+      if (plain.length > 2 ** 20) break;
+    }
+  } catch {} // a damaged text is no damage to the picture
   return plain;
 }

@@ -15,26 +15,25 @@ async function readPicture(blob, height, width, channels) {
   const bytes = await blob.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
   if (!bytes) throw new Error(`${name} cannot be read; it may be a folder, or no longer there.`);
   if (!bytes.length) throw new Error(`${name} is empty, so it is no picture.`);
-  const kind = kindOf(bytes);
+  const kind = formatOf(bytes);
   if (!kind) throw new Error(`${name} is no picture (BMP, GIF, JPEG, PNG and WEBP are read).`);
   if (kind === "TIFF" || kind === "PPM") {
     throw new Error(`${name} is a ${kind} file, which browsers do not read; convert it to PNG.`);
   }
-  let picture;
   try {
-    if (pixelsOf(bytes, kind) <= MOST_PIXELS) picture = await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind));
+    if (pixelsOf(bytes, kind) <= MOST_PIXELS) {
+      const picture = upright(await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind)));
+      return readPixels(picture.rgba, picture.width, picture.height, height, width, channels);
+    }
   } catch (error) {
-    throw new Error(`${name} is damaged or cut short, and cannot be read as a picture (${error.message}).`);
+    const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : error.message;
+    throw new Error(`${name} is damaged or cut short, and cannot be read as a picture (${why}).`);
   }
-  if (!picture) {
-    throw new Error(`${name} has more than ${MOST_PIXELS.toLocaleString("en")} pixels, too many to be safely opened.`);
-  }
-  const turned = upright(picture);
-  return readPixels(turned.rgba, turned.width, turned.height, height, width, channels);
+  throw new Error(`${name} has more than ${MOST_PIXELS.toLocaleString("en")} pixels, too many to be safely opened.`);
 }
 
 /** The format that the first bytes tell; null if it is none of those that `cnnref predict` reads. */
-function kindOf(bytes) {
+function formatOf(bytes) {
   const start = latin1(bytes.subarray(0, 16));
   const marks = {
     PNG: /^\x89PNG\r\n\x1a\n/,
@@ -53,7 +52,7 @@ function pixelsOf(bytes, kind) {
   const view = viewOf(bytes);
   const [width, height] = {
     PNG: () => [view.getUint32(16), view.getUint32(20)],
-    GIF: () => [view.getUint16(6, true), view.getUint16(8, true)],
+    GIF: () => gifStart(view).size,
     BMP: () => view.getUint32(14, true) === 12
       ? [view.getUint16(18, true), view.getUint16(20, true)]
       : [view.getInt32(18, true), Math.abs(view.getInt32(22, true))],
@@ -62,6 +61,26 @@ function pixelsOf(bytes, kind) {
   }[kind]();
   if (!(width > 0 && height > 0)) throw new Error("it has no size");
   return width * height;
+}
+
+/**
+ * Where a GIF begins: { size, ground }. The first frame may reach beyond the screen, or leave some of it bare: there
+ * Pillow has the first colour of the palette, `ground`; null if the frame has a transparent colour.
+ */
+function gifStart(view) {
+  const [screen, flags] = [[view.getUint16(6, true), view.getUint16(8, true)], view.getUint8(10)];
+  let [at, clear, palette] = [13, false, flags & 128 ? 13 : 0];
+  if (palette) at += 6 << (flags & 7);
+  for (; view.getUint8(at) === 0x21; at++) {
+    if (view.getUint8(at + 1) === 0xf9 && view.getUint8(at + 3) & 1) clear = true;
+    at += 2;
+    while (view.getUint8(at)) at += view.getUint8(at) + 1;
+  }
+  if (view.getUint8(at) !== 0x2c) throw new Error("it has no frame");
+  if (view.getUint8(at + 9) & 128) palette = at + 10;
+  const ends = [1, 3].map((axis) => view.getUint16(at + axis, true) + view.getUint16(at + axis + 4, true));
+  const ground = [0, 1, 2].map((part) => (palette ? view.getUint8(palette + part) : 0));
+  return { size: [Math.max(screen[0], ends[0]), Math.max(screen[1], ends[1])], ground: clear ? null : ground };
 }
 
 function jpegSize(bytes) {
@@ -79,7 +98,7 @@ function webpSize(view, kind) {
   return [(view.getUint32(24, true) & 0xffffff) + 1, (view.getUint32(26, true) >>> 8) + 1];
 }
 
-/** The first picture of a file as the browser reads it: { width, height, rgba, orientation }; null if it is too large. */
+/** The first picture of a file as the browser reads it: { width, height, rgba, orientation } */
 async function browserRead(bytes, kind) {
   const orientation = takeOrientation(bytes, kind);
   // Pillow does without the end mark of a GIF; more of them than there should be hurt nobody.
@@ -89,11 +108,11 @@ async function browserRead(bytes, kind) {
     throw new Error("the browser cannot read it");
   });
   const { width, height } = bitmap;
-  try {
-    return width * height <= MOST_PIXELS ? { width, height, rgba: pixelsIn(bitmap), orientation } : null;
-  } finally {
-    bitmap.close();
-  }
+  const rgba = pixelsIn(bitmap);
+  bitmap.close();
+  const ground = kind === "GIF" ? gifStart(viewOf(bytes)).ground : null;
+  for (let at = 0; ground && at < rgba.length; at += 4) if (!rgba[at + 3]) rgba.set([...ground, 255], at);
+  return { width, height, rgba, orientation };
 }
 
 /** The pixels of a bitmap, strip by strip. A canvas multiplies by alpha; with 16 bits the way back loses nothing. */
@@ -101,7 +120,7 @@ function pixelsIn(bitmap) {
   const { width, height } = bitmap;
   const rgba = new Uint8ClampedArray(4 * width * height);
   const canvas = document.createElement("canvas");
-  const rows = Math.min(height, Math.max(1, Math.floor(STRIP / width)));
+  const rows = Math.min(height, 4096, Math.max(1, Math.floor(STRIP / width)));
   [canvas.width, canvas.height] = [width, rows];
   const context = canvas.getContext("2d", { willReadFrequently: true, colorType: "float16" });
   context.globalCompositeOperation = "copy";

@@ -35,28 +35,44 @@ function meansOf(size, wanted) {
   });
 }
 
-/** Weighted means along a row or a column: `count` means of values that are `apart` in `from`, into `to`. */
-function blend(from, start, apart, means, to, at, step) {
-  for (const { first, weights } of means) {
-    let sum = 1 << (PRECISION - 1);
-    for (let index = 0, place = start + first * apart; index < weights.length; index++, place += apart) {
-      sum += weights[index] * from[place];
+/** Resize the middle axis: [before, size, after] to [before, wanted, after]. */
+function resizeAxis(values, before, size, after, wanted) {
+  if (size === wanted) return values;
+  const means = meansOf(size, wanted);
+  const found = new Uint8ClampedArray(before * wanted * after);
+  let to = 0;
+  for (let outer = 0; outer < before; outer++) {
+    for (const { first, weights } of means) {
+      for (let inner = 0; inner < after; inner++) {
+        let sum = 1 << (PRECISION - 1);
+        let from = (outer * size + first) * after + inner;
+        for (let index = 0; index < weights.length; index++, from += after) sum += weights[index] * values[from];
+        found[to++] = sum >> PRECISION; // at most 255 * 2**22 and a little: within 31 bits
+      }
     }
-    to[at] = sum >> PRECISION; // at most 255 * 2**22 and a little: within 31 bits
-    at += step;
   }
+  return found;
 }
 
-/** A row of pixels on white, as gray or RGB values. */
-function composeRow(rgba, start, count, channels, row) {
-  for (let index = 0, from = start, to = 0; index < count; index++, from += 4, to += channels) {
-    const alpha = rgba[from + 3];
-    const red = onWhite(rgba[from], alpha);
-    const green = onWhite(rgba[from + 1], alpha);
-    const blue = onWhite(rgba[from + 2], alpha);
-    row[to] = channels === 1 ? (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16 : red;
-    if (channels === 3) [row[to + 1], row[to + 2]] = [green, blue];
+/** [box.height, box.width, channels] of the pixels in a box: on white, as gray or RGB values. */
+function compose(rgba, sourceWidth, box, channels) {
+  const values = new Uint8Array(box.height * box.width * channels);
+  for (let row = 0, to = 0; row < box.height; row++) {
+    let from = 4 * ((box.top + row) * sourceWidth + box.left);
+    for (let column = 0; column < box.width; column++, from += 4, to += channels) {
+      const alpha = rgba[from + 3];
+      const red = onWhite(rgba[from], alpha);
+      const green = onWhite(rgba[from + 1], alpha);
+      const blue = onWhite(rgba[from + 2], alpha);
+      if (channels === 1) values[to] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+      else {
+        values[to] = red;
+        values[to + 1] = green;
+        values[to + 2] = blue;
+      }
+    }
   }
+  return values;
 }
 
 /** value * alpha + 255 * (255 - alpha), divided by 255 and rounded. */
@@ -72,16 +88,10 @@ function onWhite(value, alpha) {
  */
 function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels) {
   const box = centreBox(sourceWidth, sourceHeight, width, height);
-  const [across, down] = [meansOf(box.width, width), meansOf(box.height, height)];
-  const row = new Uint8Array(box.width * channels);
-  const narrow = new Uint8ClampedArray(box.height * width * channels);
-  for (let y = 0; y < box.height; y++) {
-    composeRow(rgba, 4 * ((box.top + y) * sourceWidth + box.left), box.width, channels, row);
-    for (let channel = 0; channel < channels; channel++) {
-      blend(row, channel, channels, across, narrow, y * width * channels + channel, channels);
-    }
-  }
-  const small = new Uint8ClampedArray(height * width * channels);
-  for (let at = 0; at < width * channels; at++) blend(narrow, at, width * channels, down, small, at, width * channels);
-  return new Uint8Array(small.buffer);
+  const values = compose(rgba, sourceWidth, box, channels);
+  const across = (rows, from) => resizeAxis(from, rows, box.width, channels, width);
+  const down = (columns, from) => resizeAxis(from, 1, box.height, columns * channels, height);
+  // Each pass rounds, so that their order shows. Pillow (13 and later) begins with what saves most.
+  const tall = box.height > height && box.height - height > 2 * (box.width - width);
+  return Uint8Array.from(tall ? across(height, down(box.width, values)) : down(width, across(box.height, values)));
 }

@@ -29,8 +29,8 @@ function set(element, properties) {
 /** A number in few digits, for a small cell: 4 significant ones. */
 function short(value) {
   if (!Number.isFinite(value)) return String(value);
-  if (value === 0) return "0";
   const size = Math.abs(value);
+  if (size < 1e6 && Number.isInteger(value)) return String(value);
   if (size < 1e-3 || size >= 1e5) return value.toExponential(2);
   return String(Number(value.toPrecision(4)));
 }
@@ -42,16 +42,9 @@ function aligned(values) {
   return (value) => (Number.isFinite(value) ? value.toFixed(digits) : String(value));
 }
 
-/** A float32 in the fewest digits that mean just this number; other numbers in 12 significant digits. */
+/** A number in 12 significant digits: enough for sums whose terms nearly cancel. */
 function exact(value) {
-  if (!Number.isFinite(value) || Number.isInteger(value)) return String(value);
-  if (Math.fround(value) === value) {
-    for (let digits = 1; digits <= 9; digits++) {
-      const text = value.toPrecision(digits);
-      if (Math.fround(Number(text)) === value) return String(Number(text));
-    }
-  }
-  return String(Number(value.toPrecision(12)));
+  return Number.isFinite(value) ? String(Number(value.toPrecision(12))) : String(value);
 }
 
 /** 61706 is "61,706". */

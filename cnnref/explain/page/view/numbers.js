@@ -21,7 +21,7 @@ function numberTable({ values, name, limit, pixels = false, classOf, onPick, onE
   const rows = values.map((line, row) =>
     h("tr", {}, line.map((value, column) => {
       const cell = numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin });
-      if (classOf) cell.className = classOf(row, column) ?? "";
+      if (classOf && value !== null) cell.className = classOf(row, column) ?? "";
       cells.push(cell);
       return cell;
     })),
@@ -34,7 +34,7 @@ function numberTable({ values, name, limit, pixels = false, classOf, onPick, onE
 function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin }) {
   if (value === null) return h("td", { class: "empty" });
   const colour = pixels ? grayOf(value) : colourOf(value, most);
-  const style = { background: `rgb(${colour})`, color: inkOn(colour) };
+  const style = { "background-color": `rgb(${colour})`, color: inkOn(colour) };
   const place = `row ${row + origin[0]}, column ${column + origin[1]}`;
   if (onEdit) {
     const field = h("input", { type: "number", step: "any", value, "aria-label": place, style });
@@ -48,7 +48,7 @@ function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, o
   return h("td", { style }, write(value));
 }
 
-/** One tab stop for a grid of buttons; arrow keys move inside it, and moving picks. */
+/** One tab stop for a grid of buttons; arrow keys move inside it. */
 function arrowKeys(container, buttons, columns) {
   buttons().forEach((one, index) => (one.tabIndex = index ? -1 : 0));
   container.addEventListener("keydown", (event) => {
