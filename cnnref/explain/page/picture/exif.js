@@ -81,6 +81,35 @@ function takeOrientation(bytes, kind) {
   return exifOrientation(joined(exif)) ?? (xmp && xmpOrientation(latin1(xmp)));
 }
 
+/** The orientation of a PNG file, by its chunks. */
+async function pngOrientation({ exif, texts }) {
+  const profile = texts["Raw profile type exif"];
+  if (!exif && profile) {
+    const digits = (await pngText(profile)).split("\n").slice(3).join("");
+    exif = Uint8Array.from(digits.match(/[0-9a-f]{2}/gi) ?? [], (pair) => parseInt(pair, 16));
+  }
+  const xmp = texts["XML:com.adobe.xmp"];
+  return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(await pngText(xmp)));
+}
+
+/** The text of a tEXt, zTXt or iTXt chunk. */
+async function pngText({ kind, content }) {
+  const ends = (from, count) => (count ? ends(content.indexOf(0, from) + 1, count - 1) : from);
+  const start = ends(0, 1);
+  if (kind === "tEXt") return latin1(content.subarray(start));
+  const packed = kind === "zTXt" || content[start] !== 0;
+  const text = content.subarray(kind === "zTXt" ? start + 1 : ends(start + 2, 2));
+  if (!packed) return latin1(text);
+  let plain = "";
+  try {
+    for await (const piece of inflate([text])) {
+      plain += latin1(piece);
+      if (plain.length > 2 ** 20) break;
+    }
+  } catch {} // a damaged text is no damage to the picture
+  return plain;
+}
+
 function joined(parts) {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);

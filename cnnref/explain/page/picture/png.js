@@ -15,6 +15,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
 const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const latin1 = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+const keyword = (content) => latin1(content.subarray(0, content.indexOf(0)));
 
 /** The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it. */
 async function readPng(bytes) {
@@ -221,35 +222,4 @@ function clearTest({ depth, color }, clear, rgba) {
   const one = depth === 1 ? whole && 255 : clear[1];
   const [red, green, blue] = color ? [clear[1], clear[3], clear[5]] : [one, one, one];
   return (to) => rgba[to] === red && rgba[to + 1] === green && rgba[to + 2] === blue;
-}
-
-/** The orientation that EXIF or, failing that, XMP tells. */
-async function pngOrientation({ exif, texts }) {
-  const profile = texts["Raw profile type exif"];
-  if (!exif && profile) {
-    const digits = (await pngText(profile)).split("\n").slice(3).join("");
-    exif = Uint8Array.from(digits.match(/[0-9a-f]{2}/gi) ?? [], (pair) => parseInt(pair, 16));
-  }
-  const xmp = texts["XML:com.adobe.xmp"];
-  return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(await pngText(xmp)));
-}
-
-const keyword = (content) => latin1(content.subarray(0, content.indexOf(0)));
-
-/** The text of a tEXt, zTXt or iTXt chunk. */
-async function pngText({ kind, content }) {
-  const ends = (from, count) => (count ? ends(content.indexOf(0, from) + 1, count - 1) : from);
-  const start = ends(0, 1);
-  if (kind === "tEXt") return latin1(content.subarray(start));
-  const packed = kind === "zTXt" || content[start] !== 0;
-  const text = content.subarray(kind === "zTXt" ? start + 1 : ends(start + 2, 2));
-  if (!packed) return latin1(text);
-  let plain = "";
-  try {
-    for await (const piece of inflate([text])) {
-      plain += latin1(piece);
-      if (plain.length > 2 ** 20) break;
-    }
-  } catch {} // a damaged text is no damage to the picture
-  return plain;
 }

@@ -70,6 +70,6 @@ function seenPicture() {
 }
 
 function storedGradCam(index) {
-  const found = state.facts.gradCam.find((one) => one.sample === state.picture.sample && one.index === index);
+  const found = state.facts.gradcam.find((one) => one.sample === state.picture.sample && one.index === index);
   return found && { ...found, values: new Float32Array(bytesOf(found.values).buffer) };
 }
