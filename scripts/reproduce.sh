@@ -2,8 +2,8 @@
 # Make the shipped bundles again, all or those that are named, and the README's table of results:
 #   CNNREF_DATA=DATA bash scripts/reproduce.sh [--dry-run] [NAME...]
 # Trains each recipe with as many seeds as its bundle has, into runs/NAME or runs/NAME-sweep (what was interrupted goes
-# on, what is finished stays), exports the run of the same seed, runs every file on the test set, and draws what each
-# costs where that drawing is shipped. --dry-run prints the commands. The name of a recipe without a bundle makes one.
+# on, what is finished stays), exports the run of the same seed, runs every file on the test set, writes the page
+# that explains the network and draws what each file costs where these are shipped. --dry-run prints the commands. The name of a recipe without a bundle makes one.
 dry=""
 names=()
 while [ $# -gt 0 ]; do
@@ -66,8 +66,10 @@ for name in "${names[@]}"; do
         resume="$([ ! -e "$run/recipe.toml" ] || echo --resume)"
         do_it ${threads:+env $threads} .venv/bin/cnnref train "$name" --seed "$seed" --out "$run" $resume
     fi
+    page="$([ ! -e "$bundle/explain.html" ] || echo "$bundle/explain.html")" # the export replaces the whole folder
     do_it .venv/bin/cnnref export "$run" --out "$bundle" --data-dir "${CNNREF_DATA:-DATA}" --force
     do_it .venv/bin/cnnref verify "$bundle"
+    [ -z "$page" ] || do_it .venv/bin/cnnref explain "$bundle" --out "$page"
     if [ -e "$bundle.png" ]; then
         do_it .venv/bin/cnnref bench "$bundle" --plot "$bundle.png" --force
     fi

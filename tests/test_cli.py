@@ -59,7 +59,8 @@ def test_it_answers_quickly_and_without_a_framework(command):
 
 
 @pytest.mark.parametrize(
-    "command", ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
+    "command",
+    ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "explain", "quickstart"],
 )
 def test_every_command_shows_an_example(command):
     assert f"Example: cnnref {command}" in " ".join(run(command, "--help").output.split())
@@ -73,7 +74,19 @@ def test_models_lists_the_facts():
 
 def test_the_commands_are_listed_in_the_order_of_the_road():
     output = run("--help").output
-    road = ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "quickstart"]
+    road = [
+        "models",
+        "show",
+        "train",
+        "sweep",
+        "evaluate",
+        "export",
+        "verify",
+        "bench",
+        "predict",
+        "explain",
+        "quickstart",
+    ]
     places = [re.search(rf"^\W*{name}  ", output, re.MULTILINE).start() for name in road]
     assert places == sorted(places)
 
@@ -236,6 +249,8 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
         (["train", "lenet5-mnits"], "did you mean lenet5-mnist"),
         (["verify", "nowhere"], "no bundle 'nowhere'"),
         (["predict", "lenet5-mnist", "missing.png"], "missing.png"),
+        (["explain", "nowhere"], "no bundle 'nowhere'"),
+        (["explain", "lenet5-mnist", "--image", "missing.png"], "missing.png"),
         (["export", "nothing", "--out", "out"], "nothing to export"),
     ],
 )
@@ -257,6 +272,30 @@ def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path):
         assert words in str(error)
     assert isinstance(run("show", "lenet5", "--plot", tmp_path / "folder.png", "--force").exception, InputError)
     assert (tmp_path / "mine.png").read_text() == "mine"
+
+
+def test_explain_needs_no_framework(tmp_path):
+    code = (
+        f"import sys; sys.argv[1:] = ['explain', 'lenet5-mnist', '--out', {str(tmp_path / 'page.html')!r}]\n"
+        "import cnnref.cli\ntry: cnnref.cli.main()\nexcept SystemExit: pass\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_explain_writes_a_page_and_replaces_none_unasked(tmp_path):
+    write_picture(tmp_path / "digit.png", np.zeros((40, 40, 1), np.uint8))
+    page = tmp_path / "page.html"
+    output = run("explain", "lenet5-mnist", "--image", tmp_path / "digit.png", "--out", page).output
+    assert f"Page: {page}" in output
+    assert '"name":"digit.png"' in page.read_text(encoding="utf-8")
+    for place, words in ((page, "--force"), (tmp_path, "is a folder")):
+        assert words in str(run("explain", "lenet5-mnist", "--out", place).exception)
+    assert run("explain", "lenet5-mnist", "--out", page, "--force").exit_code == 0
+    assert "digit.png" not in page.read_text(encoding="utf-8")
+    error = run("explain", "lenet5-mnist", "--report", tmp_path / "report", "--image", tmp_path / "digit.png").exception
+    assert "--image is for the page" in str(error)
+    assert not (tmp_path / "report").exists()
 
 
 def test_export_refuses_an_existing_folder_before_it_starts(tmp_path):

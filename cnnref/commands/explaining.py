@@ -31,6 +31,8 @@ def explain(
     from ..runtimes import find_bundle, read_bundle
 
     read = read_bundle(find_bundle(bundle))
+    if image and report and not out:
+        raise InputError("--image is for the page; give --out as well, or leave --report out.")
     if report:
         from ..explain.report import write_report
 
@@ -46,8 +48,6 @@ def explain(
         _check(page, force=force)
         write_page(read, page, image=image)
         print(f"Page: {page} ({page.stat().st_size:,} bytes); open it in a browser.")
-    elif image:
-        raise InputError("--image is for the page; give --out as well, or leave --report out.")
 
 
 def _check(path: Path, *, force: bool) -> None:

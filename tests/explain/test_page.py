@@ -46,15 +46,6 @@ FOCUSED = """
 }
 """
 
-EACH_CHAPTER = """
-async () => {
-  for (const one of document.querySelectorAll("#guide section")) {
-    one.scrollIntoView();
-    await new Promise(requestAnimationFrame);
-  }
-}
-"""
-
 STORED = "() => { const p = probabilities(); return [...storedGradCam(p.indexOf(Math.max(...p))).values] }"
 OPEN_ALL = "(where) => document.querySelectorAll(where).forEach((one) => (one.open = true))"
 
@@ -62,6 +53,12 @@ OPEN_ALL = "(where) => document.querySelectorAll(where).forEach((one) => (one.op
 def noise(shape: tuple[int, int, int], count: int = 2) -> list[Sample]:
     images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
     return [Sample(image, f"noise {index}") for index, image in enumerate(images)]
+
+
+def build_all_chapters(tab: Any) -> None:
+    """Chapters are built when they come near; a link to the last one builds all before it."""
+    tab.evaluate("location.hash = 'guide-network'")
+    tab.wait_for_selector("#guide .waiting", state="detached")
 
 
 def fresh_page(name: str, shape: tuple[int, int, int] | None = None, classes: int | None = None, **more: Any) -> str:
@@ -308,7 +305,7 @@ def test_no_violation_of_wcag(
     name: str, scheme: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], axe: str
 ) -> None:
     tab = opened(page_of(name), color_scheme=scheme, reduced_motion="reduce").ready()
-    tab.evaluate(EACH_CHAPTER)
+    build_all_chapters(tab)
     tab.evaluate(OPEN_ALL, "details")
     tab.get_by_role("button", name="Cover the picture").click()
     tab.wait_for_selector("#why .half:first-child .stage", timeout=60_000)
@@ -322,15 +319,45 @@ def test_no_violation_of_wcag(
 def test_no_width_needs_sideways_scrolling(
     name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], tmp_path: Path
 ) -> None:
-    """With everything open. Where CNNREF_SCREENSHOTS names a folder, the README's pictures are written there."""
+    """With everything open. Where CNNREF_SCREENSHOTS names a folder, whole pages are written there, to look at."""
     shots = Path(os.environ.get("CNNREF_SCREENSHOTS", tmp_path))
     for scheme in ("light", "dark"):
         for width in (320, 768, 1440):
             tab = opened(page_of(name), color_scheme=scheme, viewport={"width": width, "height": 900}).ready()
+            build_all_chapters(tab)
             tab.evaluate(OPEN_ALL, "#layer details, #value details, #why details")
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
             tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = false))")
             tab.screenshot(path=shots / f"{name}-{width}-{scheme}.png", full_page=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "scheme", "look", "anchor"),
+    [
+        ("explain-network.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#network"),
+        ("explain-number.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#value"),
+        ("explain-guide.png", "dark", "0", "#guide-padding"),
+    ],
+)
+def test_the_pictures_in_the_readme(
+    file: str,
+    scheme: str,
+    look: str,
+    anchor: str,
+    page_of: Callable[[str], Path],
+    opened: Callable[..., Opened],
+    tmp_path: Path,
+) -> None:
+    """Where CNNREF_SCREENSHOTS names a folder, they are written there."""
+    shots = Path(os.environ.get("CNNREF_SCREENSHOTS", tmp_path))
+    tab = opened(page_of("lenet5-mnist"), color_scheme=scheme, viewport={"width": 1200, "height": 760}).ready()
+    tab.evaluate(look)
+    tab.evaluate("(anchor) => document.querySelector(anchor).scrollIntoView({ behavior: 'instant' })", anchor)
+    tab.wait_for_timeout(500)
+    tab.screenshot(path=shots / file)
+    with Image.open(shots / file) as taken:
+        assert taken.size == (1200, 760)
+        assert len(taken.convert("RGB").getcolors(10_000_000)) > 50
 
 
 def test_what_cannot_be_explained_is_refused(tmp_path: Path) -> None:

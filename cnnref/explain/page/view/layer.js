@@ -29,12 +29,12 @@ function notComputed(node) {
   return `${state.missing.get(node.name)} ${there ? "Its maps are stored for the sample pictures: choose one of them." : ""}`;
 }
 
-/** Buttons to the layer before and the layer behind. */
+/** Buttons to the layer before and the layer after. */
 function neighbours(node) {
   const { nodes } = state.graph;
   const at = nodes.indexOf(node);
   const step = (to, text) => button(text, () => lookAt(nodes[to]), { disabled: !nodes[to], "aria-label": `${text}: ${nodes[to]?.name ?? "none"}` });
-  return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "behind →"));
+  return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "after →"));
 }
 
 function results(node, tensor) {
@@ -89,7 +89,7 @@ function tiles({ name, count, chosen, paintTile, pick }) {
     pages.replaceChildren(
       button("←", to(-1), { disabled: page === 0, "aria-label": `${name}s before` }),
       `${name}s ${first} to ${first + shown.length - 1} of ${count}`,
-      button("→", to(1), { disabled: first + MANY >= count, "aria-label": `${name}s behind` }),
+      button("→", to(1), { disabled: first + MANY >= count, "aria-label": `${name}s after` }),
     );
   }
   draw();

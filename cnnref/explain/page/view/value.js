@@ -84,7 +84,7 @@ function madeOfSum(told, chosenGroup, choose) {
   });
   const padded = group.cells.some((cell) => cell.padding) && h("p", { class: "note" }, "Hatched cells are padding, and count as 0.");
   return [
-    h("p", { class: "equation" }, `${counted(count, "product")} ${exact(all)}, plus the bias `,
+    h("p", { class: "equation" }, `The sum of ${counted(count, "product")}, ${exact(all)}, plus the bias `,
       h("data", { id: "shown-bias", value: told.bias }, exact(told.bias)), `, is ${exact(told.value)}.`),
     pick,
     isWindow(group) && h("div", { class: "row" },
