@@ -71,7 +71,7 @@ function vector(node, tensor) {
 /** Buttons with a small canvas each, a page of them at a time. */
 function tiles({ name, count, chosen, paintTile, pick }) {
   let page = Math.floor(Math.max(0, chosen) / MANY);
-  const grid = h("div", { class: count > 16 ? "tiles" : "tiles large", role: "group", "aria-label": `${name}s` });
+  const grid = h("div", { class: name === "map" && count <= 16 ? "tiles large" : "tiles", role: "group", "aria-label": `${name}s` });
   const pages = h("div", { class: "controls" });
   function draw() {
     const first = page * MANY;

@@ -86,7 +86,7 @@ function showField(field, note) {
   const [left, right] = inside(box.columns, width);
   const share = (value, size) => `${(100 * value) / size}%`;
   set(field, { style: { left: share(left, width), top: share(top, height), width: share(right - left + 1, width), height: share(bottom - top + 1, height) } });
-  note.textContent = `The chosen value of ${state.node.name} sees rows ${top} to ${bottom} and columns ${left} to ${right}.`;
+  note.textContent = `The chosen value of ${state.node.name} sees rows ${top} to ${bottom} and columns ${left} to ${right} of the picture.`;
 }
 
 /** A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws. */

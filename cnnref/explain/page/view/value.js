@@ -33,7 +33,7 @@ function valueParts(tensor, told, chosenGroup, choose) {
     h("h2", {}, "One number, all the way"),
     h("p", { class: "the-value" }, `${node.name}, ${placeName(tensor.shape, at)}: `, h("data", { id: "shown-value", value: told.value }, exact(told.value))),
     h("div", { class: "row" },
-      map(tensor),
+      h("div", { class: "where" }, map(tensor), seen()),
       h("div", { class: "made" }, h("div", { id: "made-of" }, MADE_OF[told.kind](told, chosenGroup, choose)), becomes(node, tensor, at))),
   ];
 }
@@ -50,6 +50,17 @@ function map(tensor) {
     chosen: [Math.floor(within / columns), within % columns],
     onPick: (row, column) => lookAtValue(state.node.output, channel * area + row * columns + column),
   });
+}
+
+/** The picture, and in a frame what of it the value sees. */
+function seen() {
+  const [rows, columns, channels] = state.facts.shape;
+  const canvas = h("canvas", { role: "img", "aria-label": "What the value sees of the picture" });
+  const field = h("div", { class: "field" });
+  const note = h("figcaption", {});
+  paintPicture(canvas, state.picture.values, rows, columns, channels);
+  showField(field, note);
+  return h("figure", { class: "heat small" }, h("div", { class: "stage", style: { "--rows": rows, "--columns": columns } }, canvas, field), note);
 }
 
 /** A table of the cells of a group: rows and columns as in the window. */
