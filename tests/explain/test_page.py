@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 import small_models
 from onnx import TensorProto, helper
 from opened import Opened
-from PIL import Image
 
 import cnnref
 from cnnref.errors import InputError
@@ -38,27 +36,12 @@ async () => {
 }
 """
 
-FOCUSED = """
-() => {
-  const here = document.activeElement;
-  if (here === document.body) return null;
-  return [here.closest("section")?.id ?? here.parentElement.tagName, here.tagName, here.className, here.id];
-}
-"""
-
 STORED = "() => { const p = probabilities(); return [...storedGradCam(p.indexOf(Math.max(...p))).values] }"
-OPEN_ALL = "(where) => document.querySelectorAll(where).forEach((one) => (one.open = true))"
 
 
 def noise(shape: tuple[int, int, int], count: int = 2) -> list[Sample]:
     images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
     return [Sample(image, f"noise {index}") for index, image in enumerate(images)]
-
-
-def build_all_chapters(tab: Any) -> None:
-    """Chapters are built when they come near; a link to the last one builds all before it."""
-    tab.evaluate("location.hash = 'guide-network'")
-    tab.wait_for_selector("#guide .waiting", state="detached")
 
 
 def fresh_page(name: str, shape: tuple[int, int, int] | None = None, classes: int | None = None, **more: Any) -> str:
@@ -217,147 +200,6 @@ def test_files_that_take_channels_first_or_bytes(
     tab = opened(tmp_path / "page.html").ready()
     expected = np.asarray(model(samples[0].image[None].astype(np.float32)))[0]
     np.testing.assert_allclose(tab.evaluate("probabilities()"), expected, atol=1e-5)
-
-
-def test_pictures_of_ones_own_are_seen_as_predict_sees_them(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened], tmp_path: Path
-) -> None:
-    tab = opened(page_of("resnet20-cifar10")).ready()
-    pixels = np.random.default_rng(1).integers(0, 256, (70, 50, 4), np.uint8)
-    Image.fromarray(pixels, "RGBA").save(tmp_path / "own.png")
-    tab.set_input_files("#file", tmp_path / "own.png")
-    tab.wait_for_selector("#status:has-text('own.png')")
-    seen = np.array(tab.evaluate("[...state.picture.values]"), np.uint8).reshape(32, 32, 3)
-    np.testing.assert_array_equal(seen, cnnref.pictures.read_picture(tmp_path / "own.png", 32, 32, 3))
-    best = cnnref.runtimes.predict(find_bundle("resnet20-cifar10"), [tmp_path / "own.png"])[0].top[0]
-    assert tab.text_content(".scores .label") == best[0]
-    before = tab.text_content("#status")
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "words.png").write_text("no picture <b>at all</b>")
-    for file, said in (("empty.png", "empty"), ("words.png", "no picture")):
-        tab.set_input_files("#file", tmp_path / file)
-        tab.wait_for_selector(f"[role=alert]:has-text('{file}'):has-text('{said}')")
-    assert tab.text_content("#status") == before
-
-
-def test_a_drawn_digit_is_read(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
-    box = tab.locator("canvas.drawing").bounding_box()
-    tab.mouse.move(box["x"] + box["width"] * 0.52, box["y"] + box["height"] * 0.18)
-    tab.mouse.down()
-    tab.mouse.move(box["x"] + box["width"] * 0.48, box["y"] + box["height"] * 0.82, steps=12)
-    tab.mouse.up()
-    tab.wait_for_selector("#status:has-text('your drawing: most probably 1')")
-    tab.get_by_role("button", name="Clear the drawing").click()
-    canvas = tab.locator("canvas.drawing")
-    canvas.focus()
-    for key in ["ArrowUp"] * 9 + ["Space"] + ["ArrowDown"] * 18:
-        tab.keyboard.press(key)
-    tab.wait_for_selector("#status:has-text('your drawing: most probably 1')")
-
-
-def test_everything_is_reached_with_the_keyboard(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
-    reached = set()
-    for _ in range(400):
-        tab.keyboard.press("Tab")
-        here = tab.evaluate(FOCUSED)
-        if here is None:
-            break
-        reached.add(tuple(here))
-    sections = {place for place, *_ in reached}
-    assert {"NAV", "picture", "network", "layer", "value", "why"} <= sections
-    assert any(here == "file" for *_, here in reached)
-    assert any("drawing" in style for _, _, style, _ in reached)
-    # From the chosen value to the one beside it, and from a card to the next.
-    tab.locator("#value .pickable").focus()
-    before = tab.text_content(".the-value")
-    tab.keyboard.press("ArrowLeft")
-    assert tab.text_content(".the-value") != before
-    assert tab.evaluate("document.activeElement.classList.contains('pickable')")
-    tab.locator("#card-conv1").focus()
-    tab.keyboard.press("ArrowRight")
-    tab.keyboard.press("Enter")
-    assert tab.text_content("#layer h2").startswith("conv1_tanh")
-    assert tab.text_content("#made-of .equation").startswith("tanh(x)")
-
-
-def test_a_value_leads_to_the_values_it_was_computed_from(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    """From a probability down to the picture, by the buttons alone."""
-    tab = opened(page_of("lenet5-mnist")).ready()
-    tab.evaluate("lookAt(nodeNamed('probabilities_2') ?? state.graph.nodes.at(-1))")
-    tab.locator("#made-of .equation button").click()
-    assert tab.text_content("#layer h2").startswith("logits")
-    tab.evaluate("lookAtValue('pool2', 30)")
-    tab.locator("#made-of .numbers button").first.click()
-    assert tab.text_content("#layer h2").startswith("conv2_tanh")
-    tab.locator("#made-of .equation button").click()
-    tab.locator("#made-of .numbers button").first.click()
-    assert tab.text_content("#layer h2").startswith("pool1")
-    assert tab.locator(".field").is_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["lenet5-mnist", "resnet20-cifar10"])
-def test_no_violation_of_wcag(
-    name: str, scheme: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], axe: str
-) -> None:
-    tab = opened(page_of(name), color_scheme=scheme, reduced_motion="reduce").ready()
-    build_all_chapters(tab)
-    tab.evaluate(OPEN_ALL, "details")
-    tab.get_by_role("button", name="Cover the picture").click()
-    tab.wait_for_selector("#why .half:first-child .stage", timeout=60_000)
-    tab.evaluate(axe)
-    found = tab.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
-    assert len(found["passes"]) > 15
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
-
-
-@pytest.mark.parametrize("name", ["lenet5-mnist", "resnet20-cifar10"])
-def test_no_width_needs_sideways_scrolling(
-    name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], tmp_path: Path
-) -> None:
-    """With everything open. Where CNNREF_SCREENSHOTS names a folder, whole pages are written there, to look at."""
-    shots = Path(os.environ.get("CNNREF_SCREENSHOTS", tmp_path))
-    for scheme in ("light", "dark"):
-        for width in (320, 768, 1440):
-            tab = opened(page_of(name), color_scheme=scheme, viewport={"width": width, "height": 900}).ready()
-            build_all_chapters(tab)
-            tab.evaluate(OPEN_ALL, "#layer details, #value details, #why details")
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
-            tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = false))")
-            tab.screenshot(path=shots / f"{name}-{width}-{scheme}.png", full_page=True)
-
-
-@pytest.mark.parametrize(
-    ("file", "scheme", "look", "anchor"),
-    [
-        ("explain-network.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#network"),
-        ("explain-number.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#value"),
-        ("explain-guide.png", "dark", "0", "#guide-padding"),
-    ],
-)
-def test_the_pictures_in_the_readme(
-    file: str,
-    scheme: str,
-    look: str,
-    anchor: str,
-    page_of: Callable[[str], Path],
-    opened: Callable[..., Opened],
-    tmp_path: Path,
-) -> None:
-    """Where CNNREF_SCREENSHOTS names a folder, they are written there."""
-    shots = Path(os.environ.get("CNNREF_SCREENSHOTS", tmp_path))
-    tab = opened(page_of("lenet5-mnist"), color_scheme=scheme, viewport={"width": 1200, "height": 760}).ready()
-    tab.evaluate(look)
-    tab.evaluate("(anchor) => document.querySelector(anchor).scrollIntoView({ behavior: 'instant' })", anchor)
-    tab.wait_for_timeout(500)
-    tab.screenshot(path=shots / file)
-    with Image.open(shots / file) as taken:
-        assert taken.size == (1200, 760)
-        assert len(taken.convert("RGB").getcolors(10_000_000)) > 50
 
 
 def test_what_cannot_be_explained_is_refused(tmp_path: Path) -> None:

@@ -1,171 +1,32 @@
-"""The page reads a picture file as `cnnref predict` does: the same bytes, or a sentence that says what is wrong."""
+"""The page reads a picture file as `cnnref predict` does, to the byte."""
 
-import base64
 import io
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from picture_files import (
+    DECODE,
+    DEPTHS,
+    RESIZE,
+    SAMPLES,
+    XMP,
+    Reader,
+    any_png,
+    chunk,
+    encoded,
+    noise,
+    png,
+    smooth,
+    text,
+)
 from PIL import Image
 
 from cnnref.errors import InputError
-from cnnref.explain.page import PAGE, PICTURE
 from cnnref.pictures import read_picture
-
-READ = """
-async (cases) => {
-  const found = [];
-  for (const [content, name, shape] of cases) {
-    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-    try {
-      found.push([...(await readPicture(new File([bytes], name), ...shape))]);
-    } catch (error) {
-      found.push(error.message);
-    }
-  }
-  return found;
-}
-"""
-
-RESIZE = """
-(cases) => cases.map(([content, ...shapes]) => {
-  const rgba = Uint8ClampedArray.from(atob(content), (letter) => letter.charCodeAt(0));
-  return [...readPixels(rgba, ...shapes)];
-})
-"""
-
-DECODE = """
-async (content) => {
-  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-  const { width, height, rgba } = await browserRead(bytes, formatOf(bytes));
-  return [height, width, [...rgba]];
-}
-"""
-
-#: From here on, what is inflated is counted.
-COUNT = """
-() => {
-  const counted = (window.counted = { bytes: 0, Real: DecompressionStream });
-  DecompressionStream = class {
-    constructor(format) {
-      const { writable, readable } = new counted.Real(format);
-      const count = (piece, out) => {
-        counted.bytes += piece.length;
-        out.enqueue(piece);
-      };
-      this.writable = writable;
-      this.readable = readable.pipeThrough(new TransformStream({ transform: count }));
-    }
-  };
-}
-"""
-
-ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-XMP = '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
-
-
-def text(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
-class Reader:
-    """An empty page with the scripts that read pictures."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-
-    def read(self, cases: list[tuple[bytes, tuple[int, int, int]]], name: str = "some.png") -> list[Any]:
-        """Of each file and shape, the values or the sentence."""
-        found = self.page.evaluate(READ, [[text(content), name, shape] for content, shape in cases])
-        return [
-            one if isinstance(one, str) else np.array(one, np.uint8).reshape(shape)
-            for one, (_, shape) in zip(found, cases, strict=True)
-        ]
-
-    def reads_like_python(self, *cases: tuple[bytes, tuple[int, int, int]]) -> None:
-        for index, (found, (content, shape)) in enumerate(zip(self.read(list(cases)), cases, strict=True)):
-            assert not isinstance(found, str), (index, found)
-            np.testing.assert_array_equal(found, read_picture(content, *shape), err_msg=f"case {index}")
-
-
-@pytest.fixture(scope="module")
-def reader(browser: Any) -> Iterator[Reader]:
-    page = browser.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_content("<!doctype html><title>empty</title>")
-    for script in PICTURE:
-        page.add_script_tag(path=PAGE / script)
-    yield Reader(page)
-    page.close()
-    assert errors == []
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
-
-
-def smooth(height: int, width: int) -> Image.Image:
-    return Image.fromarray(noise(7, 7)).resize((width, height))
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(
-    size: tuple[int, int],
-    raw: bytes,
-    *,
-    depth: int = 8,
-    color: int = 0,
-    interlaced: bool = False,
-    extra: bytes = b"",
-    packed: bytes | None = None,
-    end: bytes | None = None,
-) -> bytes:
-    """A PNG file of (width, height) with these rows, each after its filter; two IDAT chunks."""
-    packed = zlib.compress(raw) if packed is None else packed
-    middle = len(packed) // 2
-    chunks = [
-        chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, color, 0, 0, interlaced)),
-        extra,
-        chunk(b"IDAT", packed[:middle]),
-        chunk(b"IDAT", packed[middle:]),
-        chunk(b"IEND", b"") if end is None else end,
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def any_png(random: np.random.Generator, color: int, depth: int, interlaced: bool, transparent: bool) -> bytes:
-    """A PNG of up to 20x20 random samples under random filters, perhaps with a short palette."""
-    width, height = (int(side) for side in random.integers(1, 21, 2))
-    raw = b""
-    for left, top, step, down in ADAM7 if interlaced else [(0, 0, 1, 1)]:
-        columns, rows = len(range(left, width, step)), len(range(top, height, down))
-        for _ in range(rows if columns else 0):
-            row = random.bytes(-(-columns * SAMPLES[color] * depth // 8))
-            raw += bytes([random.integers(0, 5)]) + row
-    extra = b""
-    if color == 3:
-        extra += chunk(b"PLTE", random.bytes(3 * int(random.integers(1, 2**depth + 1))))
-    if transparent:
-        level = bytes([0, int(random.integers(0, 2 ** min(depth, 3)))])
-        extra += chunk(b"tRNS", random.bytes(int(random.integers(1, 2**depth + 1))) if color == 3 else 3 * level)
-    return png((width, height), raw, depth=depth, color=color, interlaced=interlaced, extra=extra)
 
 
 @pytest.mark.parametrize("color", SAMPLES)
@@ -368,75 +229,3 @@ def test_what_pillow_forgives_is_forgiven(reader: Reader) -> None:
             png((2, 2), raw, color=4),
         ]
     ])  # fmt: skip
-
-
-def header(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-
-
-def gif(screen: int, frame: int) -> bytes:
-    frame_header = b"," + struct.pack("<HHHHB", 0, 0, frame, frame, 0)
-    return b"GIF89a" + struct.pack("<HHBBB", screen, screen, 0, 0, 0) + frame_header + b"\2\2\x4c\1\0;"
-
-
-HOSTILE = {
-    "empty": (b"", "is empty, so it is no picture."),
-    "text": (b"no picture <b>at all</b>", "is no picture (BMP, GIF, JPEG, PNG and WEBP are read)."),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture"),
-    "avif": (b"\0\0\0\x1cftypavif" + bytes(40), "is no picture"),
-    "tiff": (encoded(Image.new("L", (2, 2)), "TIFF"), "is a TIFF file, which browsers do not read; convert it to PNG."),
-    "ppm": (encoded(Image.new("L", (2, 2)), "PPM"), "is a PPM file, which browsers do not read; convert it to PNG."),
-    "png, huge": (header(60_000, 60_000) + chunk(b"IDAT", zlib.compress(bytes(9))), "has more than 89,478,485 pixels"),
-    "gif, huge": (gif(65_535, 5), "has more than 89,478,485 pixels, too many to be safely opened."),
-    "gif, huge frame": (gif(5, 65_535), "has more than 89,478,485 pixels"),
-    "bmp, huge": (b"BM" + struct.pack("<IHHIIiiHH", 0, 0, 0, 54, 40, 30_000, -30_000, 1, 24) + bytes(99), "pixels"),
-    "webp, huge": (b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + 6 * b"\xff", "has more than 89,478,485 pixels"),
-    "jpeg, huge": (b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff" + bytes(90), "has more than 89,478,485 pixels"),
-    "png, few of many": (header(9_000, 9_000) + chunk(b"IDAT", zlib.compress(bytes(9))), "its pixels are cut short"),
-    "png, no size": (png((0, 1), b"\0"), "it has no size"),
-    "png, header": (png((1, 1), b"\0\0", depth=3), "its header makes no sense"),
-    "png, checksum": (png((1, 1), b"\0\0").replace(b"\x08\0\0\0\0", b"\x08\0\0\0\1", 1), "checksum of its IHDR chunk"),
-    "png, no pixels": (png((4, 2), b"", packed=b""), "its compressed data is damaged"),
-    "png, no zlib": (png((4, 2), b"", packed=b"no zlib stream"), "its compressed data is damaged"),
-    "png, half a row": (png((4, 2), b"\0\1\2\3\4\0\1"), "its pixels are cut short"),
-    "png, filter": (png((4, 1), b"\5" + bytes(4)), "it has a filter that is not known"),
-    "png, palette": (png((4, 1), bytes(5), color=3, extra=chunk(b"PLTE", bytes(999))), "its palette is too long"),
-    "png, chunk": (png((4, 1), bytes(5), end=b"\x7f\xff\xff\xfftEXt"), "its tEXt chunk is cut short"),
-    "png, no end": (header(4, 1) + b"\x7f\xff\xff\xffIDAT", "its compressed data is damaged"),
-    "gif, cut": (b"GIF89a", "it ends too early"),
-    "webp, cut": (b"RIFF\0\0\0\0WEBPVP8X", "it ends too early"),
-    "jpeg, no frame": (b"\xff\xd8\xff\xe1\0\0\xff\xe1\0\0\xff\xda\0\0", "it has no frame"),
-    "jpeg, all marks": (3 * b"\xff\xd8\xff" + 99_999 * b"\xff", "it has no frame"),
-    "jpeg, noise": (b"\xff\xd8\xff\xc0\0\x11\x08\0\5\0\5" + bytes(90), "the browser cannot read it"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_file_gets_a_sentence_that_names_it(reader: Reader, case: str) -> None:
-    content, said = HOSTILE[case]
-    [found] = reader.read([(content, (4, 4, 3))], name="<b>.png")
-    assert isinstance(found, str)
-    assert found.startswith("<b>.png ")
-    assert said in found
-    assert "\n" not in found
-
-
-def test_a_bomb_is_not_blown_up(reader: Reader) -> None:
-    """A gigabyte of zeros where 5 bytes belong: what is needed is read, the rest never inflated."""
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = deflate.compress(bytes(2**24)) + deflate.flush(zlib.Z_FULL_FLUSH)
-    content = png((4, 1), b"", packed=b"\x78\xda" + 64 * block)
-    reader.page.evaluate(COUNT)
-    try:
-        reader.reads_like_python((content, (1, 4, 1)))
-        assert 5 <= reader.page.evaluate("counted.bytes") < 2**26
-    finally:
-        reader.page.evaluate("() => { DecompressionStream = counted.Real; }")
-
-
-def test_a_file_without_a_name_and_one_that_is_gone_are_named(reader: Reader) -> None:
-    said = reader.page.evaluate("() => readPicture(new Blob([]), 4, 4, 3).catch((error) => error.message)")
-    assert said == "The picture is empty, so it is no picture."
-    gone = "({ name: 'folder', arrayBuffer: () => Promise.reject(new Error('NotFound')) })"
-    said = reader.page.evaluate(f"() => readPicture({gone}, 4, 4, 3).catch((error) => error.message)")
-    assert said == "folder cannot be read; it may be a folder, or no longer there."

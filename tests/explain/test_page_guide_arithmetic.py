@@ -1,0 +1,117 @@
+"""The arithmetic of the guide's chapters is the package's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cnnref.arithmetic import average_pool2d, conv2d, dense, flatten, max_pool2d, ops, output_size, softmax
+from cnnref.arithmetic.kernels import KERNELS
+from cnnref.errors import InputError
+
+
+@st.composite
+def slides(draw: st.DrawFn) -> dict[str, Any]:
+    """An input, a kernel, and how it moves; the window may be too large."""
+    shape = st.tuples(st.integers(1, 7), st.integers(1, 7))
+    rows, columns = draw(shape)
+    high, wide = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    whole = st.integers(-9, 9)
+    return {
+        "input": draw(st.lists(st.lists(whole, min_size=columns, max_size=columns), min_size=rows, max_size=rows)),
+        "kernel": draw(st.lists(st.lists(whole, min_size=wide, max_size=wide), min_size=high, max_size=high)),
+        "stride": draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        "padding": draw(st.tuples(*[st.integers(0, 2)] * 4)),
+        "dilation": draw(st.integers(1, 3)),
+    }
+
+
+def by_package(case: dict[str, Any]) -> list[list[int]] | None:
+    more = {"strides": case["stride"], "padding": case["padding"], "dilation": case["dilation"]}
+    try:
+        return conv2d(case["input"], case["kernel"], **more).tolist()
+    except InputError:
+        return None
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases=st.lists(slides(), min_size=20, max_size=60))
+def test_sliding_gives_what_the_package_gives(bare: Any, cases: list[dict[str, Any]]) -> None:
+    found = bare.evaluate("(cases) => cases.map((one) => slide(one.input, one.kernel, one))", cases)
+    for case, answer in zip(cases, found, strict=True):
+        expected = by_package(case)
+        assert answer == expected if expected is not None else not any(answer)
+
+
+def test_all_sizes_are_those_of_the_formula(bare: Any) -> None:
+    cases = [
+        (n, kernel, {"stride": stride, "before": before, "after": after, "dilation": dilation})
+        for n in range(1, 12)
+        for kernel in (1, 2, 3, 5)
+        for stride in (1, 2, 3)
+        for before, after in ((0, 0), (1, 2), (3, 0))
+        for dilation in (1, 2, 3)
+    ]
+    found = bare.evaluate("(cases) => cases.map((one) => positions(...one))", cases)
+    for (n, kernel, how), count in zip(cases, found, strict=True):
+        try:
+            expected = output_size(n, kernel, how["stride"], (how["before"], how["after"]), how["dilation"])
+        except InputError:
+            expected = 0
+        assert count == expected
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 3), stride=st.integers(1, 3))
+def test_pooling_depth_dense_and_flattening_are_the_package_s(bare: Any, seed: int, size: int, stride: int) -> None:
+    random = np.random.default_rng(seed)
+    maps, kernels = random.normal(size=(3, 5, 4)), random.normal(size=(3, 2, 2))
+    inputs, weights, biases = random.normal(size=4), random.normal(size=(4, 2)), random.normal(size=2)
+    found = bare.evaluate(
+        """({ maps, kernels, inputs, weights, biases, size, stride }) => {
+          const shape = [3, 5, 4];
+          const cells = maps.flatMap((map, c) => map.flatMap((line, y) => line.map((value, x) => [value, [c, y, x]])));
+          const laid = (entry) => cells.reduce((row, [value, cell]) => row.with(entry(cell, shape), value),
+            new Array(60).fill(null));
+          return {
+            max: pool(maps[0], [size, size], [stride, stride], greatest),
+            mean: pool(maps[0], [size, size], [stride, stride], mean),
+            deep: slideDeep(maps, kernels, biases[0]),
+            dense: denseOutputs(inputs, weights, biases),
+            inFile: laid(entryInFile), inKeras: laid(entryInKeras),
+          };
+        }""",
+        {"size": size, "stride": stride} | {name: value.tolist() for name, value in {
+            "maps": maps, "kernels": kernels, "inputs": inputs, "weights": weights, "biases": biases}.items()},
+    )  # fmt: skip
+    as_keras = np.moveaxis(maps, 0, -1)[None]
+    kernel = np.moveaxis(kernels, 0, -1)[..., None]
+    np.testing.assert_array_equal(found["max"], max_pool2d(maps[0], size, strides=stride))
+    np.testing.assert_allclose(found["mean"], average_pool2d(maps[0], size, strides=stride), rtol=1e-12)
+    np.testing.assert_allclose(found["deep"], conv2d(as_keras, kernel, biases[:1])[0, :, :, 0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found["dense"], dense(inputs, weights, biases), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found["inKeras"], flatten(as_keras)[0])
+    np.testing.assert_array_equal(found["inFile"], flatten(maps[None])[0])
+
+
+def test_activations_and_softmax_are_the_package_s_and_slopes_are_true(bare: Any) -> None:
+    x = [-30.0, -4.0, -1.25, -0.1, 0.0, 0.1, 2.5, 4.0, 30.0]
+    names = {"relu": ops.relu, "leaky": ops.leaky_relu, "sigmoid": ops.sigmoid, "tanh": ops.tanh}
+    for name, function in names.items():
+        value, slope = bare.evaluate(f"(x) => [x.map(ACTIVATIONS.{name}.of), x.map(ACTIVATIONS.{name}.slope)]", x)
+        np.testing.assert_allclose(value, function(np.array(x)), rtol=1e-12)
+        step, bent = 1e-6, np.array(x) != 0
+        rise = (function(np.array(x) + step) - function(np.array(x) - step)) / (2 * step)
+        np.testing.assert_allclose(np.array(slope)[bent], rise[bent], atol=1e-8)
+    for scores in ([2.0, 1.0, 0.0, -1.0], [1000.0, 1000.0, -5.0, 0.0]):
+        np.testing.assert_allclose(bare.evaluate("softmax", scores), softmax(scores), rtol=1e-12)
+
+
+def test_the_kernels_are_the_package_s(bare: Any) -> None:
+    kernels = bare.evaluate("KERNELS")
+    assert list(kernels) == list(KERNELS)
+    for name, kernel in kernels.items():
+        np.testing.assert_array_equal(np.array(kernel["rows"]) / kernel["divisor"], KERNELS[name])
