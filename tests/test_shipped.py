@@ -41,7 +41,13 @@ def test_a_shipped_bundle_holds_and_loads(name):
 
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("lenet5-mnist", 0.992), ("resnet20-cifar10", 0.913), ("resnet8-cifar10", 0.872), ("tinyvgg-cifar10", 0.67)],
+    [
+        ("lenet5-mnist", 0.992),
+        ("resnet20-cifar10", 0.913),
+        ("resnet8-cifar10", 0.872),
+        ("mnist_cnn-mnist", 0.996),
+        ("tinyvgg-cifar10", 0.67),
+    ],
 )
 def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_folder):
     bundle = read_bundle(find_bundle(name))
