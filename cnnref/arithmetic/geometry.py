@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import InputError
-from .graph import Call, Tensor, calls
+from .graph import Call, Tensor, calls, named
 from .receptive_field import Field
 from .windows import KERNEL_LAYERS, Fields, Window, fields_after, holds_unknown_kernel, window_of
 
@@ -83,14 +83,14 @@ def layer_table(model: Any) -> list[LayerRow]:
 def fields_of(model: Any) -> dict[str, tuple[tuple[int, ...], Fields]]:
     """By the name of each layer: its output's shape without the batch, and what its units see of the image.
 
-    Of a layer that is called several times, the last call's. Raises what `layer_table` raises.
+    A layer that is called again has "name#2" and so on. Raises what `layer_table` raises.
     """
     fields: dict[Tensor, Fields] = {}
     found = {}
-    for call in calls(model):
+    for name, call in named(calls(model)).items():
         seen = fields_after(call, [fields[tensor] for tensor in call.inputs])
         fields.update(zip(call.outputs, seen, strict=True))
-        found[call.name] = (call.outputs[0].shape[1:], seen[0])
+        found[name] = (call.outputs[0].shape[1:], seen[0])
     return found
 
 

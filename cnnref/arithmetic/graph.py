@@ -92,6 +92,18 @@ def trace(model: Any) -> Graph:
     return Graph(tuple(found), tuple(inputs), tuple(outputs))
 
 
+def named(found: Sequence[Call]) -> dict[str, Call]:
+    """Calls by name; the second call of a layer has "#2" behind its name, and so on."""
+    calls: dict[str, Call] = {}
+    for call in found:
+        number, name = 1, call.name
+        while name in calls:
+            number += 1
+            name = f"{call.name}#{number}"
+        calls[name] = call
+    return calls
+
+
 def _graph(model: Any) -> Any:
     """What holds the nodes: the model itself, or what a Sequential keeps inside; None if there is nothing."""
     graph = getattr(model, "_functional", None) or model

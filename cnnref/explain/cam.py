@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arithmetic.graph import Call, Graph, Tensor, named, trace
 from ..environment import keras
 from ..errors import InputError
 from .gradients import gradient
 from .images import checked, chosen, unknown
+from .walk import behind, classes, given, run
 
 CLASSIFIERS = {"softmax", "sigmoid"}
+#: What may come behind the softmax and changes no number.
+KEEPING = {"Activation", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"}
 
 
 def grad_cam(
@@ -23,82 +28,89 @@ def grad_cam(
     The score is that before softmax or sigmoid; of a single output, class 1 is the score and class 0 its negative.
 
     Args:
-        model: a functional Keras model of any backend that classifies pictures.
+        model: a functional Keras model of any backend that classifies pictures; models in it are opened.
         image: [height, width, channels], raw pixel values as the model takes them.
         index: the class, by default the most probable one.
-        layer: whose maps, by default those that the head reads: the last with more than one place.
+        layer: whose maps, named as `activations` names them; by default those that the head reads: the last with
+            more than one place.
         scaled: divide by the largest value, so that it is 1.
 
     Returns:
         float32 [rows, columns], one value a place of the maps.
 
     Raises:
-        InputError: the picture does not fit the model, or there is no such class or layer, or it has no maps.
+        InputError: the picture does not fit the model, or there is no such class or layer, it has no maps, or the
+            score does not follow from them.
     """
-    batch = keras.ops.convert_to_tensor(checked(model, image)[None])
-    scores = _scores(model)
-    symbol = _maps(model, layer)
-    both = keras.Model(model.inputs, [symbol, scores, model.outputs[0]])
-    maps, _, probabilities = both([batch], training=False)
-    index = chosen(keras.ops.convert_to_numpy(probabilities)[0], index)
-    tail = _tail(model, symbol, scores)
+    pixels = checked(model, image)
+    graph = trace(model)
+    values = run(graph, given(graph, pixels))
+    outputs = [values[tensor] for tensor in graph.outputs]
+    index = chosen(classes(model, outputs[0] if len(outputs) == 1 else outputs)[0], index)
+    squash = _squash(graph)
+    place = _maps(graph, layer)
+    later = behind(graph, place)
+    if (squash.outputs if squash else graph.outputs)[0] not in later:
+        raise InputError(f"The class scores do not follow from the maps of layer {layer}; choose one before them.")
+    known = {tensor: value for tensor, value in values.items() if tensor not in later}
+    instead = {squash: _without(squash)} if squash else {}
 
-    def score(values: Any) -> Any:
-        found = tail(values, batch)
-        if found.shape[-1] == 1:
-            return keras.ops.sum(found) * (1.0 if index else -1.0)
-        return keras.ops.sum(found[:, index])
+    def score(maps: Any) -> Any:
+        found = keras.ops.reshape(run(graph, {**known, place: maps}, instead)[graph.outputs[0]], (-1,))
+        return found[index] if len(found) > 1 else found[0] * (1.0 if index else -1.0)
 
-    slopes = gradient(score, maps)[0].astype(np.float64)
-    weights = slopes.mean(axis=(0, 1))
-    seen = np.asarray(keras.ops.convert_to_numpy(maps))[0].astype(np.float64)
-    found = np.maximum(seen @ weights, 0)
+    slopes = gradient(score, values[place])[0].astype(np.float64)
+    seen = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(values[place], "float32")))[0].astype(np.float64)
+    found = np.maximum(seen @ slopes.mean(axis=(0, 1)), 0)
     if scaled and found.max() > 0:
         found = found / found.max()
     return found.astype(np.float32)
 
 
-def _tail(model: Any, symbol: Any, scores: Any) -> Any:
-    """(maps, batch) -> scores: what lies behind the maps, with whatever runs beside them from the picture."""
-    try:
-        cut = keras.Model(symbol, scores)
-        return lambda maps, _: cut(maps, training=False)
-    except ValueError:  # a skip runs beside the layer
-        beside = keras.Model([symbol, *model.inputs], scores)
-        return lambda maps, batch: beside([maps, batch], training=False)
+def _squash(graph: Graph) -> Call | None:
+    """The softmax or sigmoid that makes the class scores probabilities; None if there is none."""
+    maker = {tensor: call for call in graph.calls for tensor in call.outputs}
+    call = maker[graph.outputs[0]]
+    while call.inputs:
+        if _kind(call.operation) in CLASSIFIERS:
+            return call
+        if call.keras_class not in KEEPING or _kind(call.operation) not in ("linear", call.keras_class.lower()):
+            return None
+        call = maker[call.inputs[0]]
+    return None
 
 
-def _scores(model: Any) -> Any:
-    """The class scores as a symbol: the output without its softmax or sigmoid."""
-    symbol = model.outputs[0]
-    operation, place, _ = symbol._keras_history
-    kind = type(operation).__name__.lower()
-    own = getattr(getattr(operation, "activation", None), "__name__", "")
-    before = operation._inbound_nodes[place].input_tensors[0]
-    if kind in CLASSIFIERS or (kind == "activation" and own in CLASSIFIERS):
-        return before
-    if own in CLASSIFIERS:
-        plain = {**operation.get_config(), "activation": "linear", "name": f"{operation.name}_scores"}
-        twin = type(operation).from_config(plain)
-        scores = twin(before)
-        twin.set_weights(operation.get_weights())
-        return scores
-    return symbol
+def _kind(operation: Any) -> str:
+    """The function that an operation applies last: its activation, which may be a layer, or what it is itself."""
+    own = getattr(operation, "activation", None)
+    if own is None:
+        return type(operation).__name__.lower()
+    return str(getattr(own, "__name__", type(own).__name__)).lower()
 
 
-def _maps(model: Any, layer: str | None) -> Any:
-    """The maps of a layer, or those that the head reads, as a symbol."""
-    graph = getattr(model, "_functional", None) or model
-    nodes = [node for depth in sorted(graph._nodes_by_depth) for node in graph._nodes_by_depth[depth]]
-    known = {node.operation.name: node.outputs[0] for node in reversed(nodes)}
+def _without(call: Call) -> Callable[[Any], Any]:
+    """The call without its softmax or sigmoid."""
+    layer = call.operation
+    if not getattr(layer, "weights", None):
+        return lambda value: value
+    twin = type(layer).from_config({**layer.get_config(), "activation": "linear", "name": f"{layer.name}_scores"})
+    twin.build(call.inputs[0].shape)
+    twin.set_weights(layer.get_weights())
+    return twin
+
+
+def _maps(graph: Graph, layer: str | None) -> Tensor:
+    """The maps of a layer, or those that the head reads."""
     if layer is not None:
-        if layer not in known:
-            raise unknown(layer, known)
-        if len(known[layer].shape) != 4:
-            raise InputError(f"Layer {layer} has no maps; its output is {list(known[layer].shape[1:])}.")
-        return known[layer]
-    for node in nodes:  # from the output backwards
-        shape = node.outputs[0].shape
-        if not node.is_input and len(shape) == 4 and shape[1] * shape[2] > 1:
-            return node.outputs[0]
-    raise InputError(f"{model.name} has no maps with more than one place, so there is nothing to weigh.")
+        calls = named(graph.calls)
+        if layer not in calls:
+            raise unknown(layer, calls)
+        found = calls[layer].outputs[0]
+        if len(found.shape) != 4:
+            raise InputError(f"Layer {layer} has no maps; its output is {list(found.shape[1:])}.")
+        return found
+    for call in reversed(graph.calls):
+        shape = call.outputs[0].shape
+        if call.inputs and len(shape) == 4 and shape[1] * shape[2] > 1:
+            return call.outputs[0]
+    raise InputError("The model has no maps with more than one place, so there is nothing to weigh.")

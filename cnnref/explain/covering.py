@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..environment import keras
 from ..errors import InputError
-from .images import checked, chosen, probability
+from .images import checked, chosen, probability, whole_number
+from .walk import classes
+
+if TYPE_CHECKING:
+    import keras
 
 
 def corners(size: int, patch: int, stride: int) -> list[int]:
-    """Where patches begin along one axis: 0, stride, 2 stride, ..., and one that ends flush with the edge."""
+    """Where patches (1 to size long) begin along one axis: 0, stride, 2 stride, ..., and one flush with the edge."""
     found = list(range(0, size - patch + 1, stride))
     return found if found[-1] + patch == size else [*found, size - patch]
 
@@ -47,20 +51,25 @@ def occlusion(
         `corners` along both sides. Above 0: without that piece the class is less probable.
 
     Raises:
-        InputError: the picture does not fit the model, there is no such class, or the patch is none.
+        InputError: the picture does not fit the model, the model is no classifier, there is no such class, or
+            patch, stride, fill or batch_size is none.
     """
     whole = checked(model, image)
     height, width, channels = whole.shape
-    patch = max(1, math.floor(min(height, width) / 7 + 0.5)) if patch is None else patch
-    stride = max(1, patch // 2) if stride is None else stride
+    patch = max(1, math.floor(min(height, width) / 7 + 0.5)) if patch is None else whole_number(patch, "patch")
+    stride = max(1, patch // 2) if stride is None else whole_number(stride, "stride")
     if not 1 <= patch <= min(height, width) or stride < 1:
         raise InputError(
             f"A patch of {patch} pixels and a stride of {stride} do not fit a picture of {height}x{width}; "
             f"give a patch of 1 to {min(height, width)} and a stride of at least 1."
         )
+    if whole_number(batch_size, "batch_size") < 1:
+        raise InputError(f"batch_size is {batch_size}; give at least 1.")
     colour = whole.mean(axis=(0, 1), dtype=np.float64) if fill is None else np.asarray(fill, np.float64)
     if colour.shape not in ((), (channels,)):
         raise InputError(f"fill has the shape {list(colour.shape)}; give one number, or {channels}: one a channel.")
+    if not np.isfinite(colour).all():
+        raise InputError("fill has values that are not finite; give pixel values from 0 to 255.")
     rows, columns = corners(height, patch, stride), corners(width, patch, stride)
     places = [(top, left) for top in rows for left in columns]
     before = _run(model, whole[None])
@@ -83,4 +92,4 @@ def _covered(
 
 
 def _run(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
+    return classes(model, model(batch, training=False))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arithmetic.geometry import fields_of
 from ..errors import InputError
-from .images import unknown
+from .images import unknown, whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +20,8 @@ def receptive_field(model: keras.Model, layer: str, row: int, column: int) -> ND
 
     Args:
         model: a functional or built sequential Keras model.
-        layer: its name in the model's summary, or in `layer_table` for one in a nested model.
+        layer: its name in the model's summary, or in `layer_table` for one in a nested model ("backbone/stem");
+            "name#2" is the second call of a layer.
         row, column: which unit, counted from 0; for a layer without places they are not looked at, and it sees all.
 
     Returns:
@@ -33,6 +34,7 @@ def receptive_field(model: keras.Model, layer: str, row: int, column: int) -> ND
     if layer not in known:
         raise unknown(layer, known)
     shape, fields = known[layer]
+    row, column = whole_number(row, "row"), whole_number(column, "column")
     places = shape[:2] if len(shape) == 3 else (1, 1)
     if len(shape) == 3 and not (0 <= row < places[0] and 0 <= column < places[1]):
         raise InputError(f"Layer {layer} has no unit at ({row}, {column}); its maps are {places[0]}x{places[1]}.")

@@ -35,7 +35,7 @@ def _torch(function: Callable[[Any], Any], at: Any) -> Any:
     watched = at.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         (found,) = torch.autograd.grad(function(watched), watched, allow_unused=True)
-    return torch.zeros_like(watched).numpy() if found is None else found.detach().cpu().numpy()
+    return (torch.zeros_like(watched) if found is None else found).detach().cpu().float().numpy()
 
 
 GRADIENTS: dict[str, Callable[[Callable[[Any], Any], Any], Any]] = {

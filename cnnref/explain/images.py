@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,13 +24,27 @@ def checked(model: Any, image: ArrayLike) -> NDArray[np.float32]:
     if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4 or None in inputs[0].shape[1:]:
         raise InputError(f"{getattr(model, 'name', model)!r} does not take one picture [height, width, channels].")
     wanted = tuple(inputs[0].shape[1:])
-    found = np.asarray(image)
-    if found.shape != wanted:
-        raise InputError(f"The picture is {list(found.shape)}, and {model.name} takes {list(wanted)}; resize it.")
-    values = found.astype(np.float32)
+    try:
+        values = np.asarray(image, np.float32)
+    except (TypeError, ValueError):
+        raise InputError("The picture is no array of numbers; give [height, width, channels].") from None
+    if values.shape != wanted:
+        raise InputError(f"The picture is {list(values.shape)}, and {model.name} takes {list(wanted)}; resize it.")
     if not np.isfinite(values).all():
         raise InputError("The picture has values that are not finite; give pixel values from 0 to 255.")
     return values
+
+
+def whole_number(value: Any, name: str) -> int:
+    """The value as int.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} is {value!r}; give a whole number.") from None
 
 
 def unknown(name: str, known: Iterable[str]) -> InputError:
@@ -49,6 +64,7 @@ def chosen(probabilities: NDArray[np.float32], index: int | None) -> int:
     classes = max(2, len(probabilities))
     if index is None:
         return int(probabilities[0] > 0.5) if len(probabilities) == 1 else int(probabilities.argmax())
+    index = whole_number(index, "index")
     if not 0 <= index < classes:
         raise InputError(f"There is no class {index}; give 0 to {classes - 1}.")
     return index

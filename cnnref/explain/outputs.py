@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arithmetic.graph import trace
+from ..arithmetic.graph import named, trace
 from ..environment import keras
 from .images import checked, unknown
+from .walk import classes, given, run
 
 
-def activations(model: keras.Model, image: ArrayLike, layers: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-    """The output of every layer for one picture, in the order of the model's summary.
+def activations(
+    model: keras.Model, image: ArrayLike, layers: Sequence[str] | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """The output of every layer for one picture, in the order of the model's summary; one forward pass.
 
     Args:
         model: a functional or built sequential Keras model of any backend.
         image: [height, width, channels], raw pixel values as the model takes them.
-        layers: the names of those wanted, by default all.
+        layers: the names of those wanted, by default all; the result has their order.
 
     Returns:
         Arrays without the batch, float32 [height, width, channels] or [n], by the layer's name. A layer that is
@@ -28,45 +31,20 @@ def activations(model: keras.Model, image: ArrayLike, layers: Sequence[str] | No
     Raises:
         InputError: the picture does not fit the model, or there is no such layer.
     """
-    trace(model)  # refuses what is no graph
-    found: dict[str, NDArray[Any]] = {}
-    _collect(model, checked(model, image)[None], "", found)
-    if layers is None:
-        return found
-    for name in layers:
-        if name not in found:
-            raise unknown(name, found)
-    return {name: found[name] for name in layers}
+    graph = trace(model)
+    calls = named(graph.calls)
+    wanted = list(calls) if layers is None else list(layers)
+    for name in wanted:
+        if name not in calls:
+            raise unknown(name, calls)
+    values = run(graph, given(graph, checked(model, image)))
+    return {name: _as_array(values[calls[name].outputs[0]]) for name in wanted}
 
 
 def predicted(model: keras.Model, image: ArrayLike) -> NDArray[np.float32]:
     """What the model says of one picture, float32 [classes]."""
-    found = model(checked(model, image)[None], training=False)
-    return np.asarray(keras.ops.convert_to_numpy(found), np.float32)[0]
+    return classes(model, model(checked(model, image)[None], training=False))[0]
 
 
-def _collect(model: Any, batch: Any, prefix: str, found: dict[str, NDArray[Any]]) -> None:
-    graph = getattr(model, "_functional", None) or model
-    depths = sorted(graph._nodes_by_depth, reverse=True)
-    nodes = [node for depth in depths for node in graph._nodes_by_depth[depth]]
-    symbols = [symbol for node in nodes for symbol in node.outputs]
-    values = keras.Model(graph.inputs, symbols)([batch], training=False)
-    known = {id(symbol): value for symbol, value in zip(symbols, values, strict=True)}
-    for node in nodes:
-        if hasattr(node.operation, "_nodes_by_depth") or hasattr(node.operation, "_functional"):
-            _collect(node.operation, known[id(node.input_tensors[0])], f"{prefix}{node.operation.name}/", found)
-            continue
-        found[_free(prefix + node.operation.name, found)] = _as_array(known[id(node.outputs[0])])
-
-
-def _as_array(value: Any) -> NDArray[Any]:
+def _as_array(value: Any) -> NDArray[np.float32]:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")))[0]
-
-
-def _free(name: str, taken: dict[str, Any]) -> str:
-    """The name, with a number behind it if the layer was called before."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}#{number}"
-    return free

@@ -35,7 +35,7 @@ ENGINE = tuple(f"engine/{name}.js" for name in (
 ))  # fmt: skip
 PICTURE = tuple(f"picture/{name}.js" for name in ("png", "exif", "resample", "read"))
 PARTS = tuple(f"view/{name}.js" for name in ("elements", "numbers", "state", "facts"))
-VIEW = tuple(f"view/{name}.js" for name in ("network", "layer", "value", "scores", "picture", "why", "main"))
+VIEW = tuple(f"view/{name}.js" for name in ("network", "layer", "made_of", "value", "scores", "picture", "why", "main"))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ const between = (low, high, x) => Math.min(high, Math.max(low, x));
 /** name -> [f(x, attributes), how it is written, derivative(x, attributes)] */
 const FUNCTIONS = {
   Relu: [(x) => Math.max(0, x), "max(0, x)", (x) => (x > 0 ? 1 : 0)],
-  LeakyRelu: [(x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x), "x, or α·x below zero", (x, { alpha = 0.01 }) => (x > 0 ? 1 : alpha)],
+  LeakyRelu: [
+    (x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x),
+    "x, or α·x below zero",
+    (x, { alpha = 0.01 }) => (x > 0 ? 1 : alpha),
+  ],
   Sigmoid: [sigmoid, "1 / (1 + exp(-x))", (x) => sigmoid(x) * (1 - sigmoid(x))],
   Tanh: [Math.tanh, "tanh(x)", (x) => 1 - Math.tanh(x) ** 2],
   Elu: [(x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x), "x, or α·(exp(x) - 1) below zero"],
@@ -62,15 +66,25 @@ const FUNCTIONS = {
 };
 
 for (const [name, [f]] of Object.entries(FUNCTIONS)) {
-  OPERATORS[name] = ([x], attributes) => tensorOf(x.shape, x.data.map((value) => f(value, attributes)));
+  OPERATORS[name] = ([x], attributes) =>
+    tensorOf(
+      x.shape,
+      x.data.map((value) => f(value, attributes)),
+    );
 }
 
 /** The bounds of Clip are inputs, or attributes in old files. */
-const clipBounds = ([, low, high], { min, max }) => [low?.data[0] ?? min ?? -Infinity, high?.data[0] ?? max ?? Infinity];
+const clipBounds = ([, low, high], { min, max }) => [
+  low?.data[0] ?? min ?? -Infinity,
+  high?.data[0] ?? max ?? Infinity,
+];
 
 OPERATORS.Clip = (inputs, attributes) => {
   const [low, high] = clipBounds(inputs, attributes);
-  return tensorOf(inputs[0].shape, inputs[0].data.map((value) => between(low, high, value)));
+  return tensorOf(
+    inputs[0].shape,
+    inputs[0].data.map((value) => between(low, high, value)),
+  );
 };
 
 /** name -> [f(a, b), the sign that is written between them] */
@@ -96,7 +110,9 @@ function paired(a, b, f) {
   const [left, right] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);
   const shape = left.map((size, axis) => Math.max(size, right[axis]));
   const y = tensorOf(shape);
-  const [stepsA, stepsB] = [left, right].map((sizes) => stridesOf(sizes).map((step, axis) => (sizes[axis] === 1 ? 0 : step)));
+  const [stepsA, stepsB] = [left, right].map((sizes) =>
+    stridesOf(sizes).map((step, axis) => (sizes[axis] === 1 ? 0 : step)),
+  );
   eachPlace(shape, (place, at) => (y.data[at] = f(a.data[dot(place, stepsA)], b.data[dot(place, stepsB)])));
   return y;
 }

@@ -72,14 +72,21 @@ function fieldOf(graph, tensors, name, box) {
     const own = boxes.get(node.output);
     if (!own) continue;
     const after = tensors.get(node.output);
-    const extra = { kernel: graph.constants.get(node.inputs[1])?.shape.slice(2), pads: graph.constants.get(node.inputs[1])?.data };
+    const extra = {
+      kernel: graph.constants.get(node.inputs[1])?.shape.slice(2),
+      pads: graph.constants.get(node.inputs[1])?.data,
+    };
     for (const input of new Set(node.inputs)) {
       const before = tensors.get(input);
       if (!before || !after) continue;
       const rank = before.shape.length;
       const known = { ...node, ...extra, picked: node.op === "Slice" ? pickedBy(node, graph.constants, rank) : null };
       if (node.op !== "Conv") known.kernel = undefined;
-      const isOne = rank === 4 && after.shape.length === 4 && sizeOf(before.shape.slice(2)) === 1 && sizeOf(after.shape.slice(2)) > 1;
+      const isOne =
+        rank === 4 &&
+        after.shape.length === 4 &&
+        sizeOf(before.shape.slice(2)) === 1 &&
+        sizeOf(after.shape.slice(2)) > 1;
       const seen = isOne ? { rows: [0, 0], columns: [0, 0] } : boxBefore(known, own, before, after);
       boxes.set(input, united(boxes.get(input), seen));
     }

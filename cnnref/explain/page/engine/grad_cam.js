@@ -40,9 +40,11 @@ const BACKWARD = {
   },
 };
 
-for (const name of ["Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast"]) BACKWARD[name] = (g) => g;
+for (const name of ["Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Cast"])
+  BACKWARD[name] = (g) => g;
 for (const [name, [, , derivative]] of Object.entries(FUNCTIONS)) {
-  if (derivative) BACKWARD[name] = (g, [x], attributes) => x.data.map((value, at) => g[at] * derivative(value, attributes));
+  if (derivative)
+    BACKWARD[name] = (g, [x], attributes) => x.data.map((value, at) => g[at] * derivative(value, attributes));
 }
 
 function throughDense(g, x, weights, transposed, alpha) {
@@ -105,7 +107,8 @@ function gradCam(graph, tensors, index) {
   if (!head) return null;
   const scores = tensors.get(head.scores);
   let gradient = new Float32Array(scores.data.length);
-  if (gradient.length === 1) gradient[0] = index === 0 ? -1 : 1; // one score answers yes; no is its negative
+  if (gradient.length === 1)
+    gradient[0] = index === 0 ? -1 : 1; // one score answers yes; no is its negative
   else gradient[index] = 1;
   for (const node of head.chain) {
     const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
@@ -113,7 +116,9 @@ function gradCam(graph, tensors, index) {
     const step = BACKWARD[node.op];
     gradient = step
       ? step(gradient, inputs, node.attributes)
-      : node.op in PAIRS ? throughPair(node, gradient, { name: node.inputs[own] }, inputs[1 - own]) : null;
+      : node.op in PAIRS
+        ? throughPair(node, gradient, { name: node.inputs[own] }, inputs[1 - own])
+        : null;
     if (!gradient) return null;
   }
   const maps = tensors.get(head.maps);

@@ -48,14 +48,20 @@ OPERATORS.Reshape = ([x, wanted], { allowzero = 0 }) => {
 
 OPERATORS.Squeeze = ([x, axes], attributes) => {
   const given = (axes ? [...axes.data] : attributes.axes)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
-  return reshaped(x, x.shape.filter((size, axis) => (given ? !given.includes(axis) : size !== 1)));
+  return reshaped(
+    x,
+    x.shape.filter((size, axis) => (given ? !given.includes(axis) : size !== 1)),
+  );
 };
 
 OPERATORS.Unsqueeze = ([x, axes], attributes) => {
   const given = axes ? [...axes.data] : attributes.axes;
   const rank = x.shape.length + given.length;
   const shape = [...x.shape];
-  given.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b).forEach((axis) => shape.splice(axis, 0, 1));
+  given
+    .map((axis) => (axis < 0 ? axis + rank : axis))
+    .sort((a, b) => a - b)
+    .forEach((axis) => shape.splice(axis, 0, 1));
   return reshaped(x, shape);
 };
 
@@ -80,7 +86,12 @@ OPERATORS.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1
   const strides = stridesOf(x.shape);
   const shape = perm.map((axis) => x.shape[axis]);
   const steps = perm.map((axis) => ({ step: strides[axis], sign: 1, size: x.shape[axis] }));
-  return copied(x, shape, perm.map(() => 0), steps);
+  return copied(
+    x,
+    shape,
+    perm.map(() => 0),
+    steps,
+  );
 };
 
 OPERATORS.Slice = ([x, starts, ends, axes, given], attributes) => {
@@ -100,17 +111,28 @@ OPERATORS.Slice = ([x, starts, ends, axes, given], attributes) => {
     shape[along] = Math.max(0, Math.ceil((end - bound(from[index])) / step));
     sign[along] = step;
   });
-  const steps = stridesOf(x.shape).map((step, axis) => ({ step: step * sign[axis], sign: sign[axis], size: x.shape[axis] }));
+  const steps = stridesOf(x.shape).map((step, axis) => ({
+    step: step * sign[axis],
+    sign: sign[axis],
+    size: x.shape[axis],
+  }));
   return copied(x, shape, offset, steps);
 };
 
 OPERATORS.Pad = ([x, pads, value], attributes) => {
-  if ((attributes.mode ?? "constant") !== "constant") throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
+  if ((attributes.mode ?? "constant") !== "constant")
+    throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
   const rank = x.shape.length;
   const widths = [...(pads?.data ?? attributes.pads)];
   const shape = x.shape.map((size, axis) => size + widths[axis] + widths[axis + rank]);
   const steps = stridesOf(x.shape).map((step, axis) => ({ step, sign: 1, size: x.shape[axis] }));
-  return copied(x, shape, widths.slice(0, rank).map((width) => -width), steps, value?.data[0] ?? attributes.value ?? 0);
+  return copied(
+    x,
+    shape,
+    widths.slice(0, rank).map((width) => -width),
+    steps,
+    value?.data[0] ?? attributes.value ?? 0,
+  );
 };
 
 OPERATORS.Concat = (inputs, { axis }) => {
@@ -131,6 +153,7 @@ OPERATORS.Concat = (inputs, { axis }) => {
 };
 
 /** Those whose every output is one of the inputs. */
+// prettier-ignore
 const MOVES = new Set([
   "Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad", "Concat",
 ]);

@@ -28,7 +28,8 @@ function covered(image, [, width, channels], top, left, patch, fill) {
   const copy = Float32Array.from(image);
   for (let row = top; row < top + patch; row++) {
     for (let column = left; column < left + patch; column++) {
-      for (let channel = 0; channel < channels; channel++) copy[(row * width + column) * channels + channel] = fill[channel];
+      for (let channel = 0; channel < channels; channel++)
+        copy[(row * width + column) * channels + channel] = fill[channel];
     }
   }
   return copy;

@@ -48,7 +48,7 @@ function numbers(parts, kind) {
     if (kind === "float") return Array.from({ length: part.length / 4 }, (_, index) => float32At(part, index));
     const wrapped = new Uint8Array(part.length + 2 + 8);
     const found = [];
-    for (let at = 0; at < part.length; ) {
+    for (let at = 0; at < part.length;) {
       let end = at;
       while (part[end] >= 128) end++;
       wrapped[0] = 8; // field 1, varint
@@ -79,7 +79,8 @@ function readTensor(bytes) {
   const fields = message(bytes, names, ["dims", "floats", "ints", "longs", "doubles"]);
   const shape = numbers(fields.dims);
   const type = fields.type ?? 1;
-  if (!(type in ELEMENTS)) throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
+  if (!(type in ELEMENTS))
+    throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
   const [get, size] = ELEMENTS[type];
   let values;
   if (fields.raw) {
@@ -103,7 +104,11 @@ function readAttribute(bytes) {
 }
 
 function readNode(bytes, index) {
-  const fields = message(bytes, { 1: "input", 2: "output", 3: "name", 4: "op", 5: "attribute" }, ["input", "output", "attribute"]);
+  const fields = message(bytes, { 1: "input", 2: "output", 3: "name", 4: "op", 5: "attribute" }, [
+    "input",
+    "output",
+    "attribute",
+  ]);
   const outputs = fields.output.map(text);
   return {
     name: text(fields.name) || `${text(fields.op)}_${index}`,

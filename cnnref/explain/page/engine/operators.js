@@ -1,4 +1,4 @@
-// What each operator of ONNX computes, written as on paper. A tensor is { shape, data }; sums are kept in double precision.
+// What each operator of ONNX computes, written as on paper. A tensor is { shape, data }; sums are in double precision.
 // A function takes the input tensors and the attributes of a node, and gives its output tensor.
 "use strict";
 
@@ -101,12 +101,20 @@ const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 OPERATORS.MaxPool = ([x], attributes) => pooled(x, attributes, -Infinity, Math.max, (most) => most);
 OPERATORS.AveragePool = ([x], attributes) =>
-  pooled(x, attributes, 0, (sum, value) => sum + value, (sum, count) => sum / count);
+  pooled(
+    x,
+    attributes,
+    0,
+    (sum, value) => sum + value,
+    (sum, count) => sum / count,
+  );
 
 /** One number a map. */
 function perMap(x, summary) {
   const area = sizeOf(x.shape.slice(2));
-  const data = Float32Array.from({ length: x.shape[1] }, (_, map) => summary(x.data.subarray(map * area, (map + 1) * area)));
+  const data = Float32Array.from({ length: x.shape[1] }, (_, map) =>
+    summary(x.data.subarray(map * area, (map + 1) * area)),
+  );
   return tensorOf([1, x.shape[1], ...x.shape.slice(2).map(() => 1)], data);
 }
 
@@ -136,7 +144,8 @@ OPERATORS.MatMul = ([x, weights]) => {
   for (let row = 0; row < rows; row++) {
     for (let output = 0; output < outputs; output++) {
       let sum = 0;
-      for (let input = 0; input < inputs; input++) sum += x.data[row * inputs + input] * weights.data[input * outputs + output];
+      for (let input = 0; input < inputs; input++)
+        sum += x.data[row * inputs + input] * weights.data[input * outputs + output];
       y.data[row * outputs + output] = sum;
     }
   }
@@ -196,5 +205,8 @@ OPERATORS.ReduceMean = ([x, given], { axes, keepdims = 1 }) => {
   eachPlace(x.shape, (place, at) => (sums[dot(place, steps)] += x.data[at]));
   const count = x.data.length / sums.length;
   const shape = keepdims ? kept : kept.filter((_, axis) => !dropped.has(axis));
-  return tensorOf(shape, Float32Array.from(sums, (sum) => sum / count));
+  return tensorOf(
+    shape,
+    Float32Array.from(sums, (sum) => sum / count),
+  );
 };

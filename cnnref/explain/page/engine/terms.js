@@ -7,7 +7,8 @@
  *   "sum"      groups: [{ channel, rows, columns, cells: [{ input, weight, product, from, padding }] }], bias, tensor
  *   "mean"     groups (without weights), count, tensor
  *   "max"      groups (without weights), tensor; the cell that is the largest has chosen: true
- *   "scale"    input, from, tensor, mean, variance, epsilon, scale, bias, factor, offset: value = factor * input + offset
+ *   "scale"    input, from, tensor, mean, variance, epsilon, scale, bias;
+ *              factor, offset: value = factor * input + offset
  *   "pair"     sign, parts: [{ value, from, tensor, constant }]
  *   "function" input, from, tensor, formula, f (number -> number)
  *   "softmax"  parts: [{ input, power, share, from }], most, sum, chosen, tensor
@@ -18,8 +19,17 @@
 function explainValue(graph, node, tensors, at) {
   const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
   const y = tensors.get(node.output);
-  const given = { node, inputs, y, at, place: placeOf(y.shape, at), tensor: node.inputs[0], attributes: node.attributes };
-  const explain = EXPLANATIONS[node.op] ?? (node.op in FUNCTIONS ? explainFunction : node.op in PAIRS ? explainPair : null);
+  const given = {
+    node,
+    inputs,
+    y,
+    at,
+    place: placeOf(y.shape, at),
+    tensor: node.inputs[0],
+    attributes: node.attributes,
+  };
+  const explain =
+    EXPLANATIONS[node.op] ?? (node.op in FUNCTIONS ? explainFunction : node.op in PAIRS ? explainPair : null);
   if (MOVES.has(node.op)) return { value: y.data[at], ...explainMove(given, tensors) };
   if (!explain) return { kind: "whole", value: y.data[at], tensor: node.inputs[0] };
   return { value: y.data[at], tensor: node.inputs[0], ...explain(given, tensors) };
@@ -43,7 +53,12 @@ function explainConv({ inputs: [x, weights, bias], attributes, place: [, filter,
   const groups = Array.from({ length: depth }, (_, layer) => {
     const channel = group * depth + layer;
     const first = (filter * depth + layer) * high * wide;
-    return { channel, rows: high, columns: wide, cells: cellsOf(x, channel, window, row, column, (cell) => weights.data[first + cell]) };
+    return {
+      channel,
+      rows: high,
+      columns: wide,
+      cells: cellsOf(x, channel, window, row, column, (cell) => weights.data[first + cell]),
+    };
   });
   return { kind: "sum", groups, bias: bias ? bias.data[filter] : 0 };
 }
@@ -78,7 +93,8 @@ function explainDense({ node, inputs: [x, weights, bias], attributes, place }) {
   const output = place[place.length - 1];
   const row = node.op === "MatMul" ? place.slice(0, -1).reduce((sum, size, axis) => sum * x.shape[axis] + size, 0) : 0;
   const cells = Array.from({ length }, (_, index) => {
-    const weight = (attributes.alpha ?? 1) * weights.data[attributes.transB ? output * length + index : index * outputs + output];
+    const weight =
+      (attributes.alpha ?? 1) * weights.data[attributes.transB ? output * length + index : index * outputs + output];
     const from = row * length + index;
     return { row: 0, column: index, input: x.data[from], weight, product: x.data[from] * weight, from, padding: false };
   });
@@ -91,7 +107,12 @@ function explainScale({ inputs: [x, scale, bias, mean, variance], attributes, at
   const epsilon = attributes.epsilon ?? 1e-5;
   const factor = scale.data[channel] / Math.sqrt(variance.data[channel] + epsilon);
   const offset = bias.data[channel] - mean.data[channel] * factor;
-  const parts = { mean: mean.data[channel], variance: variance.data[channel], scale: scale.data[channel], bias: bias.data[channel] };
+  const parts = {
+    mean: mean.data[channel],
+    variance: variance.data[channel],
+    scale: scale.data[channel],
+    bias: bias.data[channel],
+  };
   return { kind: "scale", input: x.data[at], from: at, ...parts, epsilon, factor, offset };
 }
 
@@ -103,7 +124,14 @@ function explainFunction({ node, inputs: [x], attributes, at }) {
 function explainClip({ inputs, attributes, at }) {
   const [low, high] = clipBounds(inputs, attributes);
   const formula = `x, kept between ${low} and ${high}`;
-  return { kind: "function", input: inputs[0].data[at], from: at, formula, f: (value) => between(low, high, value), attributes };
+  return {
+    kind: "function",
+    input: inputs[0].data[at],
+    from: at,
+    formula,
+    f: (value) => between(low, high, value),
+    attributes,
+  };
 }
 
 function explainPair({ node, inputs, y, place }, tensors) {
@@ -124,11 +152,16 @@ function explainSoftmax({ inputs: [x], attributes: { axis = -1 }, at, y }) {
   const most = Math.max(...places.map((from) => x.data[from]));
   const powers = places.map((from) => Math.exp(x.data[from] - most));
   const sum = total(powers);
-  const parts = places.map((from, index) => ({ input: x.data[from], power: powers[index], share: powers[index] / sum, from }));
+  const parts = places.map((from, index) => ({
+    input: x.data[from],
+    power: powers[index],
+    share: powers[index] / sum,
+    from,
+  }));
   return { kind: "softmax", parts, most, sum, chosen: own };
 }
 
-/** Where a moved value was before: the operator is run on the places themselves, counted from 1 so that 0 is padding. */
+/** Where a moved value was before: the operator is run on the places themselves, from 1 on, so that 0 is padding. */
 function explainMove({ node, inputs, at }, tensors) {
   let next = 1;
   const numbered = inputs.map((x, index) => {
@@ -140,7 +173,9 @@ function explainMove({ node, inputs, at }, tensors) {
   const own = node.op === "Pad" ? numbered.slice(0, 2) : numbered; // padding is 0, whatever its value
   const found = OPERATORS[node.op](own, node.attributes).data[at];
   const source = numbered.findLastIndex((x) => x?.first && found >= x.first);
-  return found ? { kind: "move", tensor: node.inputs[source], from: found - numbered[source].first } : { kind: "move", tensor: null };
+  return found
+    ? { kind: "move", tensor: node.inputs[source], from: found - numbered[source].first }
+    : { kind: "move", tensor: null };
 }
 
 const EXPLANATIONS = {

@@ -30,7 +30,15 @@ function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
   }
   const size = axes.map((axis) => {
     const up = attributes.ceil_mode === 1;
-    const count = outputSize(shape[2 + axis], kernel[axis], stride[axis], before[axis], after[axis], dilation[axis], up);
+    const count = outputSize(
+      shape[2 + axis],
+      kernel[axis],
+      stride[axis],
+      before[axis],
+      after[axis],
+      dilation[axis],
+      up,
+    );
     // A window that would begin in the padding behind the map is left out.
     const beyond = up && (count - 1) * stride[axis] >= shape[2 + axis] + before[axis];
     return beyond ? count - 1 : count;

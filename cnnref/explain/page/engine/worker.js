@@ -22,7 +22,8 @@ const QUESTIONS = {
     const probability = (picture) => {
       const { tensors } = runGraph(held.graph, ordered(picture));
       const scores = tensors.get(held.graph.output)?.data;
-      if (!scores) throw new Error("The network has an operator that this page cannot compute, so nothing can be covered.");
+      if (!scores)
+        throw new Error("The network has an operator that this page cannot compute, so nothing can be covered.");
       return scores.length === 1 && index === 0 ? 1 - scores[0] : scores[scores.length === 1 ? 0 : index];
     };
     return occlude(image, shape, probability, (done, of) => tell({ done, of }));

@@ -31,7 +31,7 @@ function xmpOrientation(text) {
 /** The segments of a JPEG file up to its pixels: { at, marker, content }. */
 function* jpegSegments(bytes) {
   const view = viewOf(bytes);
-  for (let at = 2; at + 4 <= bytes.length; ) {
+  for (let at = 2; at + 4 <= bytes.length;) {
     const marker = bytes[at + 1];
     const alone = marker < 0xc0 || marker === 0xff || (marker >= 0xd0 && marker <= 0xd9);
     if (bytes[at] !== 0xff || alone) {
@@ -48,7 +48,7 @@ function* jpegSegments(bytes) {
 /** The chunks of a WEBP file: { at, kind, content }. */
 function* webpChunks(bytes) {
   const view = viewOf(bytes);
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const size = view.getUint32(at + 4, true);
     yield { at, kind: latin1(bytes.subarray(at, at + 4)), content: bytes.subarray(at + 8, at + 8 + size) };
     at += 8 + size + (size & 1);

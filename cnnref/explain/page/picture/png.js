@@ -5,7 +5,15 @@
 const PNG_SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const PNG_DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 /** The passes of an interlaced picture: first column, first row, columns apart, rows apart. */
-const ADAM7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
 
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
@@ -33,7 +41,7 @@ async function readPng(bytes) {
 function pngChunks(bytes) {
   const view = viewOf(bytes);
   const file = { data: [], texts: {} };
-  for (let at = 8, last = ""; at + 8 <= bytes.length; ) {
+  for (let at = 8, last = ""; at + 8 <= bytes.length;) {
     const kind = latin1(bytes.subarray(at + 4, at + 8));
     const end = at + 8 + view.getUint32(at);
     const content = bytes.subarray(at + 8, end);
@@ -119,7 +127,7 @@ async function paintRows(file, rgba) {
   let [line, above] = fresh(row);
   let [filled, painted] = [0, 0];
   for await (const piece of inflate(file.data)) {
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const part = piece.subarray(at, at + line.length - filled);
       line.set(part, filled);
       at += part.length;

@@ -12,7 +12,10 @@ const STRIP = 2 ** 22; // pixels that a canvas holds at a time
  */
 async function readPicture(blob, height, width, channels) {
   const name = blob.name || "The picture";
-  const bytes = await blob.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
+  const bytes = await blob.arrayBuffer().then(
+    (buffer) => new Uint8Array(buffer),
+    () => null,
+  );
   if (!bytes) throw new Error(`${name} cannot be read; it may be a folder, or no longer there.`);
   if (!bytes.length) throw new Error(`${name} is empty, so it is no picture.`);
   const kind = formatOf(bytes);
@@ -53,9 +56,10 @@ function pixelsOf(bytes, kind) {
   const [width, height] = {
     PNG: () => [view.getUint32(16), view.getUint32(20)],
     GIF: () => gifStart(view).size,
-    BMP: () => view.getUint32(14, true) === 12
-      ? [view.getUint16(18, true), view.getUint16(20, true)]
-      : [view.getInt32(18, true), Math.abs(view.getInt32(22, true))],
+    BMP: () =>
+      view.getUint32(14, true) === 12
+        ? [view.getUint16(18, true), view.getUint16(20, true)]
+        : [view.getInt32(18, true), Math.abs(view.getInt32(22, true))],
     JPEG: () => jpegSize(bytes),
     WEBP: () => webpSize(view, latin1(bytes.subarray(12, 16))),
   }[kind]();

@@ -111,7 +111,11 @@ function slider({ label, min, max, step = 1, value, onInput, say = String }) {
 
 /** A labelled list to choose from; options are [value, text]. */
 function choice({ label, options, value, onChange }) {
-  const list = h("select", {}, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
+  const list = h(
+    "select",
+    {},
+    options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)),
+  );
   list.onchange = () => onChange(list.value);
   const element = h("label", { class: "choice" }, h("span", {}, label), list);
   element.input = list;

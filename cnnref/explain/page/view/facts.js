@@ -2,14 +2,15 @@
 "use strict";
 
 /** Operators by the names that people know. */
+// prettier-ignore
 const KINDS = {
-  Conv: "convolution", Gemm: "dense layer", MatMul: "dense layer", MaxPool: "max pooling", AveragePool: "average pooling",
-  GlobalAveragePool: "global average pooling", GlobalMaxPool: "global max pooling", BatchNormalization: "batch normalization",
-  Relu: "ReLU", LeakyRelu: "leaky ReLU", Sigmoid: "sigmoid", Tanh: "tanh", Softmax: "softmax", Flatten: "flattening",
-  Add: "sum", Mul: "product", Concat: "concatenation", Pad: "padding", Clip: "clipping", HardSwish: "hard swish",
-  HardSigmoid: "hard sigmoid", Gelu: "GELU", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",
-  LRN: "local response normalization", ReduceMean: "mean",
-}; // prettier-ignore
+  Conv: "convolution", Gemm: "dense layer", MatMul: "dense layer", Flatten: "flattening", Softmax: "softmax",
+  MaxPool: "max pooling", AveragePool: "average pooling", GlobalAveragePool: "global average pooling",
+  GlobalMaxPool: "global max pooling", ReduceMean: "mean", BatchNormalization: "batch normalization",
+  LRN: "local response normalization", Relu: "ReLU", LeakyRelu: "leaky ReLU", Sigmoid: "sigmoid", Tanh: "tanh",
+  HardSwish: "hard swish", HardSigmoid: "hard sigmoid", Gelu: "GELU", Clip: "clipping", Add: "sum", Mul: "product",
+  Concat: "concatenation", Pad: "padding", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",
+};
 
 function kindOf(node) {
   const weights = state.graph.constants.get(node.inputs[1]);
@@ -20,11 +21,12 @@ function kindOf(node) {
 }
 
 /** The short names that the guide looks layers up by. */
+// prettier-ignore
 const GUIDE_KINDS = {
-  Conv: "conv", MaxPool: "maxpool", AveragePool: "averagepool", GlobalAveragePool: "averagepool", Gemm: "dense", MatMul: "dense",
-  Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh", Softmax: "softmax", Flatten: "flatten",
-  BatchNormalization: "batchnorm", Add: "add", Concat: "concat", GlobalMaxPool: "maxpool",
-}; // prettier-ignore
+  Conv: "conv", MaxPool: "maxpool", GlobalMaxPool: "maxpool", AveragePool: "averagepool",
+  GlobalAveragePool: "averagepool", Gemm: "dense", MatMul: "dense", Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh",
+  Softmax: "softmax", Flatten: "flatten", BatchNormalization: "batchnorm", Add: "add", Concat: "concat",
+};
 
 const hasWindow = (node) => ["Conv", "MaxPool", "AveragePool"].includes(node.op);
 
@@ -61,7 +63,8 @@ function macsOf(node) {
   const output = state.tensors.get(node.output);
   if (!weights || !output) return 0;
   if (node.op === "Conv") return output.data.length * sizeOf(weights.shape.slice(1));
-  if (node.op === "Gemm" || node.op === "MatMul") return (weights.data.length * output.data.length) / output.shape.at(-1);
+  if (node.op === "Gemm" || node.op === "MatMul")
+    return (weights.data.length * output.data.length) / output.shape.at(-1);
   return 0;
 }
 

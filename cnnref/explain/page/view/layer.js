@@ -16,35 +16,62 @@ function layerParts(node) {
   const facts = factsOf(node).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
   const tensor = state.tensors.get(node.output);
   return [
-    h("div", { class: "layer-head" }, h("h2", { id: `layer-${node.name}`, tabindex: -1 }, `${node.name}: ${kindOf(node)}`), neighbours(node)),
+    h(
+      "div",
+      { class: "layer-head" },
+      h("h2", { id: `layer-${node.name}`, tabindex: -1 }, `${node.name}: ${kindOf(node)}`),
+      neighbours(node),
+    ),
     state.missing.has(node.name) ? h("p", { class: "wrong" }, notComputed(node)) : null,
-    h("div", { class: "row" },
-      h("div", { class: "half" }, h("h3", {}, "What it is"), h("div", { class: "scroll" }, h("table", { class: "facts" }, h("tbody", {}, facts))), weightsOf(node)),
-      tensor ? h("div", { class: "half" }, results(node, tensor)) : null),
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "div",
+        { class: "half" },
+        h("h3", {}, "What it is"),
+        h("div", { class: "scroll" }, h("table", { class: "facts" }, h("tbody", {}, facts))),
+        weightsOf(node),
+      ),
+      tensor ? h("div", { class: "half" }, results(node, tensor)) : null,
+    ),
   ].filter(Boolean);
 }
 
 function notComputed(node) {
   const there = state.facts.stored.some((one) => one.name === node.output);
-  return `${state.missing.get(node.name)} ${there ? "Its maps are stored for the sample pictures: choose one of them." : ""}`;
+  const hint = there ? " Its maps are stored for the sample pictures: choose one of them." : "";
+  return state.missing.get(node.name) + hint;
 }
 
 /** Buttons to the layer before and the layer after. */
 function neighbours(node) {
   const { nodes } = state.graph;
   const at = nodes.indexOf(node);
-  const step = (to, text) => button(text, () => lookAt(nodes[to]), { disabled: !nodes[to], "aria-label": `${text}: ${nodes[to]?.name ?? "none"}` });
+  const step = (to, text) =>
+    button(text, () => lookAt(nodes[to]), {
+      disabled: !nodes[to],
+      "aria-label": `${text}: ${nodes[to]?.name ?? "none"}`,
+    });
   return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "after →"));
 }
 
 function results(node, tensor) {
-  if (tensor.shape.length === 4) return h("div", {}, h("h3", {}, "Its maps"), tiles({
-    name: "map",
-    count: tensor.shape[1],
-    chosen: state.channel,
-    paintTile: (canvas, index) => paint(canvas, mapOf(tensor, index), tensor.shape[2], tensor.shape[3], { limit: magnitude(tensor.data) }),
-    pick: (index) => lookAt(node, index),
-  }), scaleOf(magnitude(tensor.data)));
+  if (tensor.shape.length === 4)
+    return h(
+      "div",
+      {},
+      h("h3", {}, "Its maps"),
+      tiles({
+        name: "map",
+        count: tensor.shape[1],
+        chosen: state.channel,
+        paintTile: (canvas, index) =>
+          paint(canvas, mapOf(tensor, index), tensor.shape[2], tensor.shape[3], { limit: magnitude(tensor.data) }),
+        pick: (index) => lookAt(node, index),
+      }),
+      scaleOf(magnitude(tensor.data)),
+    );
   return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
 }
 
@@ -61,7 +88,9 @@ function vector(node, tensor) {
     return shown.length > 16 ? [...part, ...new Array(16 - part.length).fill(null)] : part;
   });
   const table = numberTable({
-    values: lines, name: `${counted(tensor.data.length, "number")}, sixteen a line; choose one`, limit: magnitude(tensor.data),
+    values: lines,
+    name: `${counted(tensor.data.length, "number")}, sixteen a line; choose one`,
+    limit: magnitude(tensor.data),
     classOf: (row, column) => (16 * row + column === state.at ? "chosen" : ""),
     onPick: (row, column) => lookAtValue(node.output, 16 * row + column),
   });
@@ -71,21 +100,42 @@ function vector(node, tensor) {
 /** Buttons with a small canvas each, a page of them at a time. */
 function tiles({ name, count, chosen, paintTile, pick }) {
   let page = Math.floor(Math.max(0, chosen) / MANY);
-  const grid = h("div", { class: name === "map" && count <= 16 ? "tiles large" : "tiles", role: "group", "aria-label": `${name}s` });
+  const grid = h("div", {
+    class: name === "map" && count <= 16 ? "tiles large" : "tiles",
+    role: "group",
+    "aria-label": `${name}s`,
+  });
   const pages = h("div", { class: "controls" });
   function draw() {
     const first = page * MANY;
     const shown = Array.from({ length: Math.min(MANY, count - first) }, (_, index) => first + index);
-    grid.replaceChildren(...shown.map((index) => {
-      const canvas = h("canvas", { "aria-hidden": "true" });
-      paintTile(canvas, index);
-      const label = `${name} ${index}`;
-      return h("button", { type: "button", class: "tile", "aria-label": label, title: label, "aria-pressed": String(index === chosen),
-        "data-index": index, onclick: () => pick(index) }, canvas, h("span", {}, String(index)));
-    }));
+    grid.replaceChildren(
+      ...shown.map((index) => {
+        const canvas = h("canvas", { "aria-hidden": "true" });
+        paintTile(canvas, index);
+        const label = `${name} ${index}`;
+        return h(
+          "button",
+          {
+            type: "button",
+            class: "tile",
+            "aria-label": label,
+            title: label,
+            "aria-pressed": String(index === chosen),
+            "data-index": index,
+            onclick: () => pick(index),
+          },
+          canvas,
+          h("span", {}, String(index)),
+        );
+      }),
+    );
     arrowKeys(grid, () => [...grid.querySelectorAll("button")], 1e9);
     if (count <= MANY) return;
-    const to = (step) => () => { page += step; draw(); };
+    const to = (step) => () => {
+      page += step;
+      draw();
+    };
     pages.replaceChildren(
       button("←", to(-1), { disabled: page === 0, "aria-label": `${name}s before` }),
       `${name}s ${first} to ${first + shown.length - 1} of ${count}`,
@@ -109,43 +159,87 @@ function kernelsOf(weights) {
   const [filters, depth, rows, columns] = weights.shape;
   const area = rows * columns;
   const limit = magnitude(weights.data);
-  const slice = (filter, layer) => weights.data.subarray((filter * depth + layer) * area, (filter * depth + layer + 1) * area);
+  const slice = (filter, layer) =>
+    weights.data.subarray((filter * depth + layer) * area, (filter * depth + layer + 1) * area);
   const filter = Math.min(state.channel, filters - 1);
   const slices = tiles({
-    name: "kernel slice", count: depth, chosen: -1, pick: (layer) => show(layer),
+    name: "kernel slice",
+    count: depth,
+    chosen: -1,
+    pick: (layer) => show(layer),
     paintTile: (canvas, layer) => paint(canvas, slice(filter, layer), rows, columns, { limit }),
   });
   const numbers = h("div", { class: "scroll" });
   function show(layer) {
-    const values = Array.from({ length: rows }, (_, row) => Array.from(slice(filter, layer).slice(row * columns, (row + 1) * columns)));
-    numbers.replaceChildren(numberTable({ values, limit, name: `Kernel of map ${filter}, slice for input channel ${layer}` }));
+    const values = Array.from({ length: rows }, (_, row) =>
+      Array.from(slice(filter, layer).slice(row * columns, (row + 1) * columns)),
+    );
+    numbers.replaceChildren(
+      numberTable({ values, limit, name: `Kernel of map ${filter}, slice for input channel ${layer}` }),
+    );
   }
   show(0);
   const count = depth === 1 ? "one slice" : `${depth} slices, one for each channel that it reads`;
-  return h("div", {}, h("h3", {}, `The kernel of map ${filter}`), h("p", {}, `${by([rows, columns])}, ${count}.`), slices, scaleOf(limit), numbers);
+  return h(
+    "div",
+    {},
+    h("h3", {}, `The kernel of map ${filter}`),
+    h("p", {}, `${by([rows, columns])}, ${count}.`),
+    slices,
+    scaleOf(limit),
+    numbers,
+  );
 }
 
 /** The weights of one number of a dense layer, laid out as the maps that were flattened, if there were any. */
 function denseWeights(node, weights) {
   const [inputs, outputs] = node.attributes.transB ? [...weights.shape].reverse() : weights.shape;
-  const own = Float32Array.from({ length: inputs }, (_, index) =>
-    weights.data[node.attributes.transB ? state.channel * inputs + index : index * outputs + state.channel]);
+  const own = Float32Array.from(
+    { length: inputs },
+    (_, index) =>
+      weights.data[node.attributes.transB ? state.channel * inputs + index : index * outputs + state.channel],
+  );
   const flattened = makerOf(node.inputs[0]);
   const maps = flattened?.op === "Flatten" ? state.tensors.get(flattened.inputs[0])?.shape : null;
   const title = h("h3", {}, `The weights of number ${state.channel}`);
   const limit = magnitude(own);
   if (maps?.length === 4 && maps[2] * maps[3] > 1) {
     const area = maps[2] * maps[3];
-    const tile = (canvas, index) => paint(canvas, own.subarray(index * area, (index + 1) * area), maps[2], maps[3], { limit });
+    const tile = (canvas, index) =>
+      paint(canvas, own.subarray(index * area, (index + 1) * area), maps[2], maps[3], { limit });
     const numbers = h("div", {});
-    const show = (index) => numbers.replaceChildren(heatMap({
-      values: own.subarray(index * area, (index + 1) * area), rows: maps[2], columns: maps[3], limit, name: `weights for map ${index}` }));
-    const note = h("p", {}, `One weight for each of the ${thousands(inputs)} numbers, shown as the ${maps[1]} maps they were before flattening.`);
+    const show = (index) =>
+      numbers.replaceChildren(
+        heatMap({
+          values: own.subarray(index * area, (index + 1) * area),
+          rows: maps[2],
+          columns: maps[3],
+          limit,
+          name: `weights for map ${index}`,
+        }),
+      );
+    const note = h(
+      "p",
+      {},
+      `One weight for each of the ${thousands(inputs)} numbers, shown as the ${maps[1]} maps they were before.`,
+    );
     show(0);
-    return h("div", {}, title, note, tiles({ name: "map", count: maps[1], chosen: -1, paintTile: tile, pick: show }), numbers);
+    return h(
+      "div",
+      {},
+      title,
+      note,
+      tiles({ name: "map", count: maps[1], chosen: -1, paintTile: tile, pick: show }),
+      numbers,
+    );
   }
   const across = Math.min(32, inputs);
   const lines = Math.ceil(inputs / across);
   const filled = Float32Array.from({ length: lines * across }, (_, index) => own[index] ?? 0);
-  return h("div", {}, title, heatMap({ values: filled, rows: lines, columns: across, limit, name: `${inputs} weights, ${across} a line` }));
+  return h(
+    "div",
+    {},
+    title,
+    heatMap({ values: filled, rows: lines, columns: across, limit, name: `${inputs} weights, ${across} a line` }),
+  );
 }

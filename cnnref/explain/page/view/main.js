@@ -22,7 +22,11 @@ async function start() {
 }
 
 /** The first picture of a page without samples. */
-const grayPicture = () => ({ values: new Uint8Array(sizeOf(state.facts.shape)).fill(128), name: "a plain gray picture", sample: null });
+const grayPicture = () => ({
+  values: new Uint8Array(sizeOf(state.facts.shape)).fill(128),
+  name: "a plain gray picture",
+  sample: null,
+});
 
 /** What the chapters of the guide see of the page. */
 function guideContext() {
@@ -30,7 +34,13 @@ function guideContext() {
   const context = {
     picture: { values: state.picture.values, rows, columns, channels },
     onPicture: (listener) => on("run", listener),
-    network: { layers: state.graph.nodes.map((node) => ({ name: node.name, kind: GUIDE_KINDS[node.op] ?? node.op.toLowerCase(), text: kindOf(node) })) },
+    network: {
+      layers: state.graph.nodes.map((node) => ({
+        name: node.name,
+        kind: GUIDE_KINDS[node.op] ?? node.op.toLowerCase(),
+        text: kindOf(node),
+      })),
+    },
   };
   on("run", () => (context.picture.values = state.picture.values));
   return context;
@@ -54,7 +64,10 @@ async function checkHash(model) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", model));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const place = document.getElementById("hash");
-  place.textContent = found === place.dataset.sha256 ? "computed anew in this page: the same." : `computed anew in this page, it is ${found}: the page was changed.`;
+  place.textContent =
+    found === place.dataset.sha256
+      ? "computed anew in this page: the same."
+      : `computed anew in this page, it is ${found}: the page was changed.`;
 }
 
 start();

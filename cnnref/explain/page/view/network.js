@@ -23,7 +23,8 @@ function itemsOf(open) {
   const head = nodes.findIndex((node) => hasWindow(node) || node.op === "Gemm" || node.op === "MatMul");
   const prepared = nodes.slice(0, Math.max(0, head));
   const rest = nodes.slice(prepared.length);
-  const first = prepared.length > 1 ? unfolded({ name: "preprocessing", nodes: prepared, level: 2 }, open) : prepared.map(single);
+  const first =
+    prepared.length > 1 ? unfolded({ name: "preprocessing", nodes: prepared, level: 2 }, open) : prepared.map(single);
   if (rest.length <= FOLD_OVER) return [...first, ...rest.map(single)];
   return [...first, ...grouped(rest, places).flatMap((group) => unfolded({ ...group, level: 0 }, open))];
 }
@@ -67,7 +68,9 @@ function curve(from, to, items) {
   const between = items.some((item) => item.lane === from.lane && item.column > from.column && item.column < to.column);
   if (between && from.lane === to.lane) {
     const above = from.lane * CARD.down + 6;
-    return `M${start} C${[start[0] + 22, start[1]]} ${[start[0] + 4, above]} ${[start[0] + 30, above]} L${[end[0] - 30, above]} C${[end[0] - 4, above]} ${[end[0] - 22, end[1]]} ${end}`;
+    const up = `C${[start[0] + 22, start[1]]} ${[start[0] + 4, above]} ${[start[0] + 30, above]}`;
+    const down = `C${[end[0] - 4, above]} ${[end[0] - 22, end[1]]} ${end}`;
+    return `M${start} ${up} L${[end[0] - 30, above]} ${down}`;
   }
   const middle = (start[0] + end[0]) / 2;
   return `M${start} C${[middle, start[1]]} ${[middle, end[1]]} ${end}`;
@@ -76,7 +79,9 @@ function curve(from, to, items) {
 /** Maps side by side in a small canvas: at most 16, one scale. */
 function thumbnail(canvas, tensor) {
   const maps = tensor.shape.length === 4;
-  const [rows, columns] = maps ? tensor.shape.slice(2) : [Math.min(16, tensor.data.length), Math.min(16, Math.ceil(tensor.data.length / 16))];
+  const [rows, columns] = maps
+    ? tensor.shape.slice(2)
+    : [Math.min(16, tensor.data.length), Math.min(16, Math.ceil(tensor.data.length / 16))];
   const count = maps ? Math.min(16, tensor.shape[1]) : 1;
   mosaic(canvas, tensor.data, count, rows, columns, Math.ceil(Math.sqrt(count)), magnitude(tensor.data));
 }
@@ -105,30 +110,58 @@ function mosaic(canvas, values, count, rows, columns, across, limit) {
 
 function buildNetwork() {
   const open = new Set();
-  const strip = h("div", { class: "strip", role: "group", "aria-label": "Layers, from the picture to the probabilities" });
+  const strip = h("div", {
+    class: "strip",
+    role: "group",
+    "aria-label": "Layers, from the picture to the probabilities",
+  });
   const folds = h("div", { class: "controls" });
-  const element = h("section", { id: "network" },
+  const element = h(
+    "section",
+    { id: "network" },
     h("h2", {}, "The network"),
-    h("p", {}, "Drawn from the file, from left to right; every card shows what its layer makes of your picture. ",
-      "Choose one to see its kernels, its maps and its numbers."),
+    h(
+      "p",
+      {},
+      "Drawn from the file, from left to right; every card shows what its layer makes of your picture. ",
+      "Choose one to see its kernels, its maps and its numbers.",
+    ),
     folds,
-    h("div", { class: "scroll strip-scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the network" }, strip));
+    h(
+      "div",
+      { class: "scroll strip-scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the network" },
+      strip,
+    ),
+  );
 
   function draw() {
     const items = laidOut(itemsOf(open));
     const columns = Math.max(...items.map((item) => item.column)) + 1;
     const lanes = Math.max(...items.map((item) => item.lane)) + 1;
     const size = [columns * CARD.across, lanes * CARD.down + CARD.edge];
-    const edges = items.flatMap((item) => item.inputs.map((source) => svg("path", { d: curve(items[source], item, items) })));
-    const cards = items.map((item) => card(item, () => {
-      open.add(item.key);
-      draw();
-      strip.querySelector(`[data-node="${CSS.escape(item.nodes[0].name)}"]`)?.focus();
-    }));
+    const edges = items.flatMap((item) =>
+      item.inputs.map((source) => svg("path", { d: curve(items[source], item, items) })),
+    );
+    const cards = items.map((item) =>
+      card(item, () => {
+        open.add(item.key);
+        draw();
+        strip.querySelector(`[data-node="${CSS.escape(item.nodes[0].name)}"]`)?.focus();
+      }),
+    );
     set(strip, { style: { width: `${size[0]}px`, height: `${size[1]}px` } });
     strip.replaceChildren(svg("svg", { width: size[0], height: size[1], "aria-hidden": "true" }, edges), ...cards);
     arrowKeys(strip, () => [...strip.querySelectorAll("button")], 1e9);
-    folds.replaceChildren(...(open.size ? [button("Fold the stages again", () => { open.clear(); draw(); })] : []));
+    folds.replaceChildren(
+      ...(open.size
+        ? [
+            button("Fold the stages again", () => {
+              open.clear();
+              draw();
+            }),
+          ]
+        : []),
+    );
     mark();
   }
 
@@ -153,10 +186,22 @@ function card(item, unfold) {
   const size = tensor ? by(tensor.shape.slice(1)) : "not computed here";
   const kind = item.folded ? counted(item.nodes.length, "layer") : kindOf(last);
   const place = { left: `${item.column * CARD.across}px`, top: `${item.lane * CARD.down + CARD.edge}px` };
-  return h("button", {
-    type: "button", class: item.folded ? "card folded" : "card", style: place, id: item.folded ? null : `card-${last.name}`,
-    title: `${item.name}: ${kind}, ${size}`, "aria-expanded": item.folded ? "false" : null,
-    "data-node": item.nodes[0].name, "data-nodes": item.nodes.map((node) => node.name).join(" "),
-    onclick: item.folded ? unfold : () => lookAt(last),
-  }, h("span", { class: "card-name" }, item.name.length > 13 ? `…${item.name.slice(-12)}` : item.name), canvas, h("span", { class: "card-kind" }, kind), h("span", { class: "card-kind" }, size));
+  return h(
+    "button",
+    {
+      type: "button",
+      class: item.folded ? "card folded" : "card",
+      style: place,
+      id: item.folded ? null : `card-${last.name}`,
+      title: `${item.name}: ${kind}, ${size}`,
+      "aria-expanded": item.folded ? "false" : null,
+      "data-node": item.nodes[0].name,
+      "data-nodes": item.nodes.map((node) => node.name).join(" "),
+      onclick: item.folded ? unfold : () => lookAt(last),
+    },
+    h("span", { class: "card-name" }, item.name.length > 13 ? `…${item.name.slice(-12)}` : item.name),
+    canvas,
+    h("span", { class: "card-kind" }, kind),
+    h("span", { class: "card-kind" }, size),
+  );
 }

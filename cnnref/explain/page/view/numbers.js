@@ -19,12 +19,16 @@ function numberTable({ values, name, limit, pixels = false, classOf, onPick, onE
   write ??= aligned(filled);
   const cells = [];
   const rows = values.map((line, row) =>
-    h("tr", {}, line.map((value, column) => {
-      const cell = numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin });
-      if (classOf && value !== null) cell.className = classOf(row, column) ?? "";
-      cells.push(cell);
-      return cell;
-    })),
+    h(
+      "tr",
+      {},
+      line.map((value, column) => {
+        const cell = numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin });
+        if (classOf && value !== null) cell.className = classOf(row, column) ?? "";
+        cells.push(cell);
+        return cell;
+      }),
+    ),
   );
   const table = h("table", { class: "numbers" }, h("caption", {}, name), h("tbody", {}, rows));
   if (onPick) arrowKeys(table, () => [...table.querySelectorAll("button")], values[0].length);
@@ -54,7 +58,14 @@ function arrowKeys(container, buttons, columns) {
   container.addEventListener("keydown", (event) => {
     const all = buttons();
     const at = all.indexOf(document.activeElement);
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: all.length - 1 - at };
+    const step = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns,
+      ArrowDown: columns,
+      Home: -at,
+      End: all.length - 1 - at,
+    };
     if (at < 0 || !(event.key in step) || !all[at + step[event.key]]) return;
     event.preventDefault();
     const next = all[at + step[event.key]];
@@ -78,7 +89,11 @@ function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = f
   const image = context.createImageData(columns, rows);
   const most = limit ?? magnitude(values);
   for (let cell = 0; cell < rows * columns; cell++) {
-    const colour = sheer ? colourOf(Math.sign(values[cell]), 1) : pixels ? grayOf(values[cell]) : colourOf(values[cell], most);
+    const colour = sheer
+      ? colourOf(Math.sign(values[cell]), 1)
+      : pixels
+        ? grayOf(values[cell])
+        : colourOf(values[cell], most);
     image.data.set(colour, 4 * cell);
     image.data[4 * cell + 3] = sheer && most > 0 ? 220 * Math.min(1, Math.abs(values[cell]) / most) ** 0.7 : 255;
   }
@@ -92,7 +107,8 @@ function paintPicture(canvas, picture, rows, columns, channels) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
   for (let cell = 0; cell < rows * columns; cell++) {
-    for (let part = 0; part < 3; part++) image.data[4 * cell + part] = picture[cell * channels + (channels === 3 ? part : 0)];
+    for (let part = 0; part < 3; part++)
+      image.data[4 * cell + part] = picture[cell * channels + (channels === 3 ? part : 0)];
     image.data[4 * cell + 3] = 255;
   }
   context.putImageData(image, 0, 0);
@@ -118,14 +134,22 @@ function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, u
     figure.at = [row, column];
   };
   if (chosen) figure.choose(...chosen);
-  if (onPick) pickable(stage, figure, rows, columns, name, (row, column) => {
-    figure.choose(row, column);
-    onPick(row, column);
-  });
-  figure.append(tableBehind(name, () => numberTable({
-    values: Array.from({ length: rows }, (_, row) => Array.from(values.slice(row * columns, (row + 1) * columns))),
-    name, limit: most, pixels, write: exact,
-  })));
+  if (onPick)
+    pickable(stage, figure, rows, columns, name, (row, column) => {
+      figure.choose(row, column);
+      onPick(row, column);
+    });
+  figure.append(
+    tableBehind(name, () =>
+      numberTable({
+        values: Array.from({ length: rows }, (_, row) => Array.from(values.slice(row * columns, (row + 1) * columns))),
+        name,
+        limit: most,
+        pixels,
+        write: exact,
+      }),
+    ),
+  );
   return figure;
 }
 
@@ -144,7 +168,11 @@ function scaleOf(limit, pixels) {
 
 /** A closed box with a table that is made when it is opened. */
 function tableBehind(name, make, text = "Numbers") {
-  const details = h("details", { class: "behind" }, h("summary", {}, text, h("span", { class: "hidden" }, ` of ${name}`)));
+  const details = h(
+    "details",
+    { class: "behind" },
+    h("summary", {}, text, h("span", { class: "hidden" }, ` of ${name}`)),
+  );
   details.ontoggle = () => {
     if (details.open && details.children.length === 1) {
       details.append(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, make()));
@@ -153,10 +181,47 @@ function tableBehind(name, make, text = "Numbers") {
   return details;
 }
 
+const ROWS_AT_ONCE = 2000;
+
+/** A table with a head, of texts; rows beyond the first thousands come when they are asked for. */
+function termTable(head, rows, properties = {}) {
+  const line = (cells) =>
+    h(
+      "tr",
+      {},
+      cells.map((cell) => h("td", {}, String(cell))),
+    );
+  const body = h("tbody", {}, rows.slice(0, ROWS_AT_ONCE).map(line));
+  const table = h(
+    "table",
+    { ...properties, class: `list ${properties.class ?? ""}` },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((one) => h("th", { scope: "col" }, one)),
+      ),
+    ),
+    body,
+  );
+  if (rows.length <= ROWS_AT_ONCE) return table;
+  const more = button(`Show the other ${thousands(rows.length - ROWS_AT_ONCE)} as well`, () => {
+    body.append(...rows.slice(ROWS_AT_ONCE).map(line));
+    more.remove();
+  });
+  return h("div", {}, table, more);
+}
+
 function pickable(stage, figure, rows, columns, name, pick) {
   stage.classList.add("pickable");
-  set(stage, { tabindex: 0, role: "application", "aria-roledescription": "grid of values",
-    "aria-label": `${name}: arrow keys choose a value` });
+  set(stage, {
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "grid of values",
+    "aria-label": `${name}: arrow keys choose a value`,
+  });
   stage.onclick = (event) => {
     const box = stage.getBoundingClientRect();
     const place = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));

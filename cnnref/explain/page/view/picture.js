@@ -3,6 +3,7 @@
 
 function buildPicture() {
   const [height, width, channels] = state.facts.shape;
+  const size = `${width} × ${height}${channels === 1 ? ", gray" : ""}`;
   const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The picture as the network sees it" });
   const field = h("div", { class: "field", hidden: true });
   const stage = h("div", { class: "stage", style: { "--rows": height, "--columns": width } }, canvas, field);
@@ -17,7 +18,11 @@ function buildPicture() {
     try {
       const pixels = await readPicture(given, height, width, channels);
       wrong.textContent = "";
-      showPicture({ values: inverted.input.checked ? pixels.map((value) => 255 - value) : pixels, name: given.name || "your picture", sample: null });
+      showPicture({
+        values: inverted.input.checked ? pixels.map((value) => 255 - value) : pixels,
+        name: given.name || "your picture",
+        sample: null,
+      });
     } catch (error) {
       wrong.textContent = error.message;
     }
@@ -38,25 +43,45 @@ function buildPicture() {
 
   on("run", () => {
     paintPicture(canvas, state.picture.values, height, width, channels);
-    for (const one of samples.querySelectorAll("button")) one.setAttribute("aria-pressed", String(Number(one.dataset.index) === state.picture.sample));
+    for (const one of samples.querySelectorAll("button"))
+      one.setAttribute("aria-pressed", String(Number(one.dataset.index) === state.picture.sample));
   });
   on("value", () => showField(field, fieldNote));
   on("run", () => showField(field, fieldNote));
 
-  const samples = h("div", { class: "tiles", role: "group", "aria-label": "Sample pictures" }, state.facts.samples.map(sampleButton));
+  const samples = h(
+    "div",
+    { class: "tiles", role: "group", "aria-label": "Sample pictures" },
+    state.facts.samples.map(sampleButton),
+  );
   arrowKeys(samples, () => [...samples.querySelectorAll("button")], 1e9);
-  return h("section", { id: "picture" },
+  return h(
+    "section",
+    { id: "picture" },
     h("h2", {}, "Your picture"),
-    h("div", { class: "row" },
+    h(
+      "div",
+      { class: "row" },
       h("figure", { class: "heat" }, stage, fieldNote),
-      h("div", { class: "given" },
+      h(
+        "div",
+        { class: "given" },
         h("h3", {}, "Take another"),
         samples,
         h("div", { class: "controls" }, h("label", { class: "file", for: "file" }, "Choose a file"), file, inverted),
-        h("p", { class: "note" }, `Or drop or paste one. It is turned upright, cropped to its middle and made ${width} × ${height}${channels === 1 ? ", gray" : ""}. It stays on your machine.`),
+        h(
+          "p",
+          { class: "note" },
+          `Or drop or paste one. It is turned upright, cropped to its middle and made ${size}. It stays on your machine.`,
+        ),
         wrong,
-        channels === 1 ? buildDrawing((pixels) => showPicture({ values: pixels, name: "your drawing", sample: null })) : null),
-      buildScores()));
+        channels === 1
+          ? buildDrawing((pixels) => showPicture({ values: pixels, name: "your drawing", sample: null }))
+          : null,
+      ),
+      buildScores(),
+    ),
+  );
 }
 
 const sampleOf = (index) => {
@@ -67,7 +92,18 @@ const sampleOf = (index) => {
 function sampleButton(sample, index) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   paintPicture(canvas, bytesOf(sample.values), ...state.facts.shape);
-  return h("button", { type: "button", class: "tile", "aria-label": sample.name, title: sample.name, "data-index": index, onclick: () => showPicture(sampleOf(index)) }, canvas);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "tile",
+      "aria-label": sample.name,
+      title: sample.name,
+      "data-index": index,
+      onclick: () => showPicture(sampleOf(index)),
+    },
+    canvas,
+  );
 }
 
 /** Light up the pixels that the chosen value sees. */
@@ -85,15 +121,30 @@ function showField(field, note) {
   const [top, bottom] = inside(box.rows, height);
   const [left, right] = inside(box.columns, width);
   const share = (value, size) => `${(100 * value) / size}%`;
-  set(field, { style: { left: share(left, width), top: share(top, height), width: share(right - left + 1, width), height: share(bottom - top + 1, height) } });
-  note.textContent = `The chosen value of ${state.node.name} sees rows ${top} to ${bottom} and columns ${left} to ${right} of the picture.`;
+  set(field, {
+    style: {
+      left: share(left, width),
+      top: share(top, height),
+      width: share(right - left + 1, width),
+      height: share(bottom - top + 1, height),
+    },
+  });
+  const lit = `rows ${top} to ${bottom} and columns ${left} to ${right} of the picture`;
+  note.textContent = `The chosen value of ${state.node.name} sees ${lit}.`;
 }
 
 /** A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws. */
 function buildDrawing(give) {
   const side = 280;
-  const canvas = h("canvas", { width: side, height: side, class: "drawing", tabindex: 0, role: "application",
-    "aria-label": "Drawing: hold the pointer and draw; with the keyboard, arrows move the pen and space lowers or lifts it" });
+  const canvas = h("canvas", {
+    width: side,
+    height: side,
+    class: "drawing",
+    tabindex: 0,
+    role: "application",
+    "aria-label":
+      "Drawing: hold the pointer and draw; with the keyboard, arrows move the pen and space lowers or lifts it",
+  });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const pen = { x: side / 2, y: side / 2, down: false };
   const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, ...state.facts.shape));
@@ -134,11 +185,26 @@ function buildDrawing(give) {
     } else if (step) {
       const inside = (value) => Math.max(0, Math.min(side, value));
       move(inside(pen.x + (step[0] * side) / 28), inside(pen.y + (step[1] * side) / 28));
-      where.textContent = `Pen ${pen.down ? "down" : "up"}, at ${Math.round((100 * pen.x) / side)} % from the left and ${Math.round((100 * pen.y) / side)} % from the top.`;
+      const [left, top] = [pen.x, pen.y].map((value) => Math.round((100 * value) / side));
+      where.textContent = `Pen ${pen.down ? "down" : "up"}, at ${left} % from the left and ${top} % from the top.`;
     } else return;
     event.preventDefault();
   };
   const where = h("p", { class: "note", "aria-live": "polite" });
   clear();
-  return h("div", {}, h("h3", {}, "Or draw one"), canvas, h("div", { class: "controls" }, button("Clear the drawing", () => { clear(); read(); })), where);
+  return h(
+    "div",
+    {},
+    h("h3", {}, "Or draw one"),
+    canvas,
+    h(
+      "div",
+      { class: "controls" },
+      button("Clear the drawing", () => {
+        clear();
+        read();
+      }),
+    ),
+    where,
+  );
 }

@@ -19,7 +19,11 @@ function buildScores() {
     }
     const order = found.map((share, index) => [share, index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
     const kept = list.children.length === Math.min(SHOWN, order.length) ? [...list.children] : null;
-    const rows = kept ?? order.slice(0, SHOWN).map(() => h("li", {}, h("span", { class: "label" }), h("span", { class: "bar" }), h("data", {})));
+    const rows =
+      kept ??
+      order
+        .slice(0, SHOWN)
+        .map(() => h("li", {}, h("span", { class: "label" }), h("span", { class: "bar" }), h("data", {})));
     if (!kept) list.replaceChildren(...rows);
     rows.forEach((row, place) => {
       const [share, index] = order[place];
@@ -29,9 +33,24 @@ function buildScores() {
       row.querySelector("data").value = share;
       row.querySelector("data").textContent = percent(share);
     });
-    status.textContent = `${state.picture.name}: most probably ${labelOf(order[0][1])}, ${percent(order[0][0])}. Computed in ${state.milliseconds.toFixed(0)} ms.`;
-    all.replaceChildren(...(order.length > SHOWN ? [tableBehind("all classes", () =>
-      termTable(["class", "probability"], order.map(([share, index]) => [labelOf(index), exact(share)])), `All ${thousands(order.length)} classes`)] : []));
+    const best = `${labelOf(order[0][1])}, ${percent(order[0][0])}`;
+    const took = `Computed in ${state.milliseconds.toFixed(0)} ms.`;
+    status.textContent = `${state.picture.name}: most probably ${best}. ${took}`;
+    all.replaceChildren(
+      ...(order.length > SHOWN
+        ? [
+            tableBehind(
+              "all classes",
+              () =>
+                termTable(
+                  ["class", "probability"],
+                  order.map(([share, index]) => [labelOf(index), exact(share)]),
+                ),
+              `All ${thousands(order.length)} classes`,
+            ),
+          ]
+        : []),
+    );
   });
   return h("div", { class: "said" }, h("h3", {}, "What the network says"), status, list, all);
 }

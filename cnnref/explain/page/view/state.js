@@ -56,10 +56,12 @@ const makerOf = (tensor) => state.graph.nodes.find((node) => node.outputs.includ
 /** Results of operators that are not known here, where they were stored for one of the samples. */
 function storedFor(sample) {
   const stored = state.facts.stored.filter((one) => one.sample === sample);
-  return new Map(stored.map(({ name, shape, data }) => {
-    const bytes = bytesOf(data);
-    return [name, tensorOf(shape, new Float32Array(bytes.buffer))];
-  }));
+  return new Map(
+    stored.map(({ name, shape, data }) => {
+      const bytes = bytesOf(data);
+      return [name, tensorOf(shape, new Float32Array(bytes.buffer))];
+    }),
+  );
 }
 
 let running = false;
@@ -126,5 +128,7 @@ const labelOf = (index) => state.facts.labels[index] ?? `class ${index}`;
 function probabilities() {
   const found = state.tensors.get(state.graph.output);
   if (!found) return null;
-  return found.data.length === 1 && state.facts.labels.length === 2 ? [1 - found.data[0], found.data[0]] : [...found.data];
+  return found.data.length === 1 && state.facts.labels.length === 2
+    ? [1 - found.data[0], found.data[0]]
+    : [...found.data];
 }

@@ -1,8 +1,6 @@
 // One number, all the way: the values it was computed from, each product, the sum, and what becomes of it.
 "use strict";
 
-const ROWS_AT_ONCE = 2000;
-
 function buildValue() {
   const element = h("section", { id: "value" });
   let chosenGroup = null;
@@ -12,11 +10,15 @@ function buildValue() {
     element.hidden = !tensor;
     if (!tensor) return;
     const told = explainValue(state.graph, state.node, state.tensors, state.at);
-    keepingFocus(element, () => element.replaceChildren(...valueParts(tensor, told, chosenGroup, (group) => {
-      chosenGroup = group;
-      draw();
-      element.querySelector("select")?.focus();
-    })));
+    keepingFocus(element, () =>
+      element.replaceChildren(
+        ...valueParts(tensor, told, chosenGroup, (group) => {
+          chosenGroup = group;
+          draw();
+          element.querySelector("select")?.focus();
+        }),
+      ),
+    );
   }
   on("value", () => {
     chosenGroup = null;
@@ -31,10 +33,23 @@ function valueParts(tensor, told, chosenGroup, choose) {
   const { node, at } = state;
   return [
     h("h2", {}, "One number, all the way"),
-    h("p", { class: "the-value" }, `${node.name}, ${placeName(tensor.shape, at)}: `, h("data", { id: "shown-value", value: told.value }, exact(told.value))),
-    h("div", { class: "row" },
+    h(
+      "p",
+      { class: "the-value" },
+      `${node.name}, ${placeName(tensor.shape, at)}: `,
+      h("data", { id: "shown-value", value: told.value }, exact(told.value)),
+    ),
+    h(
+      "div",
+      { class: "row" },
       h("div", { class: "where" }, map(tensor), seen()),
-      h("div", { class: "made" }, h("div", { id: "made-of" }, MADE_OF[told.kind](told, chosenGroup, choose)), becomes(node, tensor, at))),
+      h(
+        "div",
+        { class: "made" },
+        h("div", { id: "made-of" }, MADE_OF[told.kind](told, chosenGroup, choose)),
+        becomes(node, tensor, at),
+      ),
+    ),
   ];
 }
 
@@ -46,7 +61,11 @@ function map(tensor) {
   const within = state.at % area;
   const channel = Math.floor(state.at / area);
   return heatMap({
-    values: mapOf(tensor, channel), rows, columns, limit: magnitude(tensor.data), name: `map ${channel} of ${state.node.name}`,
+    values: mapOf(tensor, channel),
+    rows,
+    columns,
+    limit: magnitude(tensor.data),
+    name: `map ${channel} of ${state.node.name}`,
     chosen: [Math.floor(within / columns), within % columns],
     onPick: (row, column) => lookAtValue(state.node.output, channel * area + row * columns + column),
   });
@@ -60,166 +79,28 @@ function seen() {
   const note = h("figcaption", {});
   paintPicture(canvas, state.picture.values, rows, columns, channels);
   showField(field, note);
-  return h("figure", { class: "heat small" }, h("div", { class: "stage", style: { "--rows": rows, "--columns": columns } }, canvas, field), note);
+  return h(
+    "figure",
+    { class: "heat small" },
+    h("div", { class: "stage", style: { "--rows": rows, "--columns": columns } }, canvas, field),
+    note,
+  );
 }
-
-/** A table of the cells of a group: rows and columns as in the window. */
-function grid(group, name, valueOf, more = {}) {
-  const values = Array.from({ length: group.rows }, (_, row) => group.cells.slice(row * group.columns, (row + 1) * group.columns).map(valueOf));
-  const cellAt = (row, column) => group.cells[row * group.columns + column];
-  return h("div", { class: "scroll" }, numberTable({
-    values, name, classOf: (row, column) => (cellAt(row, column).padding ? "padding" : cellAt(row, column).chosen ? "chosen" : ""), ...more,
-  }));
-}
-
-/** Go on to where a cell of the input was computed; the picture's own pixels come from nowhere. */
-const follow = (tensor, group) => (makerOf(tensor) ? (row, column) => {
-  const cell = group.cells[row * group.columns + column];
-  if (!cell.padding) lookAtValue(tensor, cell.from);
-} : null);
-
-const sumOf = (group) => group.cells.reduce((sum, cell) => sum + cell.product, 0);
-
-/** Long groups (a dense layer, a global pooling) are shown by their table of terms only. */
-const isWindow = (group) => group.rows > 1 ? group.cells.length <= 225 : group.columns <= 12;
-
-function madeOfSum(told, chosenGroup, choose) {
-  const sums = told.groups.map(sumOf);
-  const all = sums.reduce((sum, one) => sum + one, 0);
-  const most = sums.reduce((best, sum, index) => (Math.abs(sum) > Math.abs(sums[best]) ? index : best), 0);
-  const group = told.groups[chosenGroup ?? most];
-  const count = told.groups.reduce((sum, one) => sum + one.cells.length, 0);
-  const pick = told.groups.length > 1 && choice({
-    label: "input channel", value: String(chosenGroup ?? most), onChange: (index) => choose(Number(index)),
-    options: told.groups.map((one, index) => [String(index), `${one.channel}: ${short(sums[index])}`]),
-  });
-  const padded = group.cells.some((cell) => cell.padding) && h("p", { class: "note" }, "Hatched cells are padding, and count as 0.");
-  return [
-    h("p", { class: "equation" }, `The sum of ${counted(count, "product")}, ${exact(all)}, plus the bias `,
-      h("data", { id: "shown-bias", value: told.bias }, exact(told.bias)), `, is ${exact(told.value)}.`),
-    pick,
-    isWindow(group) && h("div", { class: "row" },
-      grid(group, `the window over channel ${group.channel} of ${told.tensor}`, (cell) => cell.input, { onPick: follow(told.tensor, group) }),
-      h("span", { class: "sign", "aria-label": "times" }, "×"),
-      grid(group, "the kernel", (cell) => cell.weight),
-      h("span", { class: "sign", "aria-label": "gives" }, "="),
-      grid(group, `products, together ${exact(sumOf(group))}`, (cell) => cell.product)),
-    padded,
-    told.groups.length > 1 && tableBehind("the sums of all channels", () => termTable(["channel", "sum of its products"],
-      told.groups.map((one, index) => [one.channel, exact(sums[index])])), "All channels"),
-    tableBehind("this value", () => terms(told), `All ${thousands(count)} products`),
-  ];
-}
-
-/** Every product of a sum: where its input is, the input, the weight, the product. */
-function terms(told) {
-  const rows = told.groups.flatMap((group) => group.cells.map((cell) =>
-    [group.channel, cell.row, cell.column, cell.padding ? "padding" : exact(cell.input), exact(cell.weight), exact(cell.product)]));
-  const head = ["channel", "row", "column", "input", "weight", "product"];
-  return termTable(head, rows, { class: "terms" });
-}
-
-function termTable(head, rows, properties = {}) {
-  const line = (cells) => h("tr", {}, cells.map((cell) => h("td", {}, String(cell))));
-  const body = h("tbody", {}, rows.slice(0, ROWS_AT_ONCE).map(line));
-  const table = h("table", { ...properties, class: `list ${properties.class ?? ""}` }, h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))), body);
-  if (rows.length <= ROWS_AT_ONCE) return table;
-  const more = button(`Show the other ${thousands(rows.length - ROWS_AT_ONCE)} as well`, () => {
-    body.append(...rows.slice(ROWS_AT_ONCE).map(line));
-    more.remove();
-  });
-  return h("div", {}, table, more);
-}
-
-function madeOfPool(told) {
-  const group = told.groups[0];
-  const inside = group.cells.filter((cell) => !cell.padding).map((cell) => cell.input);
-  const text = told.kind === "max"
-    ? `The largest of ${counted(inside.length, "value")} is ${exact(told.value)}.`
-    : `${counted(inside.length, "value")}, together ${exact(total(inside))}, divided by ${told.count} is ${exact(told.value)}.`;
-  return [
-    h("p", { class: "equation" }, text),
-    grid(group, `the window over channel ${group.channel} of ${told.tensor}`, (cell) => (cell.padding ? null : cell.input), { onPick: follow(told.tensor, group) }),
-    tableBehind("this value", () => termTable(["row", "column", "value"],
-      group.cells.map((cell) => [cell.row, cell.column, cell.padding ? "padding" : exact(cell.input)]), { class: "terms" }), `All ${group.cells.length} values`),
-  ];
-}
-
-/** A button to the value that another value is computed from. */
-function link(tensor, at, text) {
-  const seen = state.tensors.get(tensor);
-  if (!seen || !makerOf(tensor)) return text;
-  return button(text, () => lookAtValue(tensor, at), { title: `${tensor}, ${placeName(seen.shape, at)}` });
-}
-
-function madeOfScale(told) {
-  return [
-    h("p", {}, "Normalized with the mean and the variance of the training, then scaled and moved:"),
-    h("p", { class: "equation" }, `(${exact(told.input)} - ${exact(told.mean)}) / √(${exact(told.variance)} + ${told.epsilon}) × ${exact(told.scale)} + ${exact(told.bias)} = ${exact(told.value)}`),
-    h("p", { class: "equation" }, `For every picture that is ${exact(told.factor)} · x + ${exact(told.offset)}, here with x = `, link(told.tensor, told.from, exact(told.input))),
-  ];
-}
-
-function madeOfFunction(told) {
-  const limit = Math.max(3, Math.abs(told.input) * 1.2);
-  const attributes = Object.entries(told.attributes).filter(([, value]) => typeof value === "number").map(([name, value]) => `${GREEK[name] ?? name} = ${short(value)}`);
-  return [
-    h("p", { class: "equation" }, `${told.formula}${attributes.length ? `, ${attributes.join(", ")}` : ""}, with x = `, link(told.tensor, told.from, exact(told.input)), `, is ${exact(told.value)}.`),
-    functionCurve(told.f, told.input, told.value, limit),
-  ];
-}
-
-const GREEK = { alpha: "α", beta: "β", gamma: "γ" };
-
-/** The curve of an activation, and where the value is on it. */
-function functionCurve(f, input, value, limit) {
-  const points = Array.from({ length: 121 }, (_, index) => -limit + (index * limit) / 60).map((x) => [x, f(x)]);
-  const high = Math.max(...points.map(([, y]) => y), value) + 1e-9;
-  const low = Math.min(...points.map(([, y]) => y), value, 0);
-  const place = ([x, y]) => [((x + limit) / (2 * limit)) * 240, 130 - ((y - low) / (high - low)) * 120];
-  return svg("svg", { viewBox: "0 0 240 140", class: "curve", role: "img", "aria-label": `the curve; here ${short(input)} becomes ${short(value)}` },
-    svg("path", { class: "axis", d: `M${place([-limit, 0])} L${place([limit, 0])} M${place([0, low])} L${place([0, high])}` }),
-    svg("path", { class: "line", d: `M${points.map(place).join(" L")}` }),
-    svg("circle", { cx: place([input, value])[0], cy: place([input, value])[1], r: 5 }));
-}
-
-function madeOfPair(told) {
-  const parts = told.parts.flatMap((part, index) => [
-    index ? ` ${told.sign} ` : "", part.constant ? `${exact(part.value)} (of the file)` : link(part.tensor, part.from, `${exact(part.value)} (${part.tensor})`)]);
-  return [h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`)];
-}
-
-function madeOfSoftmax(told) {
-  const own = told.parts[told.chosen];
-  const rows = told.parts.map((part, index) => [labelOf(index), exact(part.input), exact(part.power), exact(part.share)]);
-  return [
-    h("p", {}, `Every score becomes its exponential; the largest score, ${exact(told.most)}, is taken off first, which changes no share. The exponentials add up to ${exact(told.sum)}.`),
-    h("p", { class: "equation" }, "exp(", link(told.tensor, own.from, exact(own.input)), ` - ${exact(told.most)}) / ${exact(told.sum)} = ${exact(own.power)} / ${exact(told.sum)} = ${exact(told.value)}`),
-    h("div", { class: "scroll" }, termTable(["class", "score", "exponential", "probability"], rows)),
-  ];
-}
-
-function madeOfMove(told) {
-  if (told.tensor === null) return [h("p", {}, `It is padding: no value was here before, and ${exact(told.value)} was put in.`)];
-  const { shape } = state.tensors.get(told.tensor);
-  const text = `${told.tensor}, ${placeName(shape, told.from)}`;
-  return [h("p", {}, "Nothing is computed; the value has only moved. Before, it was ", link(told.tensor, told.from, text), ".")];
-}
-
-const madeOfWhole = (told) => [h("p", {}, `The page shows the maps of the operator ${state.node.op}, but not how each value of them comes about; it reads ${told.tensor}.`)];
-
-const MADE_OF = {
-  sum: madeOfSum, mean: madeOfPool, max: madeOfPool, scale: madeOfScale, function: madeOfFunction,
-  pair: madeOfPair, softmax: madeOfSoftmax, move: madeOfMove, whole: madeOfWhole,
-}; // prettier-ignore
 
 /** The same place in the layers behind that treat every value by itself. */
 function becomes(node, tensor, at) {
   const behind = state.graph.nodes.filter((one) => one.inputs.includes(node.output));
   const told = behind.map((one) => {
     const next = state.tensors.get(one.output);
-    const same = next && next.data.length === tensor.data.length && (one.op in FUNCTIONS || one.op in PAIRS || one.op === "Clip" || one.op === "BatchNormalization" || one.op === "Softmax" || one.op === "Flatten");
-    return same ? h("li", {}, button(`${one.name}: ${exact(next.data[at])}`, () => lookAtValue(one.output, at))) : h("li", {}, button(one.name, () => lookAt(one)));
+    const same = next?.data.length === tensor.data.length && keepsPlaces(one);
+    const step = same
+      ? button(`${one.name}: ${exact(next.data[at])}`, () => lookAtValue(one.output, at))
+      : button(one.name, () => lookAt(one));
+    return h("li", {}, step);
   });
   return told.length ? h("div", {}, h("h3", {}, "What becomes of it"), h("ul", { class: "links" }, told)) : null;
 }
+
+/** Whether every value of a node's output comes from the value at the same place of its input. */
+const keepsPlaces = ({ op }) =>
+  op in FUNCTIONS || op in PAIRS || ["Clip", "BatchNormalization", "Softmax", "Flatten"].includes(op);
