@@ -102,7 +102,7 @@ def write_report(
     tell("loading the network ...")
     model = load_model(bundle.folder / "model.keras")
     samples = read_samples(bundle)
-    data, no_test = _test_set(bundle, data_dir)
+    data, no_test = _test_set(bundle, data_dir, tell)
     images = data.test_images if data else samples.images
     rows = layer_table(model)
     tell(f"looking for dead units with {min(LOOKED_AT, len(images)):,} pictures ...")
@@ -136,7 +136,7 @@ def write_report(
     return directory
 
 
-def _test_set(bundle: Bundle, data_dir: Path | None) -> tuple[Dataset | None, str | None]:
+def _test_set(bundle: Bundle, data_dir: Path | None, tell: Callable[[str], None]) -> tuple[Dataset | None, str | None]:
     """The test set that the bundle was trained for, or why there is none."""
     from ..data import load
 
@@ -146,8 +146,8 @@ def _test_set(bundle: Bundle, data_dir: Path | None) -> tuple[Dataset | None, st
     try:
         data = load(name, data_dir, image_shape=bundle.shape)
     except (DatasetError, InputError) as error:
-        first = str(error).split("\n")[0]
-        return None, f"The test pictures of {name} were not found; give --data-dir. ({first})"
+        tell(str(error))
+        return None, f"The test pictures of {name} were not found; give --data-dir."
     if data.test_images.shape[1:] != bundle.shape:
         return None, f"The pictures of {name} are not of the size that the network takes."
     return data, None

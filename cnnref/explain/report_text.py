@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 #: What would be read as Markdown or HTML in a name.
-SPECIAL = str.maketrans({one: f"\\{one}" for one in "\\`*_{}[]<>()#+-!|~"})
+SPECIAL = str.maketrans({one: f"\\{one}" for one in "\\`*_[]<>|~&"})
 
 
 def plain(text: str) -> str:
