@@ -89,7 +89,7 @@ def test_without_target_or_peer_nothing_is_compared(told):
 
 def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told):
     text = told(results(0, 0.94), recipe=replace(RECIPE, precision="bfloat16"))
-    assert "- 9.9 epochs, batches of 1024, computed in bfloat16, label smoothing 0.2, whitened first conv" in text
+    assert "- 16 epochs, batches of 1024, computed in bfloat16, label smoothing 0.2, whitened first conv" in text
     assert "- augmentation: flip, alternating, translate 2, border reflect\n" in text
     assert "- optimizer: sgd, learning rate 1.5, momentum 0.85, nesterov, weight decay 0.00133, norm rate 64\n" in text
     assert "- schedule: warmup 0.23, decay linear, start 0.2, end 0.07\n" in text
