@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic.graph import Call, named, trace
 from ..environment import keras
+from . import words
+from .walk import run
 
-BATCH = 64
-#: Layers whose output an activation has bent, or that hold one themselves.
-KINDS = ("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU")
+#: Pictures that are run at a time: at most so many, and with activations of so many bytes.
+BATCH, BYTES = 64, 1 << 28
 
 
 @dataclass(frozen=True)
@@ -28,30 +30,36 @@ def dead_units(model: keras.Model, images: NDArray[Any]) -> list[DeadUnits]:
     """The layers with an activation that have dead units, in the order of the model's summary.
 
     Args:
-        model: a functional Keras model.
+        model: a functional or built sequential Keras model; models in it are opened, and a layer that is called
+            again is looked at again, as "name#2".
         images: [n, height, width, channels], raw pixel values; a unit is dead if none of them moves it.
     """
-    bent = [layer for layer in model.layers if _is_bent(layer)]
-    if not bent:
-        return []
-    outputs = keras.Model(model.inputs, [layer.output for layer in bent])
-    low = high = None
-    for start in range(0, len(images), BATCH):
-        found = outputs([images[start : start + BATCH].astype(np.float32)], training=False)
-        values = [keras.ops.convert_to_numpy(one) for one in (found if isinstance(found, list | tuple) else [found])]
-        flat = [one.reshape(-1, one.shape[-1]) for one in values]
-        least, most = [one.min(axis=0) for one in flat], [one.max(axis=0) for one in flat]
-        low = least if low is None else [np.minimum(*pair) for pair in zip(low, least, strict=True)]
-        high = most if high is None else [np.maximum(*pair) for pair in zip(high, most, strict=True)]
-    dead = []
-    for layer, least, most in zip(bent, low or [], high or [], strict=True):
-        same = np.nonzero(least == most)[0]
-        if len(same):
-            dead.append(DeadUnits(layer.name, len(least), tuple(int(unit) for unit in same)))
-    return dead
+    graph = trace(model)
+    ends = set(graph.outputs)
+    bent = {name: call.outputs[0] for name, call in named(graph.calls).items() if bends(call)}
+    bent = {name: tensor for name, tensor in bent.items() if tensor not in ends}
+    held = 4 * sum(np.prod(tensor.shape[1:]) for call in graph.calls for tensor in call.outputs)
+    batch = int(min(BATCH, max(1, BYTES // held)))
+    (given,) = graph.inputs
+    least: dict[str, NDArray[Any]] = {}
+    most: dict[str, NDArray[Any]] = {}
+    for start in range(0, len(images), batch):
+        values = run(graph, {given: keras.ops.convert_to_tensor(images[start : start + batch], given.symbol.dtype)})
+        for name, tensor in bent.items():
+            places = tuple(range(len(tensor.shape) - 1))
+            low, high = (
+                keras.ops.convert_to_numpy(reduce(values[tensor], axis=places))
+                for reduce in (keras.ops.amin, keras.ops.amax)
+            )
+            least[name] = np.minimum(least.get(name, low), low)
+            most[name] = np.maximum(most.get(name, high), high)
+    same = {name: np.flatnonzero(least[name] == most[name]) for name in least}
+    return [DeadUnits(name, len(least[name]), tuple(dead.tolist())) for name, dead in same.items() if len(dead)]
 
 
-def _is_bent(layer: Any) -> bool:
-    own = getattr(getattr(layer, "activation", None), "__name__", "linear")
-    last = own in ("softmax", "sigmoid")
-    return not last and (type(layer).__name__ in KINDS or own != "linear")
+def bends(call: Call) -> bool:
+    """Whether a call ends with an activation; a softmax is none, its values say what the network decides."""
+    own = getattr(call.operation, "activation", None)
+    if own is None:
+        return type(call.operation).__name__ in words.ACTIVATIONS - {"Softmax"}
+    return str(getattr(own, "__name__", type(own).__name__)).lower() not in ("linear", "softmax")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,26 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arithmetic import LayerRow, layer_table
+from ..arithmetic.graph import named, trace
 from ..errors import DatasetError, InputError
 from ..files import refuse_existing, whole_folder
-from . import words
 from .dead_units import DeadUnits, dead_units
 from .on_test_set import TestSet, examined
+from .report_layers import Drawn, with_kernels, with_maps
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..runtimes import Bundle
+    from ..runtimes import Bundle, Samples
 
 FILE = "report.json"
 #: Pictures that dead units are looked for with, and on which layers are shown.
 LOOKED_AT, EXPLAINED = 1000, 5
-#: Layers whose kernels, and layers whose maps are drawn.
-KERNELS, MAPS = 3, 6
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls."""
+    """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls.
+
+    The probability is a score where the network gives scores; `grad_cam` is None where there are no maps to weigh.
+    """
 
     name: str
     label: str | None
@@ -47,9 +50,10 @@ class Report:
 
     Attributes:
         name: The bundle's.
-        labels: Of the classes.
+        labels: Of the classes; of a single output that names itself, "not cat" and "cat".
+        says: What the network gives for a class: "probability" or "score".
         layers: The rows of `layer_table`.
-        kernels, maps: Names of the layers whose kernels and maps are drawn.
+        kernels, maps: Layers whose kernels and maps are drawn; one that is called again is "name#2".
         looked_at: How many pictures dead units were looked for with.
         dead: Channels and units that are the same for all of them, by layer; layers without any are left out.
         explained: Pictures, one of each class as far as there are.
@@ -59,9 +63,10 @@ class Report:
 
     name: str
     labels: tuple[str, ...]
+    says: str
     layers: tuple[LayerRow, ...]
-    kernels: tuple[str, ...]
-    maps: tuple[str, ...]
+    kernels: tuple[Drawn, ...]
+    maps: tuple[Drawn, ...]
     looked_at: int
     dead: tuple[DeadUnits, ...]
     explained: tuple[Explained, ...]
@@ -69,8 +74,13 @@ class Report:
     no_test: str | None
 
     def to_json(self) -> str:
-        """The structure as JSON, the same text for the same report."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        """The structure as JSON, a list of numbers on one line; the same text for the same report."""
+        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
+        return re.sub(r"\[\n\s+([^][{}\"]+?)\n\s+\]", lambda found: f"[{_on_one_line(found[1])}]", text) + "\n"
+
+    def amount(self, value: float) -> str:
+        """A probability in percent; a score as it is."""
+        return f"{100 * value:.2f} %" if self.says == "probability" else f"{value:.4g}"
 
 
 def write_report(
@@ -86,7 +96,8 @@ def write_report(
     Args:
         bundle: one with a model.keras and samples.
         directory: the folder.
-        data_dir: where the data set's files are; where they are not found, what needs them is left out, and said.
+        data_dir: where the data set's files are; without it only this machine's usual places are looked in. Where
+            they are not found, what needs them is left out, and said.
         force: replace an existing report.
         tell: is told what is being done.
 
@@ -102,24 +113,27 @@ def write_report(
     tell("loading the network ...")
     model = load_model(bundle.folder / "model.keras")
     samples = read_samples(bundle)
-    data, no_test = _test_set(bundle, data_dir, tell)
+    labels = _labels(bundle)
+    data, no_test = _test_set(bundle, len(labels), data_dir, tell)
     images = data.test_images if data else samples.images
-    rows = layer_table(model)
+    rows, calls = layer_table(model), named(trace(model).calls)
     tell(f"looking for dead units with {min(LOOKED_AT, len(images)):,} pictures ...")
     dead = dead_units(model, images[:LOOKED_AT])
     tell("asking where the network looks ...")
-    shown = _one_a_class(samples.labels)
-    explained = [_explained(model, bundle, samples.images[place], int(samples.labels[place]), place) for place in shown]
+    shown = _one_a_class(samples.labels, len(labels))
+    explained = [_explained(model, bundle, labels, samples, place) for place in shown]
+    says = "probability" if _gives_probabilities(bundle, samples) else "score"
     test = None
     if data:
         tell(f"running {len(data.test_images):,} test pictures ...")
-        test = examined(bundle, data)
+        test = examined(bundle, data, labels, calibrated=says == "probability")
     report = Report(
         name=bundle.name,
-        labels=bundle.labels,
+        labels=labels,
+        says=says,
         layers=tuple(rows),
-        kernels=tuple(row.name for row in rows if row.kind == "Conv2D")[:KERNELS],
-        maps=_layers_to_show(rows),
+        kernels=with_kernels(calls),
+        maps=with_maps(rows, calls),
         looked_at=min(LOOKED_AT, len(images)),
         dead=tuple(dead),
         explained=tuple(explained),
@@ -131,52 +145,76 @@ def write_report(
         pictures = draw_all(report, model, samples.images[shown], data.test_images if data else None)
         for name, content in pictures.items():
             (folder / name).write_bytes(content)
-        (folder / "report.md").write_text(markdown(report, list(pictures)), encoding="utf-8")
-        (folder / FILE).write_text(report.to_json(), encoding="utf-8")
+        (folder / "report.md").write_bytes(markdown(report).encode())
+        (folder / FILE).write_bytes(report.to_json().encode())
     return directory
 
 
-def _test_set(bundle: Bundle, data_dir: Path | None, tell: Callable[[str], None]) -> tuple[Dataset | None, str | None]:
-    """The test set that the bundle was trained for, or why there is none."""
+def _labels(bundle: Bundle) -> tuple[str, ...]:
+    """The names of the classes that are told apart: two of a single output, which may name only itself."""
+    return (f"not {bundle.labels[0]}", *bundle.labels) if len(bundle.labels) == 1 else bundle.labels
+
+
+def _measures(bundle: Bundle) -> bool:
+    """Whether the network gives one measured value and decides nothing."""
+    return bundle.classes == 1 and bundle.activation != "sigmoid"
+
+
+def _gives_probabilities(bundle: Bundle, samples: Samples) -> bool:
+    if bundle.activation is None and not _measures(bundle):  # it is not known what comes last
+        return bool(samples.probabilities.min() >= 0 and samples.probabilities.max() <= 1 + 1e-6)
+    return bundle.activation in ("softmax", "sigmoid")
+
+
+def _test_set(
+    bundle: Bundle, classes: int, data_dir: Path | None, tell: Callable[[str], None]
+) -> tuple[Dataset | None, str | None]:
+    """The test set that the bundle was trained for, or why there is none; nothing is downloaded unasked."""
     from ..data import load
 
+    if _measures(bundle):
+        return None, "The network gives a value and no class, so nothing was measured on a test set."
     name = bundle.document["provenance"].get("dataset")
     if not name:
-        return None, "The bundle does not say what it was trained on, so nothing was measured on a test set."
+        return None, (
+            "The bundle does not say what it was trained on, so nothing was measured on a test set; "
+            "one that is exported from a training run does."
+        )
     try:
-        data = load(name, data_dir, image_shape=bundle.shape)
+        data = load(name, data_dir, image_shape=bundle.shape, download=data_dir is not None)
     except (DatasetError, InputError) as error:
         tell(str(error))
         return None, f"The test pictures of {name} were not found; give --data-dir."
-    if data.test_images.shape[1:] != bundle.shape:
-        return None, f"The pictures of {name} are not of the size that the network takes."
+    if data.classes != classes:
+        return None, f"{name} has {data.classes} classes and the network {classes}, so nothing was measured on it."
     return data, None
 
 
-def _one_a_class(labels: NDArray[np.int64]) -> list[int]:
+def _one_a_class(labels: NDArray[np.int64], classes: int) -> list[int]:
     """Places of the first picture of each class, or of the first pictures where classes are not known."""
-    first = {int(label): place for place, label in reversed(list(enumerate(labels)))}
-    if set(first) == {-1}:
+    first = {int(label): place for place, label in reversed(list(enumerate(labels))) if 0 <= label < classes}
+    if not first:
         return list(range(min(EXPLAINED, len(labels))))
-    return [first[label] for label in sorted(first) if label >= 0][: 2 * EXPLAINED]
+    return [first[label] for label in sorted(first)][: 2 * EXPLAINED]
 
 
-def _explained(model: Any, bundle: Bundle, image: NDArray[np.uint8], label: int, place: int) -> Explained:
+def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explained:
     from .cam import grad_cam
     from .covering import occlusion
     from .images import chosen, probability
     from .outputs import predicted
 
+    image, label = samples.images[place], int(samples.labels[place])
     scores = predicted(model, image)
-    index = chosen(scores, None)
+    index = 1 if _measures(bundle) else chosen(scores, None)
     try:
         seen = grad_cam(model, image, index)
     except InputError:  # no maps with more than one place
         seen = None
     return Explained(
         name=f"sample {place}",
-        label=bundle.labels[label] if label >= 0 else None,
-        predicted=bundle.labels[index],
+        label=labels[label] if 0 <= label < len(labels) else None,
+        predicted=labels[index],
         probability=_short(probability(scores[None], index)[0]),
         grad_cam=None if seen is None else _shortened(seen),
         occlusion=_shortened(occlusion(model, image, index)),
@@ -192,10 +230,5 @@ def _shortened(values: NDArray[np.float32]) -> list[list[float]]:
     return [[_short(value) for value in row] for row in values]
 
 
-def _layers_to_show(rows: list[LayerRow]) -> tuple[str, ...]:
-    """Layers with maps, evenly chosen among those behind an activation, a pooling or a joining."""
-    kinds = (words.ACTIVATION, words.POOLING, words.JOINING)
-    found = [row.name for row in rows if len(row.output_shape) == 3 and words.sort_of(row) in kinds]
-    if len(found) <= MAPS:
-        return tuple(found)
-    return tuple(found[round(place * (len(found) - 1) / (MAPS - 1))] for place in range(MAPS))
+def _on_one_line(numbers: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", numbers)

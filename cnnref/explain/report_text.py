@@ -21,8 +21,8 @@ def plain(text: str) -> str:
     return " ".join(text.split()).translate(SPECIAL)
 
 
-def markdown(report: Report, pictures: Sequence[str]) -> str:
-    """The text; `pictures` are the names of the files that lie beside it."""
+def markdown(report: Report) -> str:
+    """The text; the pictures lie beside it."""
     parts = [
         f"# {plain(report.name)}, layer by layer",
         "Written by `cnnref explain --report`; the same numbers are in `report.json`.",
@@ -30,20 +30,23 @@ def markdown(report: Report, pictures: Sequence[str]) -> str:
         "![The network](architecture.png)",
         _layers(report),
         "## Kernels",
-        "Every kernel on one scale; orange is above zero, blue is below.",
-        *(f"![{name}]({name})" for name in pictures if name.startswith("kernels-")),
+        "All kernels of a layer on one scale; orange is above zero, blue is below."
+        if report.kernels
+        else "The network has no convolution.",
+        *(f"![Kernels of {plain(one.layer)}]({one.file})" for one in report.kernels),
         "## Feature maps",
-        f"What layers make of {report.explained[0].name}.",
-        *(f"![{name}]({name})" for name in pictures if name.startswith("maps-")),
+        f"What layers make of {report.explained[0].name}, the first picture under [Where it looks](#where-it-looks)."
+        if report.maps
+        else "No activation, pooling or sum of the network has maps.",
+        *(f"![Maps of {plain(one.layer)}]({one.file})" for one in report.maps),
         "## Dead units",
         _dead(report),
         "## Where it looks",
-        "Orange speaks for the class that is named: Grad-CAM (Selvaraju et al., 2017), and how far the probability "
-        "falls when a patch covers the place (Zeiler and Fergus, 2014).",
-        "![Pictures, Grad-CAM and occlusion](why.png)",
+        _why(report),
+        "![Where it looks](why.png)",
         _explained(report),
         "## On the test set",
-        *(_test(report.test, pictures) if report.test else [plain(report.no_test or "")]),
+        *(_test(report, report.test) if report.test else [plain(report.no_test or "")]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -57,7 +60,8 @@ def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> st
 def _layers(report: Report) -> str:
     def row(one: LayerRow) -> Sequence[str]:
         field = words.by(one.receptive_field) if one.receptive_field else ""
-        window = words.by(one.kernel) if one.kernel and one.kernel != (1, 1) else ""
+        slides = one.kernel and (one.kernel != (1, 1) or words.sort_of(one) == words.CONVOLUTION)
+        window = words.by(one.kernel) if one.kernel and slides else ""
         macs = "?" if one.macs is None else f"{one.macs:,}"
         formula = f"`{one.size_formula}`" if one.size_formula else ""
         return [
@@ -80,15 +84,24 @@ def _dead(report: Report) -> str:
     return f"{note}\n\n{_table(['layer', 'units', 'dead', 'which (the first 20)'], 'lrrl', rows)}"
 
 
+def _why(report: Report) -> str:
+    cam = "Grad-CAM (Selvaraju et al., 2017), and " if any(one.grad_cam for one in report.explained) else ""
+    return (
+        f"Orange speaks for the class that is named: {cam}how far the {report.says} falls when a patch covers the "
+        "place (Zeiler and Fergus, 2014). Each picture has its own scale, of at least 0.01; the largest fall is "
+        "written below it."
+    )
+
+
 def _explained(report: Report) -> str:
     rows = [
-        [one.name, plain(one.label or ""), plain(one.predicted), f"{100 * one.probability:.2f} %"]
+        [one.name, plain(one.label or ""), plain(one.predicted), report.amount(one.probability)]
         for one in report.explained
     ]
-    return _table(["picture", "is", "predicted", "probability"], "lllr", rows)
+    return _table(["picture", "is", "predicted", report.says], "lllr", rows)
 
 
-def _test(test: TestSet, pictures: Sequence[str]) -> list[str]:
+def _test(report: Report, test: TestSet) -> list[str]:
     rows = [
         [
             plain(one.label),
@@ -99,22 +112,29 @@ def _test(test: TestSet, pictures: Sequence[str]) -> list[str]:
         ]
         for one in test.classes
     ]
-    worst = [
-        [str(one.index), plain(one.label), plain(one.predicted), f"{100 * one.probability:.2f} %"] for one in test.worst
-    ]
     parts = [
         f"`{test.file}` in its runtime on {test.images:,} test pictures of {plain(test.dataset)}: "
         f"{100 * test.accuracy:.2f} % are right.",
         _table(["class", "precision %", "recall %", "F1 %", "pictures"], "lrrrr", rows),
         "![Confusion matrix](confusion.png)",
-        f"Expected calibration error {100 * test.calibration_error:.2f} %, over {len(test.bins)} of 15 bins of equal "
-        "width that are not empty (Guo et al., 2017). On the dashed line, what it says of itself would be true.",
-        "![Calibration](calibration.png)",
     ]
-    if "mistakes.png" in pictures:
+    if test.calibration_error is None:
+        parts.append("What the network gives is no probability, so it cannot be asked how true it is.")
+    else:
         parts += [
-            f"The {len(test.worst)} mistakes that it is surest of:",
+            f"Expected calibration error {100 * test.calibration_error:.2f} %, over {len(test.bins)} of 15 bins of "
+            "equal width that are not empty (Guo et al., 2017). A dot stands at the mean probability of its "
+            "bin; on the dashed line, the network is right as often as it says.",
+            "![Calibration](calibration.png)",
+        ]
+    if test.worst:
+        worst = [
+            [str(one.index), plain(one.label), plain(one.predicted), report.amount(one.probability)]
+            for one in test.worst
+        ]
+        parts += [
+            f"The {len(test.worst)} mistakes that it is surest of, each with its place in the test set:",
             "![The worst mistakes](mistakes.png)",
-            _table(["test picture", "is", "predicted", "probability"], "rllr", worst),
+            _table(["test picture", "is", "predicted", report.says], "rllr", worst),
         ]
     return parts
