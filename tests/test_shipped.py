@@ -107,6 +107,10 @@ assert "lenet5" in cnnref.list_models()
 assert "lenet5-mnist" in cnnref.training.list_recipes()
 assert cnnref.build("lenet5").count_params() == 61706
 assert cnnref.load("lenet5-mnist").output_shape == (None, 10)
+from cnnref.explain.page import write_page
+bundle = cnnref.runtimes.read_bundle(cnnref.runtimes.find_bundle("lenet5-mnist"))
+page = write_page(bundle, pathlib.Path("page.html"))
+assert page.read_bytes() == (bundle.folder / "explain.html").read_bytes()
 """
     elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
     command = [sys.executable, "-c", program, str(tmp_path / "installed")]
