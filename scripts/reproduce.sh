@@ -28,7 +28,8 @@ do_it() {
 }
 
 # What the bundle in a folder was made by: its seed, how many it speaks of, how many from the recipe's first to the last,
-# and the number of threads if it was limited, since other threads add up in another order.
+# the options that made it smaller, and the number of threads if it was limited, since other threads add up in another
+# order.
 made_by() {
     "$(find_python)" - "$1" "cnnref/recipes/$(basename "$1").toml" <<'PYTHON'
 import json, pathlib, sys, tomllib
@@ -42,7 +43,11 @@ seeds = [run["seed"] for run in json.loads(several.read_bytes())["runs"]] if sev
 machine = training / "environment.json"
 settings = json.loads(machine.read_bytes())["settings"] if machine.is_file() else {}
 threads = [f"{key}={value}" for key, value in settings.items() if key.endswith("_THREADS") and value]
-print(seed, len(seeds), max(seeds) - first + 1, *threads)
+manifest = pathlib.Path(sys.argv[1], "bundle.json")
+bundle = json.loads(manifest.read_bytes()) if manifest.is_file() else {}
+options = ["--half"] * ("rounded" in bundle.get("provenance", {}))
+options += ["--format keras"] * (list(bundle.get("artifacts", {})) == ["model.keras"])
+print(seed, len(seeds), max(seeds) - first + 1, *threads, "|", *options)
 PYTHON
 }
 
@@ -57,7 +62,9 @@ for name in "${names[@]}"; do
 done
 for name in "${names[@]}"; do
     bundle="saved_models/$name"
-    read -r seed runs count threads < <(made_by "$bundle")
+    made="$(made_by "$bundle")"
+    read -r seed runs count threads <<<"${made%%|*}"
+    options="${made##*|}"
     if [ "$runs" -gt 1 ]; then
         run="runs/$name-sweep/seed=$seed"
         do_it ${threads:+env $threads} .venv/bin/cnnref sweep "$name" --seeds "$count" --out "runs/$name-sweep"
@@ -67,7 +74,7 @@ for name in "${names[@]}"; do
         do_it ${threads:+env $threads} .venv/bin/cnnref train "$name" --seed "$seed" --out "$run" $resume
     fi
     page="$([ ! -e "$bundle/explain.html" ] || echo "$bundle/explain.html")" # the export replaces the whole folder
-    do_it .venv/bin/cnnref export "$run" --out "$bundle" --data-dir "${CNNREF_DATA:-DATA}" --force
+    do_it .venv/bin/cnnref export "$run" --out "$bundle" --data-dir "${CNNREF_DATA:-DATA}" $options --force
     do_it .venv/bin/cnnref verify "$bundle"
     [ -z "$page" ] || do_it .venv/bin/cnnref explain "$bundle" --out "$page"
     if [ -e "$bundle.png" ]; then

@@ -22,6 +22,7 @@ from cnnref.runtimes import find_bundle, list_bundles, read_bundle, read_report,
 from cnnref.training import mean_interval
 
 ROOT = Path(__file__).parent.parent
+EVERY_FILE = {"model.keras", *(kind.file for kind in KINDS)}
 #: Bundles whose files the README lists one by one.
 TABLED = {"lenet5-mnist", "resnet20-cifar10"}
 
@@ -36,7 +37,7 @@ def test_a_shipped_bundle_holds_and_loads(name):
     np.testing.assert_allclose(found, samples.probabilities, atol=1e-5)
     sizes = [path.stat().st_size for path in bundle.folder.rglob("*")]
     assert max(sizes) < 5_000_000
-    assert sum(sizes) < 10_000_000
+    assert sum(sizes) < (7_500_000 if set(bundle.artifacts) == EVERY_FILE else 5_000_000)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +47,12 @@ def test_a_shipped_bundle_holds_and_loads(name):
         ("resnet20-cifar10", 0.913),
         ("resnet8-cifar10", 0.872),
         ("mnist_cnn-mnist", 0.996),
-        ("tinyvgg-cifar10", 0.67),
+        ("tinyvgg-cifar10", 0.71),
     ],
 )
 def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_folder):
     bundle = read_bundle(find_bundle(name))
-    assert set(bundle.artifacts) == {"model.keras", *(kind.file for kind in KINDS)}
+    assert set(bundle.artifacts) == EVERY_FILE
     trial = trial_for(bundle, None, datasets_folder)
     assert len(trial.labels) == 10_000
     claimed = bundle.document["provenance"]["test_accuracy"]
@@ -68,6 +69,16 @@ def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_f
             assert check.test.accuracy == pytest.approx(stated[check.file]["accuracy"], abs=near)
             if name in TABLED:
                 assert f"| `{check.file}` | {check.precision} | {check.bytes:,} |" in readme
+
+
+def test_a_network_too_large_for_every_file_is_shipped_as_keras_reads_it(datasets_folder):
+    bundle = read_bundle(find_bundle("speednet-cifar10"))
+    assert set(bundle.artifacts) == {"model.keras"}
+    claimed = bundle.document["provenance"]["rounded"]
+    found = trial_for(bundle, None, datasets_folder).reference_accuracy
+    assert found == pytest.approx(claimed["test_accuracy"], abs=3e-4)  # another CPU adds up in another order
+    assert claimed["test_accuracy"] >= 0.933
+    assert claimed["same_class"] > 0.999
 
 
 @pytest.mark.parametrize("name", list_bundles())

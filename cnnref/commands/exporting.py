@@ -17,7 +17,8 @@ def export(
     source: Annotated[str, typer.Argument(help="A run folder, a bundle, a .keras file, or a model's name.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="onnx, tflite, saved_model; all if none.")
+        list[str] | None,
+        typer.Option("--format", help="onnx, tflite, saved_model; all if none. keras for model.keras alone."),
     ] = None,
     precisions: Annotated[
         list[str] | None,
@@ -31,6 +32,9 @@ def export(
         str, typer.Option(help="Input and output of model.int8.tflite: float32, uint8 or int8.")
     ] = "float32",
     top_k: Annotated[int, typer.Option(help="Also put out the indices and scores of so many best classes.")] = 0,
+    half: Annotated[
+        bool, typer.Option("--half", help="Round kernels to float16 first: model.keras takes half the bytes.")
+    ] = False,
     labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line, for a foreign model.")] = None,
     mean: Annotated[
         str | None, typer.Option(help="Of the values 0..1 that a foreign model takes: one number, or 0.5,0.5,0.5.")
@@ -68,6 +72,7 @@ def export(
         input_dtype=input_dtype,
         integer_io=integer_io,
         top_k=top_k,
+        half=half,
         dataset=dataset,
         data_dir=data_dir,
         force=force,
@@ -160,7 +165,7 @@ def evaluate(
         raise InputError(f"{data.name} has {data.classes} classes and {bundle} has {read.classes}; choose another one.")
     found = {
         artifact.name: accuracy(open_artifact(read, artifact.name), data.test_images, data.test_labels)
-        for artifact in read.runnable()
+        for artifact in read.must_run()
     }
     if as_json:
         return print_json({"dataset": data.name, "images": len(data.test_labels), "accuracy": found})

@@ -74,7 +74,7 @@ def examined(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated
     from ..runtimes import open_artifact
     from ..runtimes.evaluate import run_in_batches
 
-    file = "model.onnx" if "model.onnx" in bundle.artifacts else bundle.runnable()[0].name
+    file = "model.onnx" if "model.onnx" in bundle.artifacts else bundle.must_run()[0].name
     scores = run_in_batches(open_artifact(bundle, file), data.test_images, BATCH)
     return measured(scores, data.test_labels, labels, dataset=data.name, file=file, calibrated=calibrated)
 

@@ -23,6 +23,7 @@ class Writer:
     """A model on its way into files; what several files need is made once.
 
     `opset`, `layout` and `engine` are those of the ONNX files, `integer_io` the type at the ends of model.int8.tflite.
+    `half` says that model.keras stores its kernels as float16.
     """
 
     model: keras.Model
@@ -32,6 +33,7 @@ class Writer:
     engine: str
     integer_io: str
     calibration: Calibration | None
+    half: bool = False
 
     def write(
         self, folder: Path, kinds: Sequence[Kind], tell: Callable[[str], None], *, on_noise: bool
@@ -40,8 +42,9 @@ class Writer:
 
         `on_noise` says that the samples, by which the files will be checked, are no pictures.
         """
-        save_model(self.model, folder / "model.keras")
-        entries: dict[str, dict[str, Any]] = {"model.keras": {"format": "keras", "precision": "float32"}}
+        save_model(self.model, folder / "model.keras", half=self.half)
+        precision = "fp16" if self.half else "float32"
+        entries: dict[str, dict[str, Any]] = {"model.keras": {"format": "keras", "precision": precision}}
         for kind in kinds:
             tell(f"writing {kind.file}")
             if kind.format == "saved_model":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..runtimes.bundle import FORMAT, MANIFEST, VERSION
 from .artifacts import Writer
 from .calibration import Calibration
 from .contract import IMAGE, LICENSE, PROBABILITIES, Contract, contract_of
+from .half import cost_of_rounding, halved
 from .material import Material, material_for
 from .onnx_file import DEFAULT_OPSET, LAYOUTS, OPSETS
 from .precisions import FORMATS, PRECISIONS, Kind, kinds
@@ -43,6 +45,7 @@ def export(
     input_dtype: str = "float32",
     integer_io: str = "float32",
     top_k: int = 0,
+    half: bool = False,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     force: bool = False,
@@ -57,7 +60,7 @@ def export(
         labels: the names of the classes, by default the run's or the numbers from 0.
         mean, std: for a model that takes (pixel / 255 - mean) / std and not raw pixels: one number a channel, of values
             0..1. The preprocessing goes into the files.
-        formats: which of "onnx", "tflite", "saved_model" to write; "keras" is always there.
+        formats: which of "onnx", "tflite", "saved_model" to write; "keras" is always there, and can be alone.
         precisions: which of "fp16", "dynamic", "int8" to write beside float32; by default all, int8 where there are
             images to calibrate it with.
         opset: ONNX opset 13 to 24, by default 21 (18 with tf2onnx, its newest).
@@ -66,6 +69,8 @@ def export(
         input_dtype: "float32", or "uint8" for files that take camera bytes.
         integer_io: what model.int8.tflite takes and gives: "float32", "uint8" or "int8".
         top_k: put out the indices and scores of so many best classes, too.
+        half: round the kernels to float16 before anything is written, and store them so in model.keras, which then
+            takes half the bytes. Every file computes with the rounded weights.
         dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
@@ -84,7 +89,8 @@ def export(
     opset = opset or (18 if engine == "tf2onnx" else DEFAULT_OPSET)
     _check_arguments(formats, precisions, opset, layout, engine, integer_io)
     refuse_existing(Path(directory), force=force, marker=MANIFEST)
-    given = preprocessed(_source(source), mean, std)
+    whole = preprocessed(_source(source), mean, std)
+    given = halved(whole) if half else whole
     contract = contract_of(
         given.model,
         name or given.name,
@@ -95,7 +101,10 @@ def export(
     )
     material = material_for(given, contract, dataset=dataset, data_dir=data_dir, must="int8" in (precisions or ()))
     wanted, left_out = _choose(kinds(formats, precisions or PRECISIONS), engine, material)
-    writer = Writer(given.model, contract, opset, layout, engine, integer_io, material.calibration)
+    if half:
+        rounded = cost_of_rounding(contract.name, whole.model, given.model, material)
+        contract = replace(contract, provenance={**contract.provenance, "rounded": rounded})
+    writer = Writer(given.model, contract, opset, layout, engine, integer_io, material.calibration, half)
     with _told_of_the_disk(directory), whole_folder(Path(directory), force=force, marker=MANIFEST) as folder:
         artifacts = writer.write(folder, wanted, tell, on_noise=bool((material.sample_labels < 0).any()))
         write_samples(folder, given.model, contract, material)
@@ -103,7 +112,8 @@ def export(
         for place, content in given.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
             (folder / place).write_bytes(content)
-        document = _manifest(given.model, contract, artifacts, material.calibration, left_out)
+        calibrated = any(kind.precision == "int8" for kind in wanted)
+        document = _manifest(given.model, contract, artifacts, material.calibration if calibrated else None, left_out)
         failed = prove(folder, given.model, document, material.examination, tell)
     if failed:
         raise VerificationError(
@@ -135,7 +145,7 @@ def _check_arguments(
     formats: Sequence[str], precisions: Sequence[str] | None, opset: int, layout: str, engine: str, integer_io: str
 ) -> None:
     for what, value, choices in (
-        *(("format", value, FORMATS) for value in formats),
+        *(("format", value, (*FORMATS, "keras")) for value in formats),
         *(("precision", value, PRECISIONS) for value in precisions or ()),
         ("layout", layout, LAYOUTS),
         ("engine", engine, ENGINES),

@@ -29,7 +29,7 @@ def card(bundle: Bundle, report: Report) -> str:
         "",
         f"{model['name']}, {model['parameters']:,} parameters, {model['macs']:,} multiply-accumulates an image.",
         "",
-        *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256),
+        *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256, _options(bundle)),
         "## Files",
         "",
         f"Every file takes `image` [batch, {height}, {width}, {channels}], raw pixel values 0..255 as {bundle.dtype}, "
@@ -42,6 +42,7 @@ def card(bundle: Bundle, report: Report) -> str:
         "The difference is the largest of any probability to Keras, over the pictures in `samples.npz` at batch 1, 3 "
         "and 8. `cnnref verify` checks all of this again, with `--data-dir` on the whole test set.",
         "",
+        *_rounding(bundle),
         *_integers(bundle),
     ]
     if "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
@@ -79,6 +80,31 @@ def _files(bundle: Bundle, report: Report) -> list[str]:
         elif tested:
             row += f" {100 * (tested.accuracy + tested.points_lost / 100):.2f} % | |"
         lines.append(row)
+    return lines
+
+
+def _options(bundle: Bundle) -> str:
+    """Of `cnnref export`, those that made a bundle smaller."""
+    alone, half = not bundle.runnable(), "rounded" in bundle.document["provenance"]
+    return " --format keras" * alone + " --half" * half
+
+
+def _rounding(bundle: Bundle) -> list[str]:
+    """What became of the weights of the run, where their kernels were rounded, and where the other files are."""
+    lines = []
+    if rounded := bundle.document["provenance"].get("rounded"):
+        text = (
+            f"The kernels are rounded to {rounded['kernels']} and stored so, which halves `model.keras`; Keras reads "
+            f"them as float32. The SHA-256 of the weights before is `{rounded['from_sha256']}`."
+        )
+        if "test_accuracy" in rounded:
+            text += (
+                f" Rounded, they reach {100 * rounded['test_accuracy']:.2f} % of the {rounded['test_images']:,} test "
+                f"images, and decide as before on {100 * rounded['same_class']:.2f} % of them."
+            )
+        lines += [text, ""]
+    if not bundle.runnable():
+        lines += ["`cnnref export`, with this folder as its source, writes the files for the runtimes.", ""]
     return lines
 
 

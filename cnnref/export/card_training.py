@@ -15,8 +15,13 @@ from .seeds import read_seeds
 TABLES = ("augmentation", "optimizer", "schedule", "average")
 
 
-def training_lines(folder: Path, provenance: Mapping[str, Any], weights_sha256: str) -> list[str]:
-    """Accuracy, settings, time, machine and logs, from what the bundle in `folder` keeps of its run in training/."""
+def training_lines(
+    folder: Path, provenance: Mapping[str, Any], weights_sha256: str, export_options: str = ""
+) -> list[str]:
+    """Accuracy, settings, time, machine and logs, from what the bundle in `folder` keeps of its run in training/.
+
+    `export_options` are those with which the same bundle is exported again.
+    """
     training = folder / "training"
     if not (training / "results.json").is_file():
         return ["The weights come from outside a recipe; nothing is known about their accuracy.", ""]
@@ -36,7 +41,7 @@ def training_lines(folder: Path, provenance: Mapping[str, Any], weights_sha256: 
         + ", the counts behind the confusion matrix in `training/confusion_matrix.json`, the machine in "
         "`training/environment.json`.",
         "",
-        *_again(recipe, seeds),
+        *_again(recipe, seeds, export_options),
         "![Learning curves](training/curves.png)",
         "",
         "![Confusion matrix](training/confusion_matrix.png)",
@@ -98,7 +103,7 @@ def _measured_against(published: Mapping[str, Any], seeds: Mapping[str, Any]) ->
         if missed and seeds["views_mean"] is not None:
             views = _missed(target, seeds["views_mean"])
             said += f"; with test-time views by {views}" if views else "; with test-time views it is met"
-        tried = f" {published['tried']}" if missed and published.get("tried") else ""
+        tried = f" Tried: {published['tried'].rstrip('.')}." if missed and published.get("tried") else ""
         lines += [f"{said}.{tried}", ""]
     return lines
 
@@ -153,7 +158,7 @@ def _versions(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _again(recipe: Mapping[str, Any], seeds: Mapping[str, Any]) -> list[str]:
+def _again(recipe: Mapping[str, Any], seeds: Mapping[str, Any], export_options: str) -> list[str]:
     """The commands that give these weights again, where the recipe says all that went into them."""
     if recipe.get("fine_tuning", {}).get("frozen_epochs"):
         return []  # it does not say what the run began with
@@ -164,7 +169,8 @@ def _again(recipe: Mapping[str, Any], seeds: Mapping[str, Any]) -> list[str]:
         train, folder = f"cnnref sweep {name} --seeds {count}", f"runs/{name}-sweep/seed={seed}"
     elif shipped:
         train, folder = f"cnnref train {name}" + f" --seed {seed}" * (seed != shipped.seed), f"runs/{name}"
-    return [f"Make it again: `{train} --data-dir DATA` and `cnnref export {folder} --out DIR --data-dir DATA`.", ""]
+    export = f"cnnref export {folder} --out DIR --data-dir DATA{export_options}"
+    return [f"Make it again: `{train} --data-dir DATA` and `{export}`.", ""]
 
 
 def _duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..models import build, list_models, spec
 from ..models.initial import draw_weights
 from ..models.saving import load_model
-from ..runtimes import read_bundle, read_samples
+from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
 from ..training.run import Run
 from .provenance import provenance_of, recipe_table
 from .seeds import FILE as SEEDS
@@ -73,14 +73,16 @@ def find_source(source: str | Path) -> Source:
         return _run(Run(path))
     if path.is_file() and path.suffix == ".keras":
         return from_model(load_model(path), path.stem)
+    if str(source) in list_bundles():
+        return _bundle(find_bundle(source))
     if str(source) in list_models():
         channels = spec(str(source)).input_shape[2]
         model = build(str(source), normalization=((0.5,) * channels, (0.25,) * channels))  # pixels of usual size
         draw_weights(model, seed=0)  # the same each time, so that the files are
         return replace(from_model(model, str(source)), fresh=True)
     raise InputError(
-        f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, or one of the "
-        f"models {', '.join(list_models())}."
+        f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, a shipped "
+        f"bundle ({', '.join(list_bundles())}), or one of the models {', '.join(list_models())}."
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from ..environment import keras
@@ -33,8 +35,13 @@ def weights_sha256(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Write a .keras file, whole or not at all, without the dates that Keras puts into it."""
+def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
+    """Write a .keras file, whole or not at all, without the dates that Keras puts into it.
+
+    Args:
+        half: store kernels (weights with two axes or more) rounded to float16, about half the bytes. `load_model`, as
+            Keras itself, reads them back as float32; biases and statistics stay float32.
+    """
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "dated.keras"
         model.save(dated)
@@ -47,8 +54,31 @@ def save_model(model: keras.Model, path: Path) -> None:
                     content = json.dumps(facts, sort_keys=True).encode()
                 elif name == "config.json":
                     content = json.dumps(_without_news(json.loads(content))).encode()
+                elif half and name.endswith(".h5"):
+                    content = _half(content)
                 target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         write_whole(path, undated.read_bytes())
+
+
+def _half(content: bytes) -> bytes:
+    """An HDF5 file with its float32 arrays of two axes or more as float16."""
+    written = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as source, h5py.File(written, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                copied = target.create_group(name)
+            else:
+                value = item[()]
+                kernel = value.ndim > 1 and value.dtype == np.float32
+                copied = target.create_dataset(name, data=value.astype(np.float16) if kernel else value)
+            for key, attribute in item.attrs.items():
+                copied.attrs[key] = attribute
+
+        source.visititems(copy)
+        for key, attribute in source.attrs.items():
+            target.attrs[key] = attribute
+    return written.getvalue()
 
 
 def _without_news(config: Any) -> Any:

@@ -15,7 +15,7 @@ def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runn
         RuntimeMissingError: the runtime is not installed.
         VerificationError: the runtime cannot load the file.
     """
-    names = [artifact.name for artifact in bundle.runnable()]
+    names = [artifact.name for artifact in bundle.must_run()]
     if name not in names:
         raise InputError(f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}.")
     if threads is not None and threads < 1:

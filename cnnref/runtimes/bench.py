@@ -169,7 +169,7 @@ def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
             partial(open_artifact, bundle, artifact.name, threads),
             sum(part.bytes for part in bundle.parts(artifact.name).values()),
         )
-        for artifact in bundle.runnable()
+        for artifact in bundle.must_run()
     ]
 
 

@@ -86,6 +86,18 @@ class Bundle:
         """The artifacts that a runtime can run, in the order of bundle.json."""
         return [artifact for artifact in self.artifacts.values() if artifact.format in RUNNABLE]
 
+    def must_run(self) -> list[Artifact]:
+        """The same of a bundle that has such a file.
+
+        Raises:
+            InputError: it has model.keras alone.
+        """
+        if not (found := self.runnable()):
+            raise InputError(
+                f"{self.folder} has no file that a runtime runs; `cnnref export {self.folder} --out DIR` writes them."
+            )
+        return found
+
     def parts(self, name: str) -> dict[str, ListedFile]:
         """The listed files that make up `name`: itself, or everything below it when it is a folder."""
         return {file: facts for file, facts in self.files.items() if file == name or file.startswith(f"{name}/")}

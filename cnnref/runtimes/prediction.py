@@ -76,6 +76,7 @@ def predict(
 def _open(bundle: Bundle, artifact: str | None) -> Runner:
     if artifact is not None:
         return open_artifact(bundle, artifact)
+    bundle.must_run()
     missing = None
     for name in PREFERRED:
         if name in bundle.artifacts:
