@@ -69,7 +69,9 @@ def test_a_missed_target_says_by_how_much_and_what_was_tried(told):
     published = {"accuracy": 94.01, "source": "a paper", "target": 94.0, "tried": "Twice as long: 93.6 %."}
     text = told(results(0, 0.935, 0.938), published=published)
     assert "Published: 94.01 % (a paper)." in text
-    assert "The target, 94 %, is missed by 0.5 points; with test-time views by 0.2. Tried: Twice as long: 93.6 %." in text
+    assert (
+        "The target, 94 %, is missed by 0.5 points; with test-time views by 0.2. Tried: Twice as long: 93.6 %." in text
+    )
     assert "with test-time views it is met." in told(results(0, 0.935, 0.94), published=published)
 
 
