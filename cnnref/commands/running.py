@@ -42,6 +42,7 @@ def bench(
     from ..runtimes import benchmark, find_bundle, read_bundle, read_report
 
     read = read_bundle(find_bundle(bundle))
+    read.must_run()
     if plot:
         check_plot(plot, force=force)  # before minutes are spent for nothing
         accuracy = measured_accuracy(read)

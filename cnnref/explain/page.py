@@ -59,7 +59,10 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
     """
     path = bundle.folder / MODEL
     if MODEL not in bundle.artifacts or not path.is_file():
-        raise InputError(f"{bundle.folder} has no {MODEL}, which the page runs; export the network with --format onnx.")
+        raise InputError(
+            f"{bundle.folder} has no {MODEL}, which the page runs; "
+            f"`cnnref export {bundle.folder} --out DIR --format onnx` writes it."
+        )
     samples = _samples_of(bundle)
     first = [_picture(bundle, image)] if image else []
     content = page(

@@ -16,7 +16,7 @@ import cnnref
 from cnnref.arithmetic import layer_table
 from cnnref.explain import activations, grad_cam, occlusion
 from cnnref.explain.page_facts import known_operators
-from cnnref.runtimes import find_bundle
+from cnnref.runtimes import find_bundle, read_bundle
 
 SHIPPED = ["lenet5-mnist", "tinyvgg-cifar10", "resnet8-cifar10", "resnet20-cifar10"]
 
@@ -77,7 +77,8 @@ SUMS = """
 
 def pictures(name: str, count: int, datasets_folder: Path) -> np.ndarray:
     """Test pictures of the bundle's data set."""
-    dataset = cnnref.data.load(name.split("-")[1], datasets_folder)
+    shape = read_bundle(find_bundle(name)).shape
+    dataset = cnnref.data.load(name.split("-")[1], datasets_folder, image_shape=shape)
     return dataset.test_images[:count]
 
 

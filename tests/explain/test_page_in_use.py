@@ -19,7 +19,8 @@ FOCUSED = """
 () => {
   const here = document.activeElement;
   if (here === document.body) return null;
-  return [here.closest("section")?.id ?? here.parentElement.tagName, here.tagName, here.className, here.id];
+  const style = here.getAttribute("class") ?? "";
+  return [here.closest("section")?.id ?? here.parentElement.tagName, here.tagName, style, here.id];
 }
 """
 OPEN_ALL = "(where) => document.querySelectorAll(where).forEach((one) => (one.open = true))"
