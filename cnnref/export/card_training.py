@@ -121,6 +121,8 @@ def _settings(recipe: Mapping[str, Any]) -> list[str]:
         f"computed in {recipe.get('precision', 'float32')}",
     ]
     facts += [f"label smoothing {recipe['label_smoothing']:g}"] * bool(recipe.get("label_smoothing"))
+    if size := (low := recipe.get("low_resolution", {})).get("size"):
+        facts.append(f"pictures {size} pixels high in the first {100 * low['share']:g} % of the steps")
     facts += ["whitened first convolution"] * bool(recipe.get("whiten"))
     facts += [f"{recipe.get('validation', 0):,} training images kept aside"] * bool(recipe.get("validation"))
     lines = [f"- {', '.join(facts)}"]

@@ -32,7 +32,11 @@ def epochs_that_fit(
         InputError: not even one epoch fits.
     """
     began = time.monotonic()
-    step = _step_seconds(learner, plan, pictures, max(1.0, MEASURING * seconds))
+    low, step = learner.recipe.low_resolution, 0.0
+    parts = ((low.size, low.share), (0, 1 - low.share)) if low.size else ((0, 1.0),)
+    for size, share in parts:
+        learner.see(size)
+        step += share * _step_seconds(learner, plan, pictures, max(1.0, share * MEASURING * seconds))
     look = _picture_seconds(model, dataset)
     views = 1 + (sum(1 for _ in views_of(dataset.test_images[:1], learner.recipe.views)) if learner.recipe.views else 0)
     statistics = 10_000 if learner.recipe.average.kind != "none" else 0

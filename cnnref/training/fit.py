@@ -14,7 +14,8 @@ from ..environment import keras
 from ..errors import DivergedError
 from . import checkpoint
 from .checkpoint import Cadence, Progress
-from .engines import make_engine
+from .engines import Engine, make_engine
+from .engines.relay import Relay
 from .evaluation import batch_size
 from .learner import Learner
 from .listener import Listener
@@ -40,6 +41,7 @@ class Phase:
         first, last: the steps from `first` to before `last`.
         rate: peak of the learning rate.
         head_only: whether all but the classifier stays as it is.
+        small_until: the steps before it are of pictures in the recipe's low resolution.
     """
 
     place: int
@@ -47,6 +49,7 @@ class Phase:
     last: int
     rate: float
     head_only: bool = False
+    small_until: int = 0
 
 
 def fit(
@@ -74,8 +77,15 @@ def fit(
         DivergedError: the loss is no finite number.
         InputError: the disk is full; what was stored before is kept.
     """
-    images, labels = pictures.images, pictures.labels
-    engine = make_engine(learner, plan, images, labels, first_step=progress.step, last_step=phase.last, devices=devices)
+
+    def engine_of(first: int, last: int) -> Engine:
+        images, labels = pictures.images, pictures.labels
+        return make_engine(learner, plan, images, labels, first_step=first, last_step=last, devices=devices)
+
+    if progress.step == phase.last:
+        return
+    parts = (learner.recipe.low_resolution.size, phase.small_until), (0, phase.last)
+    engine = Relay(learner, parts, progress.step, engine_of)
     started, before = time.monotonic(), progress.seconds
     epoch_began = sum(timing["seconds"] for timing in progress.timings)
     try:

@@ -20,7 +20,7 @@ from .checkpoint import Cadence, Progress
 from .cluster import is_first_process
 from .evaluation import recompute_statistics
 from .fit import Phase, Pictures, fit
-from .learner import Learner, computing_in, keep_ends_exact
+from .learner import Learner, computing_in, keep_ends_exact, smaller
 from .listener import Listener
 from .progress import ProgressDisplay
 from .recipe import Recipe
@@ -95,6 +95,8 @@ class Job:
             model = make()
         keep_ends_exact(model)
         draw_weights(model, recipe.seed)
+        if recipe.low_resolution.size:
+            smaller(model, recipe.low_resolution.size)  # refused here, where nothing has been written yet
         if source is not None:
             transfer(source, model)
         elif recipe.whiten:
@@ -113,7 +115,9 @@ class Job:
         head = min(tuning.frozen_epochs * self.plan.steps_per_epoch, total) if self.how.weights else 0
         phases = [Phase(0, 0, head, tuning.head_rate, head_only=True)] if head else []
         if head < total or not head:
-            phases.append(Phase(len(phases), head, max(total, 1), self.recipe.optimizer.learning_rate))
+            last, low = max(total, 1), self.recipe.low_resolution
+            small_until = head + round(low.share * (last - head)) if low.size else head
+            phases.append(Phase(len(phases), head, last, self.recipe.optimizer.learning_rate, small_until=small_until))
         return phases
 
     def learner(self, phase: Phase) -> Learner:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..environment import keras, ops
+from ..errors import InputError
 from .recipe import Recipe
 from .schedules import WarmupDecay
 
@@ -27,7 +28,7 @@ class Learner:
     def __init__(self, recipe: Recipe, model: keras.Model, steps: int, *, rate: float | None = None) -> None:
         self.recipe, self.steps = recipe, steps
         # Without the softmax: cross-entropy of logits is exact where softmax saturates.
-        self.network = keras.Model(model.input, model.get_layer("logits").output)
+        self.network = self._seeing = keras.Model(model.input, model.get_layer("logits").output)
         self.trained = self.network.trainable_variables
         self.settled = [v for v in self.network.variables if not any(v is t for t in self.trained)]
         norms = (layer for layer in self.network.layers if isinstance(layer, keras.layers.BatchNormalization))
@@ -61,9 +62,16 @@ class Learner:
             for place, variable in enumerate(variables)
         }
 
+    def see(self, size: int) -> None:
+        """Learn from pictures `size` pixels high from now on; 0: as high as they are. See `smaller`."""
+        self._seeing = smaller(self.network, size) if size else self.network
+
     def forward(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32."""
-        logits = ops.cast(self.network(ops.cast(images, "float32"), training=True), "float32")
+        images = ops.cast(images, "float32")
+        if self._seeing is not self.network:
+            images = ops.image.resize(images, self._seeing.input_shape[1:3], antialias=True)
+        logits = ops.cast(self._seeing(images, training=True), "float32")
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
         right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32")), "float32"))
@@ -103,6 +111,25 @@ class Learner:
         """At the end of training: the average becomes the weights."""
         for average, variable in zip(self.average, self.trained, strict=bool(self.average)):
             variable.assign(average.value)
+
+
+def smaller(model: keras.Model, size: int) -> keras.Model:
+    """The same layers, with the same weights, over pictures `size` pixels high and wide in proportion.
+
+    Raises:
+        InputError: the model's own pictures are no higher, or it takes one size only.
+    """
+    height, width, channels = model.input_shape[1:]
+    if size >= height:
+        raise InputError(f"low_resolution.size is {size}, and the pictures are {height} pixels high; give less.")
+    image = keras.Input((size, max(1, round(size * width / height)), channels))
+    try:
+        return keras.models.clone_model(model, image, clone_function=lambda layer: layer)
+    except ValueError:
+        raise InputError(
+            f"low_resolution.size is {size}, and {model.name} does not take pictures of that height: they are too "
+            "small for it, or it does not pool over the whole picture before it classifies; choose another size, or 0."
+        ) from None
 
 
 @contextlib.contextmanager

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from .listener import Listener
+
+#: Seconds that images a second and time left are measured over: a run gets slower where its pictures grow.
+WINDOW = 30.0
 
 
 class ProgressDisplay(Listener):
@@ -23,9 +27,10 @@ class ProgressDisplay(Listener):
     """
 
     def __init__(self, batch_size: int, steps: int, total: int, done: int) -> None:
-        self.batch_size, self.steps, self.total, self.done = batch_size, steps, total, done
+        self.batch_size, self.steps, self.total = batch_size, steps, total
         self.epochs = -(-total // steps)
-        self.started = self.last_line = time.monotonic()
+        self.last_line = time.monotonic()
+        self.seen = deque([(self.last_line, done)])  # times and steps, for the pace of the last seconds
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, transient=True
@@ -63,7 +68,11 @@ class ProgressDisplay(Listener):
         return True
 
     def _line(self, step: int, now: float, loss: float, accuracy: float, rate: float) -> str:
-        pace = (step - self.done) / max(now - self.started, 1e-9)
+        self.seen.append((now, step))
+        while len(self.seen) > 2 and now - self.seen[1][0] >= WINDOW:
+            self.seen.popleft()
+        (since, done), *_ = self.seen
+        pace = (step - done) / max(now - since, 1e-9)
         left = int((self.total - step) / pace)
         epoch, place = divmod(step - 1, self.steps)
         return (

@@ -95,6 +95,27 @@ class Average:
 
 
 @dataclass(frozen=True)
+class LowResolution:
+    """Smaller pictures at the beginning of the run: most of what a network learns first, it learns from less.
+
+    For networks that pool over the whole picture, which take any size (Tan and Le: EfficientNetV2, ICML 2021, arXiv
+    2104.00298, section 4, does it in more stages and with more augmentation in each).
+
+    Attributes:
+        size: height in pixels of the smaller pictures, their width in proportion; 0 for none.
+        share: of the steps in which the whole network learns.
+    """
+
+    size: int = 0
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        at_least("low_resolution.size", self.size, 0)
+        if not 0 < self.share < 1:
+            raise InputError(f"low_resolution.share is {self.share}; give a share of the run, between 0 and 1.")
+
+
+@dataclass(frozen=True)
 class FineTuning:
     """How a run begins that starts from trained weights.
 
@@ -160,6 +181,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     average: Average = field(default_factory=Average)
+    low_resolution: LowResolution = field(default_factory=LowResolution)
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     published: Published = field(default_factory=Published)
 
@@ -191,6 +213,8 @@ class Recipe:
         plain = dataclasses.asdict(self)
         for key in ("name", "description", "published", "views"):
             del plain[key]
+        if not self.low_resolution.size:  # runs begun before there was such a thing can be resumed
+            del plain["low_resolution"]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ from cnnref.export.card_training import machine_of, training_lines
 from cnnref.export.seeds import sum_up
 from cnnref.runtimes import find_bundle, list_bundles, read_bundle
 from cnnref.training import read_recipe
+from cnnref.training.recipe import LowResolution
 
 RECIPE = read_recipe("speednet-cifar10")
 ENVIRONMENT = {
@@ -100,6 +101,9 @@ def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told):
     assert "- schedule: decay steps, milestones 0.5 and 0.75\n" in plain
     assert "- average: none\n" in plain
     assert "5,000 training images kept aside" in plain
+    assert "pixels high" not in plain
+    grown = told(results(0, 0.94), recipe=replace(RECIPE, low_resolution=LowResolution(24, 0.4)))
+    assert "pictures 24 pixels high in the first 40 % of the steps" in grown
 
 
 def test_the_machine_has_its_cores_threads_and_versions(told, tmp_path):

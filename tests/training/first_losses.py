@@ -1,6 +1,7 @@
 """Prints the losses of the first steps of a run as JSON, for comparison between backends, devices and processes.
 
-Arguments: model, steps, "one" or "all" devices, and for one process of several: HOST:PORT, how many, which.
+Arguments: model, steps, "one" or "all" devices, the height of the pictures in the first half of the steps (0: theirs),
+and for one process of several: HOST:PORT, how many, which.
 """
 
 import json
@@ -13,7 +14,8 @@ from cnnref.data import Dataset
 from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
-from cnnref.training.engines import make_engine
+from cnnref.training.engines import Engine, make_engine
+from cnnref.training.engines.relay import Relay
 from cnnref.training.job import Job, Settings
 from cnnref.training.recipe import Average, Optimizer
 
@@ -37,19 +39,23 @@ def noise() -> Dataset:
     return Dataset("noise", images, labels, images[:64], labels[:64], tuple("0123456789"), "a random generator")
 
 
-def first_losses(model: str, steps: int, devices: str = "one") -> list[float]:
-    """Losses of the steps from 0 on."""
+def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -> list[float]:
+    """Losses of the steps from 0 on; in the first half of them the pictures are `small` pixels high."""
     job = Job.prepare(replace(RECIPE, model=model), noise(), Settings())
     learner = job.learner(job.phases[-1])
     images, labels = job.pictures.images, job.pictures.labels
-    engine = make_engine(learner, job.plan, images, labels, first_step=0, last_step=steps, devices=devices)
+
+    def engine_of(first: int, last: int) -> Engine:
+        return make_engine(learner, job.plan, images, labels, first_step=first, last_step=last, devices=devices)
+
+    engine = Relay(learner, ((small, steps // 2), (0, steps)), 0, engine_of)
     losses, _ = engine.run(0, steps)
     engine.close()
     return losses.tolist()
 
 
 if __name__ == "__main__":
-    name, count, which, *cluster = sys.argv[1:]
+    name, count, which, height, *cluster = sys.argv[1:]
     if cluster:
         join(cluster[0], int(cluster[1]), int(cluster[2]))
-    print(json.dumps(first_losses(name, int(count), which)))
+    print(json.dumps(first_losses(name, int(count), which, int(height))))

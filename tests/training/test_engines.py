@@ -48,24 +48,32 @@ def on_tensorflow():
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_first_losses_are_those_of_tensorflow(on_tensorflow, backend):
     pytest.importorskip(backend)
-    np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", backend=backend)), on_tensorflow, atol=1e-4)
+    np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", 0, backend=backend)), on_tensorflow, atol=1e-4)
     assert len(set(on_tensorflow)) == STEPS
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow, backend):
+    pytest.importorskip(backend)
+    grown = np.array(first_losses("resnet8", STEPS, small=12))
+    assert abs(grown[0] - on_tensorflow[0]) > 1e-3
+    np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", 12, backend=backend)), grown, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
 def on_one_device():
     pytest.importorskip("jax")
-    return losses_of(start("lenet5", STEPS, "one"))
+    return losses_of(start("lenet5", STEPS, "one", 0))
 
 
 def test_two_devices_train_as_one(on_one_device):
-    two = losses_of(start("lenet5", STEPS, "all", XLA_FLAGS="--xla_force_host_platform_device_count=2"))
+    two = losses_of(start("lenet5", STEPS, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_one_device, atol=1e-5)
 
 
 def test_batch_normalization_takes_its_statistics_over_all_devices(on_tensorflow):
     pytest.importorskip("jax")
-    two = losses_of(start("resnet8", 8, "all", XLA_FLAGS="--xla_force_host_platform_device_count=2"))
+    two = losses_of(start("resnet8", 8, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_tensorflow[:8], atol=1e-4)
 
 
@@ -73,7 +81,7 @@ def test_two_processes_train_as_one(on_one_device):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    processes = [start("lenet5", STEPS, "all", address, 2, number) for number in range(2)]
+    processes = [start("lenet5", STEPS, "all", 0, address, 2, number) for number in range(2)]
     for found in map(losses_of, processes):
         np.testing.assert_allclose(found, on_one_device, atol=1e-5)
 

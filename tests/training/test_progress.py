@@ -30,3 +30,15 @@ def test_a_run_that_goes_on_counts_its_pace_from_where_it_began(monkeypatch, cap
     clock.now = 2.0
     display.after_steps(920, 0.5, 0.9, 0.01)
     assert capsys.readouterr().err.rstrip().endswith("100 images/s  0:08 left")
+
+
+def test_the_pace_is_that_of_the_last_half_minute(monkeypatch, capsys):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    display = progress.ProgressDisplay(batch_size=10, steps=1000, total=1000, done=0)
+    for step in range(1, 601):  # ten steps a second for half a minute, then five
+        clock.now += 0.1 if step <= 300 else 0.2
+        display.after_steps(step, 0.5, 0.9, 0.01)
+    lines = capsys.readouterr().err.splitlines()
+    assert "100 images/s" in lines[20]
+    assert lines[-1].endswith("50 images/s  1:20 left")

@@ -10,7 +10,7 @@ from cnnref import data, models
 from cnnref.data.augmentation import Augmentation
 from cnnref.errors import InputError
 from cnnref.training import Recipe, list_recipes, read_recipe
-from cnnref.training.recipe import Average, FineTuning, Optimizer, Published, Schedule
+from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Schedule
 
 SMALL = """
 model = "lenet5"
@@ -71,6 +71,7 @@ recipes = st.builds(
     average=st.builds(
         Average, kind=st.sampled_from(["none", "ema", "lookahead"]), decay=st.floats(0, 0.999), every=st.integers(1, 9)
     ),
+    low_resolution=st.builds(LowResolution, size=st.integers(0, 500), share=st.floats(0.01, 0.99)),
     fine_tuning=st.builds(FineTuning, frozen_epochs=st.integers(0, 9), head_rate=st.floats(1e-9, 1)),
     options=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
@@ -155,6 +156,8 @@ def after(*lines):
         (after("[optimizer]", "momentum = 1"), r"optimizer\.momentum is 1\.0; give a number from 0 to below 1"),
         (after("[average]", "kind = 'swa'"), r"average\.kind is 'swa'; choose none, ema, lookahead"),
         (after("[average]", "decay = 1"), r"average\.decay is 1\.0; give a number from 0 to below 1"),
+        (after("[low_resolution]", "size = -1"), r"low_resolution\.size is -1; give at least 0"),
+        (after("[low_resolution]", "share = 1.0"), r"low_resolution\.share is 1\.0; give a share of the run, between"),
         (after("[options]", "classes = 5"), r"options\.classes is no option: data and training decide it"),
         (after("[options]", "since = 2020-01-01"), r"options\.since is .*; write a text, a number"),
         (
@@ -202,6 +205,7 @@ def test_a_missing_file_is_named(tmp_path):
         {"schedule": Schedule(warmup=0.1)},
         {"schedule": Schedule(decay="steps", milestones=(0.5,))},
         {"average": Average("ema")},
+        {"low_resolution": LowResolution(16)},
         {"precision": "bfloat16"},
         {"whiten": True},
         {"image_size": 32},
@@ -217,6 +221,13 @@ def test_what_only_people_read_leaves_the_fingerprint(written):
     recipe = written(SMALL)
     changed = replace(recipe, name="other", description="other", views="mirror", published=Published(99.0, "other"))
     assert changed.fingerprint() == recipe.fingerprint()
+
+
+def test_a_share_of_no_smaller_pictures_leaves_the_fingerprint(written):
+    recipe = written(SMALL)
+    assert replace(recipe, low_resolution=LowResolution(0, 0.3)).fingerprint() == recipe.fingerprint()
+    changed = replace(recipe, low_resolution=LowResolution(16, 0.3))
+    assert replace(changed, low_resolution=LowResolution(16)).fingerprint() != changed.fingerprint()
 
 
 def test_a_whole_number_and_the_same_float_are_the_same_setting():

@@ -3,6 +3,7 @@
 tensorflow.py   a compiled step, batches prepared by a thread
 jax.py          one compiled scan over many steps; pictures and augmentation live on the device; data-parallel
 torch.py        eager steps
+relay.py        one of these after the other, where pictures grow during a run
 """
 
 from __future__ import annotations

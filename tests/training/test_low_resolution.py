@@ -1,0 +1,140 @@
+"""Smaller pictures first: the same weights at every size, the same run however it is cut, and clear refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from first_losses import RECIPE as SHORT
+from first_losses import noise
+from PIL import Image
+
+import cnnref
+from cnnref import models
+from cnnref.errors import InputError
+from cnnref.models.initial import draw_weights
+from cnnref.training import Recipe, Run, budget, checkpoint, fit
+from cnnref.training.job import Job, Settings
+from cnnref.training.learner import Learner, smaller
+from cnnref.training.recipe import Average, LowResolution, Optimizer
+
+RECIPE = Recipe(
+    name="grows",
+    model="resnet8",
+    dataset="digits",
+    epochs=2,
+    batch_size=64,
+    low_resolution=LowResolution(12, 0.7),
+    optimizer=Optimizer(learning_rate=0.05),
+    average=Average("ema", decay=0.9, every=3),
+)
+STEPS, SMALL_STEPS = 44, 31
+
+
+def train(folder, recipe=RECIPE, **options):
+    return cnnref.train(recipe, out=folder, quiet=True, checkpoint_seconds=0, **options)
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet20", "speednet", "mobilenet_v2", "mnist_cnn"])
+def test_smaller_is_the_network_that_would_be_built_for_that_size_with_the_same_weights(name):
+    whole, native = (models.build(name, (size, size, 3), 5) for size in (48, 32))
+    for model in (whole, native):
+        draw_weights(model, 1)
+    small = smaller(whole, 32)
+    assert small.input_shape == (None, 32, 32, 3)
+    assert all(ours is theirs for ours, theirs in zip(small.variables, whole.variables, strict=True))
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(small(images), native(images), atol=1e-5)
+    assert whole.output_shape == (None, 5)
+    assert whole(np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 5)
+
+
+def test_the_width_goes_with_the_height():
+    assert smaller(models.build("resnet8", (32, 48, 3), 4), 16).input_shape == (None, 16, 24, 3)
+
+
+def test_what_is_learned_from_is_the_picture_made_smaller():
+    whole, native = (models.build("resnet8", (size, size, 3), 10, normalization=None) for size in (16, 12))
+    for model in (whole, native):
+        draw_weights(model, 2)
+    learner, expected = Learner(SHORT, whole, 10), Learner(SHORT, native, 10)
+    images, labels = noise().test_images[:32], noise().test_labels[:32]
+    learner.see(12)
+    found = [float(value) for value in learner.forward(images, labels)]
+    assert found == pytest.approx([float(v) for v in expected.forward(by_pillow(images, 12), labels)], abs=1e-4)
+    learner.see(0)
+    assert float(learner.forward(images, labels)[0]) != pytest.approx(found[0], abs=1e-3)
+
+
+def by_pillow(images, size):
+    """Pictures made smaller by Pillow: triangles as wide as the step, so that no pixel is passed over."""
+    planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(images, -1, 1).reshape(-1, 16, 16)]
+    small = [np.asarray(plane.resize((size, size), Image.Resampling.BILINEAR)) for plane in planes]
+    return np.moveaxis(np.reshape(small, (len(images), 3, size, size)), 1, -1)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "words"),
+    [
+        ("resnet8", 28, "low_resolution.size is 28, and the pictures are 28 pixels high; give less"),
+        ("lenet5", 14, "size is 14, and lenet5 does not take pictures of that height: .* pool over the whole picture"),
+        ("speednet", 8, "size is 8, and speednet does not take pictures of that height: they are too small"),
+    ],
+)
+def test_what_cannot_be_smaller_is_refused_before_anything_is_written(tmp_path, model, size, words):
+    with pytest.raises(InputError, match=words):
+        train(tmp_path / "run", replace(RECIPE, model=model, low_resolution=LowResolution(size)))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("low") / "whole")
+
+
+def test_a_run_grows_once_and_every_epoch_has_one_row(whole):
+    prepared = Job.prepare(RECIPE, cnnref.data.load("digits"), Settings())
+    (phase,) = prepared.phases
+    assert (phase.small_until, phase.last) == (SMALL_STEPS, STEPS)
+    assert [row["epoch"] for row in whole.metrics()] == [1, 2]
+    assert whole.results["test"]["accuracy"] > 0.3  # three times that of chance, after 44 steps
+
+
+def test_the_first_pictures_decide_the_weights(whole, tmp_path):
+    other = train(tmp_path / "run", replace(RECIPE, low_resolution=LowResolution()))
+    assert other.results["weights_sha256"] != whole.results["weights_sha256"]
+
+
+@pytest.mark.parametrize("step", [SMALL_STEPS - 9, SMALL_STEPS, SMALL_STEPS + 5])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(whole, tmp_path, monkeypatch, step):
+    check = fit._check
+
+    def stop(losses, first, steps):
+        check(losses, first, steps)
+        if first + len(losses) > step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "_check", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert not run.finished
+    assert checkpoint.list_checkpoints(run.checkpoints)
+    resumed = train(run.folder, resume=True)
+    assert resumed.results["weights_sha256"] == whole.results["weights_sha256"]
+    assert (run.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
+
+
+def test_a_budget_counts_small_steps_as_the_short_ones_that_they_are(monkeypatch):
+    prepared = Job.prepare(RECIPE, cnnref.data.load("digits"), Settings())
+    learner = prepared.learner(prepared.phases[-1])
+    seen = []
+    monkeypatch.setattr(learner, "see", seen.append)
+    monkeypatch.setattr(budget, "_step_seconds", lambda *_: 0.25 if seen[-1] else 1.0)
+    monkeypatch.setattr(budget, "_picture_seconds", lambda *_: 0.0)
+    found = budget.epochs_that_fit(
+        1000, learner, prepared.plan, prepared.pictures, prepared.model, cnnref.data.load("digits")
+    )
+    assert seen == [12, 0]
+    epoch = 22 * (0.7 * 0.25 + 0.3) * (1 + checkpoint.SHARE)
+    assert found == pytest.approx((1000 - budget.CLOSING) / epoch, rel=0.01)
