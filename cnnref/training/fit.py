@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ..environment import keras
 from ..errors import DivergedError
 from . import checkpoint
 from .checkpoint import Cadence, Progress
-from .engines import Engine, make_engine
+from .engines import make_engine
 from .engines.relay import Relay
 from .evaluation import batch_size
 from .learner import Learner
@@ -77,15 +78,11 @@ def fit(
         DivergedError: the loss is no finite number.
         InputError: the disk is full; what was stored before is kept.
     """
-
-    def engine_of(first: int, last: int) -> Engine:
-        images, labels = pictures.images, pictures.labels
-        return make_engine(learner, plan, images, labels, first_step=first, last_step=last, devices=devices)
-
     if progress.step == phase.last:
         return
+    make = partial(make_engine, learner, plan, pictures.images, pictures.labels, devices=devices)
     parts = (learner.recipe.low_resolution.size, phase.small_until), (0, phase.last)
-    engine = Relay(learner, parts, progress.step, engine_of)
+    engine = Relay(learner, parts, progress.step, make)
     started, before = time.monotonic(), progress.seconds
     epoch_began = sum(timing["seconds"] for timing in progress.timings)
     try:

@@ -7,6 +7,7 @@ and for one process of several: HOST:PORT, how many, which.
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from cnnref.data import Dataset
 from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
-from cnnref.training.engines import Engine, make_engine
+from cnnref.training.engines import make_engine
 from cnnref.training.engines.relay import Relay
 from cnnref.training.job import Job, Settings
 from cnnref.training.recipe import Average, Optimizer
@@ -44,11 +45,8 @@ def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -
     job = Job.prepare(replace(RECIPE, model=model), noise(), Settings())
     learner = job.learner(job.phases[-1])
     images, labels = job.pictures.images, job.pictures.labels
-
-    def engine_of(first: int, last: int) -> Engine:
-        return make_engine(learner, job.plan, images, labels, first_step=first, last_step=last, devices=devices)
-
-    engine = Relay(learner, ((small, steps // 2), (0, steps)), 0, engine_of)
+    make = partial(make_engine, learner, job.plan, images, labels, devices=devices)
+    engine = Relay(learner, ((small, steps // 2), (0, steps)), 0, make)
     losses, _ = engine.run(0, steps)
     engine.close()
     return losses.tolist()

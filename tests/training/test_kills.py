@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe, Run
 from cnnref.training.checkpoint import list_checkpoints
-from cnnref.training.recipe import Average, Optimizer
+from cnnref.training.recipe import Average, LowResolution, Optimizer
 
 RECIPE = Recipe(
     name="killed",
@@ -27,16 +28,15 @@ RECIPE = Recipe(
     optimizer=Optimizer(learning_rate=0.05, weight_decay=1e-4),
     average=Average("ema", decay=0.99, every=3),
 )
+GROWS = replace(RECIPE, name="grows", model="resnet8", epochs=2, low_resolution=LowResolution(12, 0.7))
 KILLS = 5
 
 
 @pytest.fixture(params=["tensorflow", "jax"])
 def trainer(request, tmp_path):
-    """Trains into a folder in a process that may be killed: trainer(folder, **when) -> exit status."""
+    """Trains into a folder in a process that may be killed: trainer(folder, recipe, **when) -> exit status."""
     if request.param == "jax":
         pytest.importorskip("jax")
-    recipe = tmp_path / "killed.toml"
-    recipe.write_text(RECIPE.toml())
     cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("killable.py"))],
@@ -46,8 +46,10 @@ def trainer(request, tmp_path):
         env={**os.environ, "KERAS_BACKEND": request.param, **cache},
     )
 
-    def run(folder, **when):
-        process.stdin.write(json.dumps({"recipe": str(recipe), "out": str(folder), **when}) + "\n")
+    def run(folder, recipe=RECIPE, **when):
+        path = tmp_path / f"{recipe.name}.toml"
+        path.write_text(recipe.toml())
+        process.stdin.write(json.dumps({"recipe": str(path), "out": str(folder), **when}) + "\n")
         process.stdin.flush()
         return int(process.stdout.readline())
 
@@ -80,3 +82,13 @@ def test_a_killed_run_ends_as_one_that_was_not(trainer, tmp_path):
     assert any(name.startswith("optimizer/") for name in final_state(whole))
     assert any(name.startswith("average/") for name in final_state(whole))
     assert not list(killed.checkpoints.glob(".*"))
+
+
+def test_a_run_killed_where_its_pictures_grow_ends_as_one_that_was_not(trainer, tmp_path):
+    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    assert trainer(whole.folder, GROWS) == 0
+    assert trainer(killed.folder, GROWS, write=2) == -signal.SIGKILL  # on JAX in the epoch in which they do
+    assert list_checkpoints(killed.checkpoints)
+    assert trainer(killed.folder, GROWS) == 0
+    assert killed.results["weights_sha256"] == whole.results["weights_sha256"]
+    assert final_state(killed) == final_state(whole)

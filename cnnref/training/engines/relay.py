@@ -20,11 +20,11 @@ class Relay:
         learner: sees the size of each part while it lasts.
         parts: of the run, in order: height of the pictures (0: as they are) and the step before which it ends.
         first: the step that will be asked for first.
-        make: an engine for the steps from one to before another.
+        make: `make_engine` with all that every part shares.
     """
 
     def __init__(
-        self, learner: Learner, parts: Sequence[tuple[int, int]], first: int, make: Callable[[int, int], Engine]
+        self, learner: Learner, parts: Sequence[tuple[int, int]], first: int, make: Callable[..., Engine]
     ) -> None:
         self._learner, self._make = learner, make
         self._parts = [part for part in parts if part[1] > first]
@@ -55,4 +55,4 @@ class Relay:
     def _next(self, first: int) -> tuple[Engine, int]:
         size, end = self._parts.pop(0)
         self._learner.see(size)
-        return self._make(first, end), end
+        return self._make(first_step=first, last_step=end), end
