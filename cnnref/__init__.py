@@ -9,38 +9,43 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .environment import prepare
-from .lazy import lazy_names
+from .environment import lazy_names, prepare
+from .version import __version__
 
 if TYPE_CHECKING:
-    from . import arithmetic, convert, data, export, models, runtimes
-    from .export import load
+    from . import arithmetic, convert, data, explain, exporters, models, page, peers, runtimes, training
+    from .exporters import export, load
     from .models import build, list_models, spec
     from .runtimes import benchmark, verify
     from .training import train
 
-__version__ = "0.1.0"
 __all__ = [
+    "__version__",
     "arithmetic",
     "benchmark",
     "build",
     "convert",
     "data",
+    "explain",
     "export",
+    "exporters",
     "list_models",
     "load",
     "models",
+    "page",
+    "peers",
     "runtimes",
     "spec",
     "train",
+    "training",
     "verify",
 ]
 
-_ROOMS = ("arithmetic", "convert", "data", "export", "models", "runtimes")
+_ROOMS = ("arithmetic", "convert", "data", "explain", "exporters", "models", "page", "peers", "runtimes", "training")
 _name = lazy_names(
     __name__,
     {
-        "export": ("load",),
+        "exporters": ("export", "load"),
         "models": ("build", "list_models", "spec"),
         "runtimes": ("benchmark", "verify"),
         "training": ("train",),
@@ -55,4 +60,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return list(__all__)

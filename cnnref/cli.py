@@ -6,14 +6,14 @@ import sys
 
 import typer
 
-from .commands.converting import convert
-from .commands.explaining import explain
-from .commands.exporting import evaluate, export, verify
-from .commands.looking import models, show
-from .commands.running import bench, predict
-from .commands.sweeping import sweep
-from .commands.touring import quickstart
-from .commands.training import train
+from .commands.convert import convert
+from .commands.explain import explain
+from .commands.export import evaluate, export, verify
+from .commands.models import models, show
+from .commands.quickstart import quickstart
+from .commands.run import bench, predict
+from .commands.sweep import sweep
+from .commands.train import train
 from .errors import EXPECTED
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Keep what native code writes to standard error off the screen; it is shown after all if the block fails."""
     sys.stderr.flush()
     screen = os.dup(2)
@@ -80,7 +80,7 @@ class _Lazy(ModuleType):
     def __getattr__(self, attribute: str) -> Any:
         if self.__name__ not in sys.modules:
             prepare()
-            with hushed():  # TensorFlow greets with lines that no log level turns off
+            with quiet_stderr():  # TensorFlow greets with lines that no log level turns off
                 importlib.import_module(self.__name__)
         return getattr(sys.modules[self.__name__], attribute)
 
@@ -92,9 +92,23 @@ else:
     keras, layers, ops = (_Lazy(name) for name in ("keras", "keras.layers", "keras.ops"))
 
 
+def lazy_names(package: str, files: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package: which of its files has which of its names."""
+    homes = {name: file for file, names in files.items() for name in names}
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{homes[name]}", package), name)
+        setattr(sys.modules[package], name, value)  # the next look-up does not come here
+        return value
+
+    return load
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and the backend."""
-    with hushed():  # Keras imports TensorFlow for this, whatever its backend
+    with quiet_stderr():  # Keras imports TensorFlow for this, whatever its backend
         keras.utils.set_random_seed(seed)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from .explain import words
-from .explain.words import by
+from .arithmetic import wording as words
+from .arithmetic.wording import by
 
 if TYPE_CHECKING:
     from .arithmetic import LayerRow

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cnnref.errors import EXPECTED
-from cnnref.export.results_table import put_into, results_table
+from cnnref.exporters.card.results_table import put_into, results_table
 from cnnref.runtimes import find_bundle, list_bundles
 
 if __name__ == "__main__":

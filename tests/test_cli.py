@@ -16,7 +16,7 @@ from cnnref import cli, tables
 from cnnref.arithmetic import layer_table
 from cnnref.environment import keras
 from cnnref.errors import InputError
-from cnnref.export.precisions import KINDS
+from cnnref.exporters.precisions import KINDS
 from cnnref.pictures import write_picture
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from cnnref.export.precisions import KINDS
+from cnnref.exporters.precisions import KINDS
 from cnnref.quickstart import walk
 from cnnref.runtimes import verify
 

@@ -12,12 +12,12 @@ import pytest
 
 import cnnref
 from cnnref import tables
-from cnnref.explain.page import write_page
-from cnnref.export.card_training import mean_text
-from cnnref.export.precisions import KINDS
-from cnnref.export.proof import trial_for
-from cnnref.export.results_table import BEGIN, END
-from cnnref.export.seeds import read_seeds
+from cnnref.exporters.card.results_table import BEGIN, END
+from cnnref.exporters.card.seeds import read_seeds
+from cnnref.exporters.card.training import mean_text
+from cnnref.exporters.precisions import KINDS
+from cnnref.exporters.proof import test_set_for
+from cnnref.page.write import write_page
 from cnnref.runtimes import find_bundle, list_bundles, read_bundle, read_report, read_samples, verify
 from cnnref.training import mean_interval
 
@@ -53,12 +53,12 @@ def test_a_shipped_bundle_holds_and_loads(name):
 def test_a_shipped_bundle_has_its_accuracy_in_every_file(name, least, datasets_folder):
     bundle = read_bundle(find_bundle(name))
     assert set(bundle.artifacts) == EVERY_FILE
-    trial = trial_for(bundle, None, datasets_folder)
-    assert len(trial.labels) == 10_000
+    test_set = test_set_for(bundle, None, datasets_folder)
+    assert len(test_set.labels) == 10_000
     claimed = bundle.document["provenance"]["test_accuracy"]
-    assert trial.reference_accuracy == pytest.approx(claimed, abs=1e-9)
+    assert test_set.reference_accuracy == pytest.approx(claimed, abs=1e-9)
     assert claimed >= least
-    report = verify(bundle.folder, trial=trial)
+    report = verify(bundle.folder, test_set=test_set)
     assert report.ok, report.problems
     stated = {check["file"]: check["test"] for check in read_report(bundle.folder)["checks"]}
     readme = (ROOT / "README.md").read_text()
@@ -75,7 +75,7 @@ def test_a_network_too_large_for_every_file_is_shipped_as_keras_reads_it(dataset
     bundle = read_bundle(find_bundle("speednet-cifar10"))
     assert set(bundle.artifacts) == {"model.keras"}
     claimed = bundle.document["provenance"]["rounded"]
-    found = trial_for(bundle, None, datasets_folder).reference_accuracy
+    found = test_set_for(bundle, None, datasets_folder).reference_accuracy
     assert found == pytest.approx(claimed["test_accuracy"], abs=3e-4)  # another CPU adds up in another order
     assert claimed["test_accuracy"] >= 0.933
     assert claimed["same_class"] > 0.999
@@ -118,7 +118,7 @@ assert "lenet5" in cnnref.list_models()
 assert "lenet5-mnist" in cnnref.training.list_recipes()
 assert cnnref.build("lenet5").count_params() == 61706
 assert cnnref.load("lenet5-mnist").output_shape == (None, 10)
-from cnnref.explain.page import write_page
+from cnnref.page.write import write_page
 bundle = cnnref.runtimes.read_bundle(cnnref.runtimes.find_bundle("lenet5-mnist"))
 page = write_page(bundle, pathlib.Path("page.html"))
 assert page.read_bytes() == (bundle.folder / "explain.html").read_bytes()

@@ -2,18 +2,7 @@
 
 from .geometry import LayerRow, layer_table, macs, parameters, trainable_parameters
 from .kernels import KERNELS
-from .ops import (
-    average_pool2d,
-    conv2d,
-    dense,
-    flatten,
-    leaky_relu,
-    max_pool2d,
-    relu,
-    sigmoid,
-    softmax,
-    tanh,
-)
+from .ops import average_pool2d, conv2d, dense, flatten, leaky_relu, max_pool2d, relu, sigmoid, softmax, tanh
 from .sizes import output_size, same_padding
 
 __all__ = [

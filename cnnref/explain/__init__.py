@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import lazy_names
+from ..environment import lazy_names
 
 if TYPE_CHECKING:
-    from .cam import grad_cam
-    from .covering import occlusion
-    from .field import receptive_field
-    from .outputs import activations
+    from .attribution.activations import activations
+    from .attribution.grad_cam import grad_cam
+    from .attribution.occlusion import occlusion
+    from .attribution.receptive_field import receptive_field
 
 __all__ = ["activations", "grad_cam", "occlusion", "receptive_field"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "cam": ("grad_cam",),
-        "covering": ("occlusion",),
-        "field": ("receptive_field",),
-        "outputs": ("activations",),
+        "attribution.grad_cam": ("grad_cam",),
+        "attribution.occlusion": ("occlusion",),
+        "attribution.receptive_field": ("receptive_field",),
+        "attribution.activations": ("activations",),
     },
 )
 

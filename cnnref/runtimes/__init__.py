@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..lazy import lazy_names
+from ..environment import lazy_names
 
 if TYPE_CHECKING:
     from .artifacts import open_artifact
     from .bench import Timing, benchmark
     from .bundle import Artifact, Bundle, ListedFile, read_bundle
     from .evaluate import accuracy, agreement
+    from .labelled_images import LabelledImages
+    from .locate import find_bundle, list_bundles
     from .prediction import Prediction, predict
+    from .quarantine import FAILED, quarantine_failures
     from .report import Check, Outcome, Report, read_report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
     from .samples import Samples, read_samples
-    from .settling import FAILED, settle
-    from .shelf import find_bundle, list_bundles
-    from .trial import Trial
     from .verification import verify
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Artifact",
     "Bundle",
     "Check",
+    "LabelledImages",
     "ListedFile",
     "Outcome",
     "Prediction",
@@ -37,7 +38,6 @@ __all__ = [
     "Samples",
     "Tensor",
     "Timing",
-    "Trial",
     "accuracy",
     "agreement",
     "benchmark",
@@ -45,10 +45,10 @@ __all__ = [
     "list_bundles",
     "open_artifact",
     "predict",
+    "quarantine_failures",
     "read_bundle",
     "read_report",
     "read_samples",
-    "settle",
     "verify",
     "write_report",
 ]
@@ -63,10 +63,10 @@ __getattr__ = lazy_names(
         "prediction": ("Prediction", "predict"),
         "report": ("Check", "Outcome", "Report", "read_report", "write_report"),
         "runner": ("Runner", "RuntimeMissingError", "Tensor"),
-        "settling": ("FAILED", "settle"),
-        "shelf": ("find_bundle", "list_bundles"),
+        "quarantine": ("FAILED", "quarantine_failures"),
+        "locate": ("find_bundle", "list_bundles"),
         "samples": ("Samples", "read_samples"),
-        "trial": ("Trial",),
+        "labelled_images": ("LabelledImages",),
         "verification": ("verify",),
     },
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..environment import hushed
+from ..environment import quiet_stderr
 from .runner import RuntimeMissingError, import_runtime
 
 FLOAT_AT_THE_ENDS = ("QUANTIZE", "DEQUANTIZE")
@@ -54,7 +54,7 @@ def _onnx_operators(path: Path) -> dict[str, int]:
 
 def _tflite_structure(path: Path) -> Structure:
     runtime = import_runtime("ai_edge_litert.interpreter", "ai-edge-litert")
-    with hushed():
+    with quiet_stderr():
         interpreter = runtime.Interpreter(model_content=path.read_bytes(), num_threads=1)
         written = interpreter._get_ops_details()
         interpreter.allocate_tensors()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import hushed, usable_cores
+from ..environment import quiet_stderr, usable_cores
 from ..errors import VerificationError
 from .bundle import IMAGE, PROBABILITIES
 from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
@@ -36,7 +36,7 @@ class LiteRTRunner:
             self._content = path.read_bytes()
             if not self._content:
                 raise ValueError("it is empty")
-            with hushed():  # LiteRT announces its CPU kernels
+            with quiet_stderr():  # LiteRT announces its CPU kernels
                 self._interpreter = runtime.Interpreter(model_content=self._content, num_threads=self.threads)
                 self._interpreter.allocate_tensors()
             names = list(self._interpreter.get_signature_list())

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import hushed
+from ..environment import quiet_stderr
 from ..errors import InputError, VerificationError
 
 #: What an exported file says of itself, and the keys under which it does.
@@ -72,7 +72,7 @@ class Runner(Protocol):
 def import_runtime(module: str, package: str) -> ModuleType:
     """Import a runtime's module, or raise RuntimeMissingError."""
     try:
-        with hushed():  # TensorFlow greets with lines that no log level turns off
+        with quiet_stderr():  # TensorFlow greets with lines that no log level turns off
             return importlib.import_module(module)
     except ModuleNotFoundError:
         raise RuntimeMissingError(package, "is not installed") from None

@@ -20,12 +20,12 @@ from .artifacts import open_artifact
 from .bundle import IMAGE, LABELS, PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
 from .evaluate import run_in_batches, top1
 from .inspection import structure
+from .labelled_images import LabelledImages, allowed_difference, check_best_classes, other_decisions, try_out
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
-from .trial import Trial, allowed_difference, check_best_classes, other_decisions, try_out
 
 #: An open batch is believed when it has been run at these sizes; the last one takes every sample.
 BATCHES = (1, 3, 8)
@@ -33,11 +33,11 @@ BATCHES = (1, 3, 8)
 SIZE_COUNTS_FROM = 1_000_000
 
 
-def verify(folder: str | Path, *, only: Sequence[str] | None = None, trial: Trial | None = None) -> Report:
+def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: LabelledImages | None = None) -> Report:
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
 
     Args:
-        trial: a test set that every file is run on, and its bounds on accuracy checked.
+        test_set: a test set that every file is run on, and its bounds on accuracy checked.
 
     Returns:
         A report of what was found; `report.ok` says whether the bundle holds.
@@ -46,13 +46,15 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, trial: Tria
         InputError: the folder is not a bundle that can be read, or `only` names something that is not in it.
     """
     bundle = read_bundle(folder)
+    if test_set is not None and len(test_set.reference) != len(test_set.images):
+        raise InputError("The test set does not say what Keras gives for its images; set its `reference`.")
     checks = {name: _listed(bundle, name) for name in _chosen(bundle, only)}
     if LABELS in checks and checks[LABELS].ok:
         _labels(bundle, checks[LABELS])
     samples = _samples(bundle, checks[SAMPLES]) if SAMPLES in checks else None
     for artifact in bundle.runnable():
         if artifact.name in checks:
-            _artifact(bundle, artifact, samples, trial, checks[artifact.name])
+            _artifact(bundle, artifact, samples, test_set, checks[artifact.name])
     return Report(bundle.name, list(checks.values()))
 
 
@@ -139,7 +141,9 @@ def _samples(bundle: Bundle, check: Check) -> Samples | None:
         return None
 
 
-def _artifact(bundle: Bundle, artifact: Artifact, samples: Samples | None, trial: Trial | None, check: Check) -> None:
+def _artifact(
+    bundle: Bundle, artifact: Artifact, samples: Samples | None, test_set: LabelledImages | None, check: Check
+) -> None:
     if check.problems:
         # A runtime is native code that trusts its input: a file that is known to be damaged is not fed to it.
         check.note = "not run, because it is not the file that was exported"
@@ -160,8 +164,8 @@ def _artifact(bundle: Bundle, artifact: Artifact, samples: Samples | None, trial
             _numbers(bundle, artifact, runner, samples, check)
             if bundle.top_k:
                 check_best_classes(bundle, runner.answer(samples.images), check)
-            if trial is not None:
-                try_out(bundle, artifact, runner, trial, check)
+            if test_set is not None:
+                try_out(bundle, artifact, runner, test_set, check)
     except RuntimeMissingError as missing:
         check.checked, check.note = False, missing.note
     except VerificationError as error:

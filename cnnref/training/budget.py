@@ -12,7 +12,7 @@ from .checkpoint import SHARE
 from .engines import make_engine
 from .evaluation import batch_size, views_of
 from .fit import Pictures
-from .learner import Learner
+from .train_state import Learner
 
 #: Share of the budget that measuring may take, and steps that it takes at least.
 MEASURING, STEPS = 0.02, 10

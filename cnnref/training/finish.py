@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from .. import plots
 from ..data import Dataset
 from ..environment import keras, ops
-from ..explain import plots
 from ..files import write_whole
 from ..models.saving import save_model, weights_sha256
 from .checkpoint import Progress

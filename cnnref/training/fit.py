@@ -14,13 +14,13 @@ from ..data.batches import BatchPlan
 from ..environment import keras
 from ..errors import DivergedError
 from . import checkpoint
+from .callbacks import Listener
 from .checkpoint import Cadence, Progress
 from .engines import make_engine
-from .engines.relay import Relay
+from .engines.progressive_resizing import Relay
 from .evaluation import batch_size
-from .learner import Learner
-from .listener import Listener
 from .run import Run
+from .train_state import Learner
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from ..models import spec
 from .budget import epochs_that_fit
 from .cluster import is_first_process
 from .finish import finish
-from .job import Job, Settings
 from .recipe import Recipe
 from .recipe_files import read_recipe
 from .run import Run
+from .trainer import Job, Settings
 
 
 def train(

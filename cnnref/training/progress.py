@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from .listener import Listener
+from .callbacks import Listener
 
 #: Seconds that images a second and time left are measured over: a run gets slower where its pictures grow.
 WINDOW = 30.0

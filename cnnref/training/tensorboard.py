@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from .listener import Listener
+from .callbacks import Listener
 
 
 class TensorBoardLog(Listener):

@@ -15,7 +15,7 @@ from ..convert.rules import Normalization
 from ..environment import keras
 from ..errors import InputError
 from ..models.saving import load_model
-from ..runtimes.shelf import find_model
+from ..runtimes.locate import find_model
 
 #: Layers of which the builder's `classifier_activation` decides; weights fit whatever it is.
 ENDINGS = ("class_maps_relu", "probabilities")

@@ -44,7 +44,7 @@ def with_cnnref(precision: str) -> Callable[[int], float]:
     from cnnref.data import Dataset
     from cnnref.training import read_recipe
     from cnnref.training.engines import make_engine
-    from cnnref.training.job import Job, Settings
+    from cnnref.training.trainer import Job, Settings
 
     images, labels = pictures(10_000)
     names = tuple(map(str, range(CLASSES)))

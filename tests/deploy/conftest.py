@@ -14,7 +14,7 @@ from browsers import MODULES
 from deployed import PAGE, ROOT, Site, is_here
 
 import cnnref
-from cnnref.export.source import from_model
+from cnnref.exporters.source import from_model
 from cnnref.runtimes import Bundle, find_bundle, read_bundle
 
 

@@ -16,9 +16,9 @@ from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
-from cnnref.training.engines.relay import Relay
-from cnnref.training.job import Job, Settings
+from cnnref.training.engines.progressive_resizing import Relay
 from cnnref.training.recipe import Average, Optimizer
+from cnnref.training.trainer import Job, Settings
 
 RECIPE = Recipe(
     name="first",

@@ -19,7 +19,7 @@ from cnnref.errors import InputError
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
 from cnnref.training.engines.fused_batch_norm import fused_batch_norm
-from cnnref.training.job import Job, Settings
+from cnnref.training.trainer import Job, Settings
 
 STEPS = 20
 SCRIPT = Path(__file__).with_name("first_losses.py")

@@ -11,8 +11,8 @@ from cnnref import models
 from cnnref.environment import keras
 from cnnref.models.initial import draw_weights, values
 from cnnref.training import Recipe
-from cnnref.training.learner import Learner
 from cnnref.training.recipe import Average, Optimizer, Schedule
+from cnnref.training.train_state import Learner
 
 RECIPE = Recipe(name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, schedule=Schedule(0.0, "constant"))
 

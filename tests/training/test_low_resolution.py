@@ -13,9 +13,9 @@ from cnnref import models
 from cnnref.errors import InputError
 from cnnref.models.initial import draw_weights
 from cnnref.training import Recipe, Run, budget, checkpoint, fit
-from cnnref.training.job import Job, Settings
-from cnnref.training.learner import Learner, smaller
 from cnnref.training.recipe import Average, LowResolution, Optimizer
+from cnnref.training.train_state import Learner, smaller
+from cnnref.training.trainer import Job, Settings
 
 RECIPE = Recipe(
     name="grows",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...data.batches import BatchPlan
 from ...environment import keras
 from ...errors import InputError
-from ..learner import Learner
+from ..train_state import Learner
 
 
 class JaxEngine:

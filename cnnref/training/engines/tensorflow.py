@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ...data.batches import Batch, prefetch
-from ..learner import Learner
+from ..train_state import Learner
 from .fused_batch_norm import fused_batch_norm
 
 #: Steps between two returns to Python: at most so many, and about a second's worth.

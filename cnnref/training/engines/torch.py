@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...data.batches import Batch, prefetch
-from ..learner import Learner
+from ..train_state import Learner
 
 
 class TorchEngine:

@@ -1,0 +1,81 @@
+"""A network run call by call, with nested models opened: every value can be looked at, and any one be exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..environment import keras
+from ..errors import InputError
+from .graph import Call, Graph, Tensor
+
+
+def given(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
+    """The picture [height, width, channels] as the value of the graph's one input."""
+    (tensor,) = graph.inputs
+    return {tensor: keras.ops.convert_to_tensor(image[None], tensor.symbol.dtype)}
+
+
+def run(
+    graph: Graph, known: Mapping[Tensor, Any], instead: Mapping[Call, Callable[[Any], Any]] | None = None
+) -> dict[Tensor, Any]:
+    """The values of all tensors, given some; calls whose outputs are all given are not made.
+
+    Args:
+        graph: of `cnnref.arithmetic.graph.trace`.
+        known: values with a batch; enough to compute the others from.
+        instead: what is done in place of some calls, with the first of their inputs.
+    """
+    values = dict(known)
+    for call in graph.calls:
+        if all(tensor in values for tensor in call.outputs):
+            continue
+        if instead and call in instead:
+            found = instead[call](values[call.inputs[0]])
+        else:
+            args, kwargs = _filled(call, values)
+            found = call.operation(*args, **kwargs)
+        values.update(zip(call.outputs, found if isinstance(found, list | tuple) else [found], strict=True))
+    return values
+
+
+def _filled(call: Call, values: Mapping[Tensor, Any]) -> Any:
+    """The arguments of a call with values for symbols, whose order is that of the call's inputs."""
+    inputs = iter(call.inputs)
+    args, kwargs = keras.tree.map_structure(
+        lambda part: values[next(inputs)] if isinstance(part, keras.KerasTensor) else part, call.arguments
+    )
+    if getattr(call.operation, "_call_has_training_arg", False):
+        kwargs["training"] = False
+    return args, kwargs
+
+
+def behind(graph: Graph, tensor: Tensor) -> set[Tensor]:
+    """The tensors that follow from one, without itself."""
+    found = {tensor}
+    for call in graph.calls:
+        if any(one in found for one in call.inputs):
+            found.update(call.outputs)
+    return found - {tensor}
+
+
+def classes(model: Any, found: Any) -> NDArray[np.float32]:
+    """What a model gave for n pictures as rows [n, classes].
+
+    Raises:
+        InputError: it gives several things, or maps.
+    """
+    if isinstance(found, dict | list | tuple):
+        raise InputError(
+            f"{model.name} gives {len(found)} outputs, and a classifier is needed; choose one with "
+            "keras.Model(model.inputs, model.outputs[0])."
+        )
+    values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(found, "float32")))
+    if values.ndim < 2 or values.size != values.shape[0] * values.shape[-1]:
+        raise InputError(
+            f"{model.name} gives {list(values.shape[1:])}, and a classifier is needed: one row of classes."
+        )
+    return values.reshape(len(values), -1)

@@ -1,0 +1,57 @@
+"""The command that explains a bundle: as a page that runs the network, and as a printed report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from .options import BundleName, DataDir
+
+
+def explain(
+    bundle: BundleName,
+    image: Annotated[Path | None, typer.Option(help="A picture to show first.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The HTML file, by default NAME.html in the current folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report of Markdown, PNG and JSON into this folder instead of a page.")
+    ] = None,
+    data_dir: DataDir = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing page or report.")] = False,
+) -> None:
+    """Write one HTML file that runs a bundle's network and shows how every number comes about; it needs no network.
+
+    With --report, write the printed side: layers, kernels, maps, dead units, errors, and what the network looks at.
+
+    Example: cnnref explain lenet5-mnist --image digit.png
+    """
+    from ..runtimes import find_bundle, read_bundle
+
+    read = read_bundle(find_bundle(bundle))
+    if image and report and not out:
+        raise InputError("--image is for the page; give --out as well, or leave --report out.")
+    if report:
+        from ..explain.report.write import write_report
+
+        def tell(text: str) -> None:
+            print(text, file=sys.stderr)
+
+        written = write_report(read, report, data_dir=data_dir, force=force, tell=tell)
+        print(f"Report: {written}")
+    if out or not report:
+        from ..page.write import write_page
+
+        page = out or Path(f"{read.name}.html")
+        _check(page, force=force)
+        write_page(read, page, image=image)
+        print(f"Page: {page} ({page.stat().st_size:,} bytes); open it in a browser.")
+
+
+def _check(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and a page of that name is to be written; name a file.")
+    if path.exists() and not force:
+        raise InputError(f"{path} already exists; choose another file with --out, or give --force to replace it.")

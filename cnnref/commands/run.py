@@ -1,0 +1,131 @@
+"""Commands that run the files of a bundle: bench, predict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import tables
+from ..errors import InputError
+from .models import check_plot
+from .options import AsJson, BundleName, print_json
+
+if TYPE_CHECKING:
+    from ..runtimes import Timing
+
+
+def bench(
+    bundle: BundleName,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs at batch 1.")] = 50,
+    threads: Annotated[int | None, typer.Option(min=1, help="By default all cores.")] = None,
+    with_peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Also time Keras, its own exports, torch's and OpenVINO.")
+    ] = True,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw accuracy, latency and size into this .png, .svg or .pdf file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the bundle's own files with what report.json says of them.")
+    ] = False,
+) -> None:
+    """Time every file of a bundle in its runtime, next to what Keras' and torch's own exporters make of the network.
+
+    Example: cnnref bench lenet5-mnist --threads 1
+    """
+    from ..explain.drawing.tradeoff import draw_tradeoff, measured_accuracy
+    from ..files import write_whole
+    from ..runtimes import benchmark, find_bundle, read_bundle, read_report
+
+    read = read_bundle(find_bundle(bundle))
+    read.must_run()
+    if plot:
+        check_plot(plot, force=force)  # before minutes are spent for nothing
+        accuracy = measured_accuracy(read)
+        if not accuracy:
+            raise InputError(
+                f"No accuracy has been measured for {bundle}; run `cnnref verify {bundle} --data-dir DATA` first."
+            )
+    if with_peers:
+        from ..peers.contestants import peers
+
+        print("Exporting the network with Keras and torch; this can take minutes.", file=sys.stderr)
+        with peers(read.folder, threads=threads) as others:
+            timings = benchmark(read.folder, runs=runs, threads=threads, others=others)
+    else:
+        timings = benchmark(read.folder, runs=runs, threads=threads)
+    if plot:
+        write_whole(plot, draw_tradeoff(timings, accuracy, read.name, form=plot.suffix[1:].lower()))
+        print(f"Drawn: {plot}", file=sys.stderr)
+    if as_json:
+        _print_json(timings, runs)
+    elif as_markdown:
+        print(tables.markdown_of_timings(timings, read_report(read.folder)))
+    else:
+        _print_table(timings)
+
+
+def _print_json(timings: list[Timing], runs: int) -> None:
+    from dataclasses import asdict
+
+    from ..environment import versions
+    from ..runtimes.bench import cpu_features
+
+    first = timings[0]
+    facts = {"cpu": first.cpu, "features": cpu_features(), "threads": first.threads, "runs": runs}
+    print_json({**facts, "versions": versions(), "timings": [asdict(timing) for timing in timings]})
+
+
+def _print_table(timings: list[Timing]) -> None:
+    from ..runtimes.bench import BATCH, cpu_features
+
+    tables.of_timings(timings).print()
+    for timing in timings:
+        if timing.note:
+            print(f"{timing.file} by {timing.by}: {timing.note}")
+    threads, features = timings[0].threads, " ".join(cpu_features()) or "features unknown"
+    print(f"{threads} thread{'s' * (threads > 1)} on {timings[0].cpu} ({features}).")
+    print(f"p50 and p90 at batch 1, images/s at batch {BATCH}. Keras itself (model.keras) runs as one tf.function.")
+
+
+def predict(
+    bundle: BundleName,
+    pictures: Annotated[list[Path], typer.Argument(help="PNG, JPEG and others, of any size.")],
+    file: Annotated[str | None, typer.Option("--file", help="model.onnx, model.tflite or saved_model.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
+    invert: Annotated[bool, typer.Option("--invert", help="For dark digits on light paper.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Also draw pictures and probabilities into this PNG.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is on pictures.
+
+    A picture is turned upright, cropped to its centre, resized (bilinear) and made gray or RGB, as the model needs.
+
+    Example: cnnref predict lenet5-mnist photo.png --invert
+    """
+    from ..runtimes import find_bundle, read_bundle
+    from ..runtimes import predict as run
+
+    read = read_bundle(find_bundle(bundle))
+    found = run(read, pictures, artifact=file, top=top, invert=invert)
+    if plot:
+        _plot_predictions(plot, read, found, invert)
+    if as_json:
+        return print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
+    return tables.of_predictions(found).print()
+
+
+def _plot_predictions(path: Path, bundle: Any, found: list[Any], invert: bool) -> None:
+    import numpy as np
+
+    from ..files import write_whole
+    from ..pictures import read_picture
+    from ..plots import predictions
+
+    seen = [read_picture(Path(one.file), *bundle.shape) for one in found]
+    shown = [255 - picture if invert else picture for picture in seen]
+    write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))

@@ -1,0 +1,1 @@
+"""What a network responds to: activations, Grad-CAM, occlusion, and receptive fields."""

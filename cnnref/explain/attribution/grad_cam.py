@@ -1,0 +1,116 @@
+"""Grad-CAM: which places of a layer's maps raise the score of a class (Selvaraju et al., ICCV 2017, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...arithmetic.execution import behind, classes, given, run
+from ...arithmetic.graph import Call, Graph, Tensor, named, trace
+from ...environment import keras
+from ...errors import InputError
+from .gradients import gradient
+from .inputs import checked, chosen, unknown
+
+CLASSIFIERS = {"softmax", "sigmoid"}
+#: What may come behind the softmax and changes no number.
+KEEPING = {"Activation", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"}
+
+
+def grad_cam(
+    model: keras.Model, image: ArrayLike, index: int | None = None, layer: str | None = None, scaled: bool = True
+) -> NDArray[np.float32]:
+    """ReLU of the sum of a layer's maps, each times the mean gradient of the class score by it.
+
+    The score is that before softmax or sigmoid; of a single output, class 1 is the score and class 0 its negative.
+
+    Args:
+        model: a functional Keras model of any backend that classifies pictures; models in it are opened.
+        image: [height, width, channels], raw pixel values as the model takes them.
+        index: the class, by default the most probable one.
+        layer: whose maps, named as `activations` names them; by default those that the head reads: the last with
+            more than one place.
+        scaled: divide by the largest value, so that it is 1.
+
+    Returns:
+        float32 [rows, columns], one value a place of the maps.
+
+    Raises:
+        InputError: the picture does not fit the model, or there is no such class or layer, it has no maps, or the
+            score does not follow from them.
+    """
+    pixels = checked(model, image)
+    graph = trace(model)
+    values = run(graph, given(graph, pixels))
+    outputs = [values[tensor] for tensor in graph.outputs]
+    index = chosen(classes(model, outputs[0] if len(outputs) == 1 else outputs)[0], index)
+    squash = _squash(graph)
+    place = _maps(graph, layer)
+    later = behind(graph, place)
+    if (squash.outputs if squash else graph.outputs)[0] not in later:
+        raise InputError(f"The class scores do not follow from the maps of layer {layer}; choose one before them.")
+    known = {tensor: value for tensor, value in values.items() if tensor not in later}
+    instead = {squash: _without(squash)} if squash else {}
+
+    def score(maps: Any) -> Any:
+        found = keras.ops.reshape(run(graph, {**known, place: maps}, instead)[graph.outputs[0]], (-1,))
+        return found[index] if len(found) > 1 else found[0] * (1.0 if index else -1.0)
+
+    slopes = gradient(score, values[place])[0].astype(np.float64)
+    seen = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(values[place], "float32")))[0].astype(np.float64)
+    found = np.maximum(seen @ slopes.mean(axis=(0, 1)), 0)
+    if scaled and found.max() > 0:
+        found = found / found.max()
+    return found.astype(np.float32)
+
+
+def _squash(graph: Graph) -> Call | None:
+    """The softmax or sigmoid that makes the class scores probabilities; None if there is none."""
+    maker = {tensor: call for call in graph.calls for tensor in call.outputs}
+    call = maker[graph.outputs[0]]
+    while call.inputs:
+        if _kind(call.operation) in CLASSIFIERS:
+            return call
+        if call.keras_class not in KEEPING or _kind(call.operation) not in ("linear", call.keras_class.lower()):
+            return None
+        call = maker[call.inputs[0]]
+    return None
+
+
+def _kind(operation: Any) -> str:
+    """The function that an operation applies last: its activation, which may be a layer, or what it is itself."""
+    own = getattr(operation, "activation", None)
+    if own is None:
+        return type(operation).__name__.lower()
+    return str(getattr(own, "__name__", type(own).__name__)).lower()
+
+
+def _without(call: Call) -> Callable[[Any], Any]:
+    """The call without its softmax or sigmoid."""
+    layer = call.operation
+    if not getattr(layer, "weights", None):
+        return lambda value: value
+    twin = type(layer).from_config({**layer.get_config(), "activation": "linear", "name": f"{layer.name}_scores"})
+    twin.build(call.inputs[0].shape)
+    twin.set_weights(layer.get_weights())
+    return twin
+
+
+def _maps(graph: Graph, layer: str | None) -> Tensor:
+    """The maps of a layer, or those that the head reads."""
+    if layer is not None:
+        calls = named(graph.calls)
+        if layer not in calls:
+            raise unknown(layer, calls)
+        found = calls[layer].outputs[0]
+        if len(found.shape) != 4:
+            raise InputError(f"Layer {layer} has no maps; its output is {list(found.shape[1:])}.")
+        return found
+    for call in reversed(graph.calls):
+        shape = call.outputs[0].shape
+        if call.inputs and len(shape) == 4 and shape[1] * shape[2] > 1:
+            return call.outputs[0]
+    raise InputError("The model has no maps with more than one place, so there is nothing to weigh.")

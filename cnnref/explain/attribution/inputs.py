@@ -1,0 +1,77 @@
+"""What the explanations take: a model and one picture, checked and told about in one sentence where they do not fit."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import InputError
+
+
+def checked(model: Any, image: ArrayLike) -> NDArray[np.float32]:
+    """The picture as float32 [height, width, channels].
+
+    Raises:
+        InputError: the model takes several inputs or something else than pictures of one size, or the picture is
+            not of that size or has values that are not finite.
+    """
+    inputs = getattr(model, "inputs", None)
+    if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4 or None in inputs[0].shape[1:]:
+        raise InputError(f"{getattr(model, 'name', model)!r} does not take one picture [height, width, channels].")
+    wanted = tuple(inputs[0].shape[1:])
+    try:
+        values = np.asarray(image, np.float32)
+    except (TypeError, ValueError):
+        raise InputError("The picture is no array of numbers; give [height, width, channels].") from None
+    if values.shape != wanted:
+        raise InputError(f"The picture is {list(values.shape)}, and {model.name} takes {list(wanted)}; resize it.")
+    if not np.isfinite(values).all():
+        raise InputError("The picture has values that are not finite; give pixel values from 0 to 255.")
+    return values
+
+
+def whole_number(value: Any, name: str) -> int:
+    """The value as int.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} is {value!r}; give a whole number.") from None
+
+
+def unknown(name: str, known: Iterable[str]) -> InputError:
+    """The refusal of a layer's name, with the names that come close."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(names[:8])}, ..."
+    return InputError(f"There is no layer {name!r} in the model; {hint}")
+
+
+def chosen(probabilities: NDArray[np.float32], index: int | None) -> int:
+    """The class asked for, or the most probable one; a single output has the classes 0 (no) and 1 (yes).
+
+    Raises:
+        InputError: there is no such class.
+    """
+    classes = max(2, len(probabilities))
+    if index is None:
+        return int(probabilities[0] > 0.5) if len(probabilities) == 1 else int(probabilities.argmax())
+    index = whole_number(index, "index")
+    if not 0 <= index < classes:
+        raise InputError(f"There is no class {index}; give 0 to {classes - 1}.")
+    return index
+
+
+def probability(probabilities: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+    """The probability of a class in rows [n, classes]; with a single output, class 0 has what is left."""
+    if probabilities.shape[1] == 1:
+        return probabilities[:, 0] if index else 1 - probabilities[:, 0]
+    return probabilities[:, index]

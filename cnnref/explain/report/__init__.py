@@ -1,0 +1,1 @@
+"""The printed report of a bundle, as Markdown, pictures and JSON."""

@@ -1,0 +1,234 @@
+"""The printed side of a bundle: one structure, and from it Markdown, pictures and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arithmetic import LayerRow, layer_table
+from ...arithmetic.graph import named, trace
+from ...errors import DatasetError, InputError
+from ...files import refuse_existing, whole_folder
+from .dead_units import DeadUnits, dead_units
+from .layers import Drawn, with_kernels, with_maps
+from .measures import TestSet, examined
+
+if TYPE_CHECKING:
+    from ...data import Dataset
+    from ...runtimes import Bundle, Samples
+
+FILE = "report.json"
+#: Pictures that dead units are looked for with, and on which layers are shown.
+LOOKED_AT, EXPLAINED = 1000, 5
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls.
+
+    The probability is a score where the network gives scores; `grad_cam` is None where there are no maps to weigh.
+    """
+
+    name: str
+    label: str | None
+    predicted: str
+    probability: float
+    grad_cam: list[list[float]] | None
+    occlusion: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the report says.
+
+    Attributes:
+        name: The bundle's.
+        labels: Of the classes; of a single output that names itself, "not cat" and "cat".
+        says: What the network gives for a class: "probability" or "score".
+        layers: The rows of `layer_table`.
+        kernels, maps: Layers whose kernels and maps are drawn; one that is called again is "name#2".
+        looked_at: How many pictures dead units were looked for with.
+        dead: Channels and units that are the same for all of them, by layer; layers without any are left out.
+        explained: Pictures, one of each class as far as there are.
+        test: Measured on the test set, None where it is not there.
+        no_test: Why it is not.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    says: str
+    layers: tuple[LayerRow, ...]
+    kernels: tuple[Drawn, ...]
+    maps: tuple[Drawn, ...]
+    looked_at: int
+    dead: tuple[DeadUnits, ...]
+    explained: tuple[Explained, ...]
+    test: TestSet | None
+    no_test: str | None
+
+    def to_json(self) -> str:
+        """The structure as JSON, a list of numbers on one line; the same text for the same report."""
+        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
+        return re.sub(r"\[\n\s+([^][{}\"]+?)\n\s+\]", lambda found: f"[{_on_one_line(found[1])}]", text) + "\n"
+
+    def amount(self, value: float) -> str:
+        """A probability in percent; a score as it is."""
+        return f"{100 * value:.2f} %" if self.says == "probability" else f"{value:.4g}"
+
+
+def write_report(
+    bundle: Bundle,
+    directory: Path,
+    *,
+    data_dir: Path | None = None,
+    force: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write report.md, report.json and the pictures into a folder, whole or not at all.
+
+    Args:
+        bundle: one with a model.keras and samples.
+        directory: the folder.
+        data_dir: where the data set's files are; without it only this machine's usual places are looked in. Where
+            they are not found, what needs them is left out, and said.
+        force: replace an existing report.
+        tell: is told what is being done.
+
+    Raises:
+        InputError: the folder exists, or the bundle has no model.keras that can be read.
+    """
+    from ...models.saving import load_model
+    from ...runtimes import read_samples
+    from .pictures import draw_all
+    from .text import markdown
+
+    refuse_existing(directory, force=force, marker=FILE)
+    tell("loading the network ...")
+    model = load_model(bundle.folder / "model.keras")
+    samples = read_samples(bundle)
+    labels = _labels(bundle)
+    data, no_test = _test_set(bundle, len(labels), data_dir, tell)
+    images = data.test_images if data else samples.images
+    rows, calls = layer_table(model), named(trace(model).calls)
+    tell(f"looking for dead units with {min(LOOKED_AT, len(images)):,} pictures ...")
+    dead = dead_units(model, images[:LOOKED_AT])
+    tell("asking where the network looks ...")
+    shown = _one_a_class(samples.labels, len(labels))
+    explained = [_explained(model, bundle, labels, samples, place) for place in shown]
+    says = "probability" if _gives_probabilities(bundle, samples) else "score"
+    test = None
+    if data:
+        tell(f"running {len(data.test_images):,} test pictures ...")
+        test = examined(bundle, data, labels, calibrated=says == "probability")
+    report = Report(
+        name=bundle.name,
+        labels=labels,
+        says=says,
+        layers=tuple(rows),
+        kernels=with_kernels(calls),
+        maps=with_maps(rows, calls),
+        looked_at=min(LOOKED_AT, len(images)),
+        dead=tuple(dead),
+        explained=tuple(explained),
+        test=test,
+        no_test=no_test,
+    )
+    with whole_folder(directory, force=force, marker=FILE) as folder:
+        tell("drawing ...")
+        pictures = draw_all(report, model, samples.images[shown], data.test_images if data else None)
+        for name, content in pictures.items():
+            (folder / name).write_bytes(content)
+        (folder / "report.md").write_bytes(markdown(report).encode())
+        (folder / FILE).write_bytes(report.to_json().encode())
+    return directory
+
+
+def _labels(bundle: Bundle) -> tuple[str, ...]:
+    """The names of the classes that are told apart: two of a single output, which may name only itself."""
+    return (f"not {bundle.labels[0]}", *bundle.labels) if len(bundle.labels) == 1 else bundle.labels
+
+
+def _measures(bundle: Bundle) -> bool:
+    """Whether the network gives one measured value and decides nothing."""
+    return bundle.classes == 1 and bundle.activation != "sigmoid"
+
+
+def _gives_probabilities(bundle: Bundle, samples: Samples) -> bool:
+    if bundle.activation is None and not _measures(bundle):  # it is not known what comes last
+        return bool(samples.probabilities.min() >= 0 and samples.probabilities.max() <= 1 + 1e-6)
+    return bundle.activation in ("softmax", "sigmoid")
+
+
+def _test_set(
+    bundle: Bundle, classes: int, data_dir: Path | None, tell: Callable[[str], None]
+) -> tuple[Dataset | None, str | None]:
+    """The test set that the bundle was trained for, or why there is none; nothing is downloaded unasked."""
+    from ...data import load
+
+    if _measures(bundle):
+        return None, "The network gives a value and no class, so nothing was measured on a test set."
+    name = bundle.document["provenance"].get("dataset")
+    if not name:
+        return None, (
+            "The bundle does not say what it was trained on, so nothing was measured on a test set; "
+            "one that is exported from a training run does."
+        )
+    try:
+        data = load(name, data_dir, image_shape=bundle.shape, download=data_dir is not None)
+    except (DatasetError, InputError) as error:
+        tell(str(error))
+        return None, f"The test pictures of {name} were not found; give --data-dir."
+    if data.classes != classes:
+        return None, f"{name} has {data.classes} classes and the network {classes}, so nothing was measured on it."
+    return data, None
+
+
+def _one_a_class(labels: NDArray[np.int64], classes: int) -> list[int]:
+    """Places of the first picture of each class, or of the first pictures where classes are not known."""
+    first = {int(label): place for place, label in reversed(list(enumerate(labels))) if 0 <= label < classes}
+    if not first:
+        return list(range(min(EXPLAINED, len(labels))))
+    return [first[label] for label in sorted(first)][: 2 * EXPLAINED]
+
+
+def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explained:
+    from ..attribution.activations import predicted
+    from ..attribution.grad_cam import grad_cam
+    from ..attribution.inputs import chosen, probability
+    from ..attribution.occlusion import occlusion
+
+    image, label = samples.images[place], int(samples.labels[place])
+    scores = predicted(model, image)
+    index = 1 if _measures(bundle) else chosen(scores, None)
+    try:
+        seen = grad_cam(model, image, index)
+    except InputError:  # no maps with more than one place
+        seen = None
+    return Explained(
+        name=f"sample {place}",
+        label=labels[label] if 0 <= label < len(labels) else None,
+        predicted=labels[index],
+        probability=_short(probability(scores[None], index)[0]),
+        grad_cam=None if seen is None else _shortened(seen),
+        occlusion=_shortened(occlusion(model, image, index)),
+    )
+
+
+def _short(value: Any) -> float:
+    """Six decimals: what another thread count or library may change is left out."""
+    return round(float(value), 6)
+
+
+def _shortened(values: NDArray[np.float32]) -> list[list[float]]:
+    return [[_short(value) for value in row] for row in values]
+
+
+def _on_one_line(numbers: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", numbers)

@@ -1,0 +1,211 @@
+"""A bundle: one model in every format and precision, each proven in its runtime before it gets its name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..arithmetic import macs
+from ..environment import keras
+from ..errors import ExportError, InputError, VerificationError
+from ..files import refuse_existing, whole_folder
+from ..pictures import RULE
+from ..runtimes import Bundle, read_bundle
+from ..runtimes.bundle import FORMAT, MANIFEST, VERSION
+from .calibration import Calibration
+from .contract import IMAGE, LICENSE, PROBABILITIES, Contract, contract_of
+from .onnx.model import DEFAULT_OPSET, LAYOUTS, OPSETS
+from .precisions import FORMATS, PRECISIONS, Kind, kinds
+from .proof import verify_files, write_samples
+from .rounding import cost_of_rounding, to_float16
+from .samples import ExportData, export_data_for
+from .source import Source, find_source, from_model, preprocessed
+from .writers import Writer
+
+ENGINES = ("native", "tf2onnx")
+INTEGER_IO = ("float32", "uint8", "int8")
+
+
+def export(
+    source: str | Path | Source | keras.Model,
+    directory: str | Path,
+    *,
+    name: str | None = None,
+    labels: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    formats: Sequence[str] = FORMATS,
+    precisions: Sequence[str] | None = None,
+    opset: int | None = None,
+    layout: str = "nhwc",
+    engine: str = "native",
+    input_dtype: str = "float32",
+    integer_io: str = "float32",
+    top_k: int = 0,
+    half: bool = False,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
+    force: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Bundle:
+    """Export a model to SavedModel, TFLite and ONNX at every precision, and verify every file in its runtime.
+
+    Args:
+        source: a Keras model that takes raw pixels 0..255, a run folder, a bundle, a .keras file, or a model's name.
+        directory: the bundle's folder; it appears when all of it is written and verified, or not at all.
+        name: what the bundle calls itself, by default the recipe's or the model's name.
+        labels: the names of the classes, by default the run's or the numbers from 0.
+        mean, std: for a model that takes (pixel / 255 - mean) / std and not raw pixels: one number a channel, of values
+            0..1. The preprocessing goes into the files.
+        formats: which of "onnx", "tflite", "saved_model" to write; "keras" is always there, and can be alone.
+        precisions: which of "fp16", "dynamic", "int8" to write beside float32; by default all, int8 where there are
+            images to calibrate it with.
+        opset: ONNX opset 13 to 24, by default 21 (18 with tf2onnx, its newest).
+        layout: "nhwc", or "nchw" for ONNX files that take [batch, channels, height, width].
+        engine: "native", or "tf2onnx" for the float32 ONNX file, which is then the only one.
+        input_dtype: "float32", or "uint8" for files that take camera bytes.
+        integer_io: what model.int8.tflite takes and gives: "float32", "uint8" or "int8".
+        top_k: put out the indices and scores of so many best classes, too.
+        half: round the kernels to float16 before anything is written, and store them so in model.keras, which then
+            takes half the bytes. Every file computes with the rounded weights.
+        dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
+            and every file is run on all its test images.
+        data_dir: folder with the published files of the data set.
+        force: replace an existing bundle.
+        tell: is told what is being done.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        InputError: an argument is not possible, or the folder exists.
+        ExportError: the model cannot be written in a format; nothing is left behind.
+        VerificationError: a file does not compute what the model computes. If it is a float32 one, nothing is left
+            behind; another one loses its name (model.int8.onnx.failed), and the rest is kept.
+    """
+    opset = opset or (18 if engine == "tf2onnx" else DEFAULT_OPSET)
+    _check_arguments(formats, precisions, opset, layout, engine, integer_io)
+    refuse_existing(Path(directory), force=force, marker=MANIFEST)
+    whole = preprocessed(_source(source), mean, std)
+    given = to_float16(whole) if half else whole
+    contract = contract_of(
+        given.model,
+        name or given.name,
+        labels or given.labels,
+        given.provenance,
+        input_dtype=input_dtype,
+        top_k=top_k,
+    )
+    data = export_data_for(given, contract, dataset=dataset, data_dir=data_dir, must="int8" in (precisions or ()))
+    wanted, left_out = _choose(kinds(formats, precisions or PRECISIONS), engine, data)
+    if half:
+        rounded = cost_of_rounding(contract.name, whole.model, given.model, data)
+        contract = replace(contract, provenance={**contract.provenance, "rounded": rounded})
+    writer = Writer(given.model, contract, opset, layout, engine, integer_io, data.calibration, half)
+    with _told_of_the_disk(directory), whole_folder(Path(directory), force=force, marker=MANIFEST) as folder:
+        artifacts = writer.write(folder, wanted, tell, on_noise=bool((data.sample_labels < 0).any()))
+        write_samples(folder, given.model, contract, data)
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
+        for place, content in given.documents.items():
+            (folder / place).parent.mkdir(exist_ok=True)
+            (folder / place).write_bytes(content)
+        calibrated = any(kind.precision == "int8" for kind in wanted)
+        document = _manifest(given.model, contract, artifacts, data.calibration if calibrated else None, left_out)
+        failed = verify_files(folder, given.model, document, data.test_set, tell)
+    if failed:
+        raise VerificationError(
+            f"{directory} is written, but what failed now ends in .failed and is not part of it: {'; '.join(failed)}."
+        )
+    return read_bundle(directory)
+
+
+@contextlib.contextmanager
+def _told_of_the_disk(directory: str | Path) -> Iterator[None]:
+    """A full or closed disk as one sentence; by then nothing half-written is left."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"{directory} cannot be written ({error.strerror or error}); make room there, or choose another folder."
+        ) from error
+
+
+def _source(source: str | Path | Source | keras.Model) -> Source:
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, str | Path):
+        return find_source(source)
+    return from_model(source, source.name)
+
+
+def _check_arguments(
+    formats: Sequence[str], precisions: Sequence[str] | None, opset: int, layout: str, engine: str, integer_io: str
+) -> None:
+    for what, value, choices in (
+        *(("format", value, (*FORMATS, "keras")) for value in formats),
+        *(("precision", value, PRECISIONS) for value in precisions or ()),
+        ("layout", layout, LAYOUTS),
+        ("engine", engine, ENGINES),
+        ("integer input and output type", integer_io, INTEGER_IO),
+    ):
+        if value not in choices:
+            raise InputError(f"There is no {what} {value!r}; choose {', '.join(choices)}.")
+    if opset not in OPSETS:
+        raise InputError(f"opset {opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+
+
+def _choose(possible: Sequence[Kind], engine: str, data: ExportData) -> tuple[list[Kind], dict[str, str]]:
+    """The files that can be written, and why each of the others is not."""
+    left_out = {}
+    for kind in possible:
+        if kind.format == "onnx" and kind.precision != "float32" and engine == "tf2onnx":
+            left_out[kind.file] = "only the native engine writes it"
+        elif kind.precision == "int8" and data.calibration is None:
+            left_out[kind.file] = data.why_not
+    return [kind for kind in possible if kind.file not in left_out], left_out
+
+
+def _manifest(
+    model: keras.Model,
+    contract: Contract,
+    artifacts: dict[str, dict[str, Any]],
+    calibration: Calibration | None,
+    left_out: dict[str, str],
+) -> dict[str, Any]:
+    """What bundle.json says, but for the list of files."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": contract.name,
+        "model": {
+            "name": model.name,
+            "parameters": model.count_params(),
+            "macs": macs(model),
+            "weights_sha256": contract.weights_sha256,
+        },
+        "input": {
+            "name": IMAGE,
+            "shape": ["batch", *contract.shape],
+            "dtype": contract.input_dtype,
+            "range": [0, 255],
+            "color": contract.color,
+        },
+        "output": {
+            "name": PROBABILITIES,
+            "shape": ["batch", contract.classes],
+            "dtype": "float32",
+            "activation": contract.activation,
+            "top_k": contract.top_k,
+        },
+        "preprocessing": contract.preprocessing,
+        "picture": RULE,
+        "labels": list(contract.labels),
+        "artifacts": artifacts,
+        "calibration": calibration.to_json() if calibration else None,
+        "left_out": left_out,
+        "provenance": contract.provenance,
+        "license": LICENSE,
+    }

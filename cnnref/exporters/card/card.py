@@ -1,0 +1,123 @@
+"""The model card of a bundle: what it is, how good it is, how to run it."""
+
+from __future__ import annotations
+
+from ...runtimes import Bundle, Report
+from .training import training_lines
+
+RUN = """\
+```python
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+labels = open("labels.txt").read().split("\\n")
+picture = Image.open("picture.png").convert("{mode}").resize(({width}, {height}), Image.BILINEAR)
+image = np.asarray(picture, np.{dtype}).reshape(1, {height}, {width}, {channels})  # raw values 0..255
+(probabilities,) = ort.InferenceSession("model.onnx").run(["probabilities"], {{"image": image}})
+print(labels[probabilities[0].argmax()])
+```
+"""
+
+
+def card(bundle: Bundle, report: Report) -> str:
+    """The text of a bundle's README.md; every number in it was measured by the run or by the export."""
+    model = bundle.document["model"]
+    height, width, channels = bundle.shape
+    lines = [
+        f"# {bundle.name}",
+        "",
+        f"{model['name']}, {model['parameters']:,} parameters, {model['macs']:,} multiply-accumulates an image.",
+        "",
+        *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256, _options(bundle)),
+        "## Files",
+        "",
+        f"Every file takes `image` [batch, {height}, {width}, {channels}], raw pixel values 0..255 as {bundle.dtype}, "
+        f"and gives `probabilities` [batch, {bundle.classes}]"
+        + (f", `top_indices` and `top_scores` [batch, {bundle.top_k}]" if bundle.top_k else "")
+        + f". The batch is open; the preprocessing, `{bundle.preprocessing['formula']}`, is inside.",
+        "",
+        *_files(bundle, report),
+        "",
+        "The difference is the largest of any probability to Keras, over the pictures in `samples.npz` at batch 1, 3 "
+        "and 8. `cnnref verify` checks all of this again, with `--data-dir` on the whole test set.",
+        "",
+        *_rounding(bundle),
+        *_integers(bundle),
+    ]
+    if "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
+        lines += [
+            "## Running it without cnnref",
+            "",
+            RUN.format(
+                mode="L" if channels == 1 else "RGB", dtype=bundle.dtype, height=height, width=width, channels=channels
+            ),
+        ]
+    lines += [
+        "## Identity",
+        "",
+        f"SHA-256 of the weights: `{bundle.weights_sha256}`. Hashes of the files are in `bundle.json`. "
+        f"Licence: {bundle.document['license']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _files(bundle: Bundle, report: Report) -> list[str]:
+    """A row a file; what was measured on a test set where there was one."""
+    checks = [check for check in report.checks if check.file in bundle.artifacts]
+    tested = next((check.test for check in checks if check.test), None)
+    more = f" accuracy on {tested.images:,} test images | same class as Keras |" if tested else ""
+    lines = [
+        f"| file | precision | bytes | of float32 | largest difference |{more}",
+        "|---|---|---:|---:|---:|" + "---:|---:|" * bool(tested),
+    ]
+    for check in checks:
+        difference = "reference" if check.largest_difference is None else f"{check.largest_difference:.1e}"
+        ratio = f"{check.size_ratio:.2f}" if check.size_ratio else ""
+        row = f"| `{check.file}` | {check.precision} | {check.bytes:,} | {ratio} | {difference} |"
+        if check.test:
+            row += f" {100 * check.test.accuracy:.2f} % | {100 * check.test.agreement:.2f} % |"
+        elif tested:
+            row += f" {100 * (tested.accuracy + tested.points_lost / 100):.2f} % | |"
+        lines.append(row)
+    return lines
+
+
+def _options(bundle: Bundle) -> str:
+    """Of `cnnref export`, those that made a bundle smaller."""
+    alone, half = not bundle.runnable(), "rounded" in bundle.document["provenance"]
+    return " --format keras" * alone + " --half" * half
+
+
+def _rounding(bundle: Bundle) -> list[str]:
+    """What became of the weights of the run, where their kernels were rounded, and where the other files are."""
+    lines = []
+    if rounded := bundle.document["provenance"].get("rounded"):
+        text = (
+            f"The kernels are rounded to {rounded['kernels']} and stored so, which halves `model.keras`; Keras reads "
+            f"them as float32. The SHA-256 of the weights before is `{rounded['from_sha256']}`."
+        )
+        if "test_accuracy" in rounded:
+            text += (
+                f" Rounded, they reach {100 * rounded['test_accuracy']:.2f} % of the {rounded['test_images']:,} test "
+                f"images, and decide as before on {100 * rounded['same_class']:.2f} % of them."
+            )
+        lines += [text, ""]
+    if not bundle.runnable():
+        lines += ["`cnnref export`, with this folder as its source, writes the files for the runtimes.", ""]
+    return lines
+
+
+def _integers(bundle: Bundle) -> list[str]:
+    """How the int8 files came about, and what is not there."""
+    lines = []
+    if calibration := bundle.document.get("calibration"):
+        lines += [
+            f"The int8 files are per channel; the {calibration['method']} on {calibration['images']} images set their "
+            f"ranges (seed {calibration['seed']}; {calibration['from']}; SHA-256 of the pixels "
+            f"`{calibration['sha256']}`).",
+            "",
+        ]
+    for file, why in bundle.document.get("left_out", {}).items():
+        lines += [f"There is no `{file}`: {why}", ""]
+    return lines

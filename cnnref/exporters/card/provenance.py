@@ -1,0 +1,69 @@
+"""Where trained weights come from: the recipe of a run, and whether it is still one that the package ships."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ... import environment
+from ...errors import InputError
+from ...training.recipe import Recipe
+from ...training.recipe_files import list_recipes, read_recipe
+from ...training.run import Run
+
+#: Of a recipe, what decides no weight.
+WORDS = ("name", "description", "published", "views")
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """What bundle.json says of a finished run.
+
+    The published numbers, the target and what was tried are those of the shipped recipe where the run is one of it:
+    what was tried is written down after the run.
+    """
+    results = run.results
+    shipped = shipped_recipe(recipe_table(run.recipe))
+    return {
+        "recipe": results["recipe"],
+        "model": results["model"],
+        "dataset": results["dataset"],
+        "seed": results["seed"],
+        "epochs": results["epochs"],
+        "seconds": round(results["seconds"], 1),
+        "trained": results["finished"],
+        "test_accuracy": results["test"]["accuracy"],
+        "test_images": results["test"]["images"],
+        "published": dataclasses.asdict(shipped.published) if shipped else results["published"],
+        "versions": environment.versions(),
+    }
+
+
+def recipe_table(path: Path) -> dict[str, Any]:
+    """A recipe.toml as it is, be it of an older version.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The recipe {path} cannot be read ({error}); train the run again.") from None
+
+
+def settings_of(table: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a recipe that decides the weights, but for the seed."""
+    return {key: value for key, value in table.items() if key not in (*WORDS, "seed")}
+
+
+def shipped_recipe(table: Mapping[str, Any]) -> Recipe | None:
+    """The recipe of the same name in the package, if its settings are the same but for seed and precision."""
+    if table.get("name") not in list_recipes():
+        return None
+    recipe = read_recipe(table["name"])
+    ours = settings_of(tomllib.loads(recipe.toml()))
+    theirs = settings_of(table)
+    # "auto" has become what the machine computes fast.
+    return recipe if {**ours, "precision": ""} == {**theirs, "precision": ""} else None

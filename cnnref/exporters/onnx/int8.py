@@ -1,0 +1,172 @@
+"""The int8 ONNX file: integer weights, and a QuantizeLinear and a DequantizeLinear around what computes in integers.
+
+Runtimes fuse these pairs with the operators between them. Weights are int8, symmetric, with one scale a filter.
+Activations are uint8 with one scale a tensor, from the least to the greatest value that the calibration images give:
+on x86, ONNX Runtime turns int8 activations into uint8 as it loads, but not those that two nodes read, and a residual
+network is then slower than in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from ...errors import ExportError
+from ...runtimes.bundle import IMAGE
+from ...runtimes.onnx_runtime import QUIET
+from ...runtimes.runner import Tensor, as_input, import_runtime
+from ..calibration import Calibration
+from .integer_parts import LAYERS, integer_tensors, is_clamp
+
+#: Images that run through the float32 network at once while the ranges are taken.
+BATCH = 4
+
+#: x86 processors without VNNI add two products of an activation and a weight in 16 bits: 255 * 128 fits, 255 * 129 not.
+LARGEST_PAIR = 128
+
+Ranges = dict[str, tuple[float, float]]
+
+
+def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: str) -> onnx.ModelProto:
+    """A float32 model with int8 weights, uint8 activations and float32 ends.
+
+    `layout` is that of the model's input, "nhwc" or "nchw"; the calibration images are [n, height, width, channels].
+
+    Raises:
+        InputError: the calibration images do not have the size that the model takes.
+        ExportError: they give values that are no finite numbers.
+    """
+    scales = integer_tensors(written.graph)
+    ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout)
+    model = onnx.ModelProto()
+    model.CopyFrom(written)
+    _Quantizing(model.graph, scales, ranges).rewrite()
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _ranges(written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibration, layout: str) -> Ranges:
+    """The least and the greatest value of each tensor over all calibration images; 0 always lies between."""
+    ranges = {IMAGE: (0.0, 255.0)}
+    names = [name for name in wanted if name not in ranges]
+    if not names:
+        return ranges
+    runtime = import_runtime("onnxruntime", "onnxruntime")
+    probe = onnx.ModelProto()
+    probe.CopyFrom(written)
+    del probe.graph.output[:]
+    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = runtime.SessionOptions()
+    options.log_severity_level = QUIET
+    session = runtime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    kind = written.graph.input[0].type.tensor_type
+    sizes = tuple(size.dim_value or None for size in kind.shape.dim)
+    expected = Tensor(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
+    low, high = np.zeros(len(names)), np.zeros(len(names))
+    for start in range(0, len(calibration.images), BATCH):
+        fed = as_input(calibration.images[start : start + BATCH], expected, layout)
+        for place, value in enumerate(session.run(names, {IMAGE: fed})):
+            low[place] = np.minimum(low[place], value.min())
+            high[place] = np.maximum(high[place], value.max())
+    for name, least, greatest in zip(names, low.tolist(), high.tolist(), strict=True):
+        if not np.isfinite(greatest - least):
+            raise ExportError(f"The calibration images give values in {name} that are no finite numbers.")
+        ranges[name] = (least, greatest)
+    return ranges
+
+
+class _Quantizing:
+    """The rewriting of one graph, in place."""
+
+    def __init__(self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges) -> None:
+        self.graph = graph
+        self.scales = scales
+        self.ranges = ranges
+        self.given = {tensor.name: tensor for tensor in graph.initializer}
+        self.added: dict[str, onnx.TensorProto] = {}
+        self.nodes: list[onnx.NodeProto] = []
+
+    def rewrite(self) -> None:
+        for tensor in self.graph.input:
+            self._quantize(tensor.name, tensor.name)
+        for node in self.graph.node:
+            source = node.input[0]
+            node.input[:] = [f"{name}.dq" if name in self.scales else name for name in node.input]
+            if is_clamp(node, self.given) and node.output[0] in self.scales:
+                # The range of what it gives ends where it clamps.
+                self._quantize(node.output[0], node.input[0])
+                continue
+            if node.op_type in LAYERS and source in self.scales:
+                self._layer(node, self._step(source))
+            self.nodes.append(node)
+            for name in node.output:
+                self._quantize(name, name)
+        del self.graph.node[:]
+        self.graph.node.extend(self.nodes)
+        read = {name for node in self.nodes for name in node.input}
+        kept = [tensor for name, tensor in self.given.items() if name in read]
+        del self.graph.initializer[:]
+        self.graph.initializer.extend([*kept, *self.added.values()])
+
+    def _step(self, name: str) -> float:
+        """What one step of the integers of a tensor is."""
+        low, high = self.ranges[self.scales[name]]
+        return float(np.float32((high - low) / 255)) or 1.0
+
+    def _quantize(self, name: str, given: str) -> None:
+        """Send the tensor `name`, or `given` in its place, through the integers 0 to 255."""
+        if name not in self.scales:
+            return
+        source, step = self.scales[name], self._step(name)
+        zero = np.uint8(np.clip(np.rint(-self.ranges[source][0] / step), 0, 255))
+        parameters = [self._constant(f"{source}.step", np.float32(step)), self._constant(f"zero.{zero}", zero)]
+        self._node("QuantizeLinear", [given, *parameters], f"{name}.u8")
+        self._node("DequantizeLinear", [f"{name}.u8", *parameters], f"{name}.dq")
+
+    def _layer(self, node: onnx.NodeProto, step: float) -> None:
+        """Replace weights by int8 and bias by int32, in steps of what the products of the integers stand for."""
+        axis, (weights, *biases) = LAYERS[node.op_type], [numpy_helper.to_array(self.given[n]) for n in node.input[1:]]
+        filters = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
+        scale = filter_scales(filters, biases[0] if biases else np.zeros(len(filters)), step)
+        shape = [-1 if place == axis else 1 for place in range(weights.ndim)]
+        integers = np.rint(weights / scale.reshape(shape)).astype(np.int8)
+        node.input[1] = self._dequantized(f"{node.output[0]}.w8", integers, scale, axis)
+        if biases:
+            products = (step * scale.astype(np.float64)).astype(np.float32)
+            rounded = np.rint(biases[0] / products.astype(np.float64)).astype(np.int32)
+            node.input[2] = self._dequantized(f"{node.output[0]}.b32", rounded, products, 0)
+
+    def _dequantized(self, name: str, integers: NDArray[Any], scale: NDArray[np.float32], axis: int) -> str:
+        parameters = [self._constant(name, integers), self._constant(f"{name}.step", scale)]
+        if integers.ndim == 2:
+            # Zeros are what is taken where nothing is given, but ONNX Runtime then leaves a Gemm in float32.
+            parameters.append(self._constant(f"{name}.zero", np.zeros(len(scale), np.int8)))
+        return self._node("DequantizeLinear", parameters, f"{name}.dq", axis=axis)
+
+    def _constant(self, name: str, value: Any) -> str:
+        self.added[name] = numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: int) -> str:
+        # Without a name: those of the tensors are there already, and small networks have more names than weights.
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+
+def filter_scales(filters: NDArray[Any], bias: NDArray[Any], step: float) -> NDArray[np.float32]:
+    """One scale for each row of weights [filters, weights], its bias, and an input with steps of `step`.
+
+    The largest weight becomes 127 at most, the two largest of one sign `LARGEST_PAIR` together, and the bias fits
+    into 31 bits. A filter of zeros has scale 1.
+    """
+    two = min(2, filters.shape[1])
+    pairs = [np.partition(side, -two, axis=1)[:, -two:].clip(0).sum(axis=1) for side in (filters, -filters)]
+    largest = np.abs(filters).max(axis=1) / 127
+    scale = np.max([largest, *(pair / LARGEST_PAIR for pair in pairs), np.abs(bias) / (step * 2**30)], axis=0)
+    # A little more, because dividing by it in float32 could otherwise round a pair up by one.
+    return np.where(scale > 1e-30, scale * (1 + 2**-20), 1).astype(np.float32)

@@ -1,0 +1,78 @@
+"""The second, independent way to ONNX: TensorFlow's graph through tf2onnx, under the same contract."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from ...errors import ExportError, InputError
+from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
+
+#: The newest opset that tf2onnx writes.
+NEWEST_OPSET = 18
+ENDS = (PROBABILITIES, TOP_INDICES, TOP_SCORES)
+
+
+def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout: str) -> onnx.ModelProto:
+    """Convert a serving module.
+
+    Raises:
+        InputError: tf2onnx cannot write this opset.
+        ExportError: tf2onnx refuses the model.
+    """
+    if opset > NEWEST_OPSET:
+        raise InputError(f"tf2onnx writes opsets up to {NEWEST_OPSET}, not {opset}; give --opset {NEWEST_OPSET}.")
+    import tf2onnx
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    try:
+        with contextlib.suppress(AttributeError):
+            tf2onnx.logging.set_level(logging.ERROR)
+        written, _ = tf2onnx.convert.from_function(
+            module.serve,
+            input_signature=module.serve.input_signature,
+            opset=opset,
+            inputs_as_nchw=[IMAGE] if layout == "nchw" else None,
+        )
+    except Exception as error:  # tf2onnx raises whatever its rewriters run into
+        raise ExportError(f"tf2onnx cannot convert {contract.name}: {error}") from error
+    ends = ENDS if contract.top_k else ENDS[:1]
+    for tensor, name in zip([written.graph.input[0], *written.graph.output], [IMAGE, *ends], strict=True):
+        _rename(written.graph, tensor.name, name)
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    del written.graph.value_info[:]  # they still speak of the old names
+    _number(written.graph)
+    written.graph.name, written.graph.doc_string = contract.name, ""
+    helper.set_model_props(written, contract.metadata())
+    onnx.checker.check_model(written, full_check=True)
+    return written
+
+
+def _number(graph: onnx.GraphProto) -> None:
+    """Name everything between the ends by its place; tf2onnx uses counters that never start again."""
+    used = list(dict.fromkeys(name for node in graph.node for name in node.input))
+    weights = sorted(graph.initializer, key=lambda tensor: used.index(tensor.name))
+    names = {tensor.name: f"weight_{index}" for index, tensor in enumerate(weights)}
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type.lower()}_{index}"
+        names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output not in ENDS})
+    for tensor in weights:
+        tensor.name = names[tensor.name]
+    in_order = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in weights]
+    del graph.initializer[:]
+    graph.initializer.extend(in_order)
+    for node in graph.node:
+        for given in (node.input, node.output):
+            given[:] = [names.get(name, name) for name in given]
+
+
+def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
+    for tensor in (*graph.input, *graph.output):
+        tensor.name = new if tensor.name == old else tensor.name
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]

@@ -1,0 +1,123 @@
+"""Proof that the written files are the model: samples, verification, the test set, the report and the card."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import plots
+from ..data import load as load_data
+from ..environment import keras
+from ..errors import ExportError, InputError, VerificationError
+from ..files import sha256_of
+from ..models.saving import load_model
+from ..runtimes import FAILED, Bundle, LabelledImages, read_bundle, verify, write_report
+from ..runtimes.bundle import MANIFEST, REPORT
+from .card.card import card
+from .contract import Contract
+from .samples import ExportData, must_fit
+
+BATCH = 64
+
+
+def keras_answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What Keras gives for raw pixels, float32 [n, classes]."""
+    # Called, and not by `predict`: that compiles anew for a last batch of another size, and TensorFlow warns of it.
+    starts = range(0, len(images), BATCH)
+    parts = [model(images[start : start + BATCH].astype(np.float32), training=False) for start in starts]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts]).astype(np.float32)
+
+
+def with_reference(model: keras.Model, test_set: LabelledImages) -> LabelledImages:
+    """A test set with what Keras gives for its images."""
+    return replace(test_set, reference=keras_answers(model, test_set.images))
+
+
+def test_set_for(bundle: Bundle, dataset: str | None, data_dir: str | Path | None) -> LabelledImages:
+    """The test set of a bundle, with what its model.keras says of it.
+
+    Raises:
+        InputError: the data set is not known, not there, or does not fit; or model.keras cannot be read.
+    """
+    name = dataset or bundle.document["provenance"].get("dataset")
+    if not name:
+        raise InputError(f"{bundle.name} does not say what it was trained on; name it with --dataset.")
+    data = load_data(name, data_dir, image_shape=bundle.shape)
+    must_fit(data, bundle.name, bundle.classes)
+    model = load_model(bundle.folder / "model.keras")
+    return with_reference(model, LabelledImages(data.test_images, data.test_labels, data.name))
+
+
+def write_samples(folder: Path, model: keras.Model, contract: Contract, data: ExportData) -> None:
+    """The pictures that the files are checked with, what Keras makes of them, and a drawing of the first ten."""
+    images, labels = data.samples, data.sample_labels
+    probabilities = keras_answers(model, images)
+    if not np.isfinite(probabilities).all():
+        raise ExportError(f"{contract.name} computes values that are no finite numbers; its weights are damaged.")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=images, labels=labels, probabilities=probabilities)
+    (folder / "samples.npz").write_bytes(buffer.getvalue())
+    if (labels >= 0).all() and contract.activation == "softmax":
+        (folder / "samples.png").write_bytes(plots.predictions(list(images[:10]), probabilities[:10], contract.labels))
+
+
+def verify_files(
+    folder: Path,
+    model: keras.Model,
+    document: dict[str, Any],
+    test_set: LabelledImages | None,
+    tell: Callable[[str], None],
+) -> list[str]:
+    """Verify the files, and write card, report.json and bundle.json.
+
+    Returns:
+        What is wrong with files of reduced precision; they have lost their names, and bundle.json does not list them.
+
+    Raises:
+        VerificationError: a float32 file is wrong, or could not be checked.
+    """
+    artifacts = document["artifacts"]
+    write_manifest(folder, document)
+    tell("verifying" if test_set is None else f"verifying on {len(test_set.labels):,} test images")
+    report = verify(folder, test_set=with_reference(model, test_set) if test_set else None)
+    unproven = [
+        f"{check.file}: {check.note}" for check in report.checks if check.file in artifacts and not check.checked
+    ]
+    reduced = [
+        check for check in report.checks if artifacts.get(check.file, {}).get("precision", "float32") != "float32"
+    ]
+    failed = [f"{check.file}: {problem}" for check in reduced for problem in check.problems]
+    fatal = [problem for problem in report.problems if problem not in failed] + unproven
+    if fatal:
+        raise VerificationError(f"The export of {document['name']} is not kept: {'; '.join(fatal)}.")
+    for check in reduced:
+        if not check.ok:
+            os.replace(folder / check.file, folder / f"{check.file}{FAILED}")
+            del artifacts[check.file]
+            document["left_out"][check.file] = "; ".join(check.problems)
+    for check in report.checks:
+        check.load_ms = None  # the same model gives the same bytes, the report too
+    write_manifest(folder, document)
+    (folder / "README.md").write_text(card(read_bundle(folder), report), encoding="utf-8")
+    write_report(report, folder / REPORT)
+    write_manifest(folder, document)
+    return failed
+
+
+def write_manifest(folder: Path, document: dict[str, Any]) -> None:
+    """bundle.json with size and SHA-256 of every other file, but for the report on them and those that failed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    listed = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in files
+        if path.name not in (MANIFEST, REPORT) and path.suffix != FAILED
+    }
+    (folder / MANIFEST).write_text(json.dumps({**document, "files": listed}, indent=2) + "\n", encoding="utf-8")

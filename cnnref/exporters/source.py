@@ -1,0 +1,180 @@
+"""What can be exported: a run, a bundle, a .keras file, or a name of the registry with fresh weights."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import environment
+from ..environment import keras
+from ..errors import InputError
+from ..models import build, list_models, spec
+from ..models.initial import draw_weights
+from ..models.saving import load_model
+from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
+from ..training.run import Run
+from .card.provenance import provenance_of, recipe_table
+from .card.seeds import FILE as SEEDS
+from .card.seeds import seeds_of
+
+#: Pictures that an exported file is checked with if nothing better is known: noise, the same every time.
+NOISE = 8
+
+#: What a bundle keeps of a run's folder.
+KEPT = (
+    "recipe.toml",
+    "metrics.csv",
+    "environment.json",
+    "curves.png",
+    "confusion_matrix.png",
+    "confusion_matrix.json",
+    "results.json",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and all that is known about it.
+
+    `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
+    are checked with. `documents` are what the bundle keeps of the run, file by file. `dataset` is what the model was
+    trained on, as it is found on this machine. `fresh` weights are those of a name of the registry, exported for size
+    and speed.
+    """
+
+    model: keras.Model
+    name: str
+    labels: tuple[str, ...] | None
+    images: NDArray[np.uint8]
+    sample_labels: NDArray[np.int64]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+    dataset: str | None = None
+    fresh: bool = False
+
+
+def find_source(source: str | Path) -> Source:
+    """Read what a user names.
+
+    Raises:
+        InputError: it is none of the things that can be exported, or cannot be read.
+    """
+    path = Path(source)
+    if (path / "bundle.json").is_file():
+        return _bundle(path)
+    if path.is_dir():
+        return _run(Run(path))
+    if path.is_file() and path.suffix == ".keras":
+        return from_model(load_model(path), path.stem)
+    if str(source) in list_bundles():
+        return _bundle(find_bundle(source))
+    if str(source) in list_models():
+        channels = spec(str(source)).input_shape[2]
+        model = build(str(source), normalization=((0.5,) * channels, (0.25,) * channels))  # pixels of usual size
+        draw_weights(model, seed=0)  # the same each time, so that the files are
+        return replace(from_model(model, str(source)), fresh=True)
+    raise InputError(
+        f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, a shipped "
+        f"bundle ({', '.join(list_bundles())}), or one of the models {', '.join(list_models())}."
+    )
+
+
+def from_model(model: keras.Model, name: str, labels: tuple[str, ...] | None = None) -> Source:
+    """A model by itself; noise stands in for pictures."""
+    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
+    # An unusual input is refused by the contract, with better words than could be found here.
+    sizes = shape if len(shape) == 3 and None not in shape else (1, 1, 1)
+    images = np.random.default_rng(0).integers(0, 256, (NOISE, *sizes), dtype=np.uint8)
+    unknown = np.full(NOISE, -1, dtype=np.int64)
+    return Source(model, name, labels, images, unknown, {"versions": environment.versions()})
+
+
+def preprocessed(source: Source, mean: Sequence[float] | None, std: Sequence[float] | None) -> Source:
+    """The source with (pixel / 255 - mean) / std in front of its model, where mean or std is given.
+
+    Raises:
+        InputError: there is not one number for all channels or one a channel, or a std is not positive.
+    """
+    if mean is None and std is None:
+        return source
+    shape = source.model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        return source  # no image: the contract refuses it, with better words than could be found here
+    channels = shape[-1]
+    numbers = {}
+    for name, given, usual in (("mean", mean, 0.0), ("std", std, 1.0)):
+        values = [usual] if given is None else [float(number) for number in given]
+        if len(values) not in (1, channels):
+            raise InputError(
+                f"There are {len(values)} numbers for {name} and {channels} channels; give one, or one a channel."
+            )
+        numbers[name] = values * (channels if len(values) == 1 else 1)
+    if not all(np.isfinite([*numbers["mean"], *numbers["std"]])) or min(numbers["std"]) <= 0:
+        raise InputError(f"mean {numbers['mean']} and std {numbers['std']} are no finite numbers with a positive std.")
+    image = keras.Input(tuple(shape[1:]), name=f"{source.model.name}_pixels")
+    scale = [1 / (255 * deviation) for deviation in numbers["std"]]
+    offset = [-average / deviation for average, deviation in zip(numbers["mean"], numbers["std"], strict=True)]
+    ready = keras.layers.Rescaling(scale, offset, name=f"{source.model.name}_preprocessing")(image)
+    model = keras.Model(image, source.model(ready), name=source.model.name)
+    return replace(source, model=model)
+
+
+def _run(run: Run) -> Source:
+    results = run.results
+    try:
+        with np.load(run.samples, allow_pickle=False) as stored:
+            images, sample_labels = stored["images"], stored["labels"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{run.samples} cannot be read ({error}); train the run again.") from None
+    documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
+    if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
+        documents["training/timings.csv"] = timings.read_bytes()
+    dataset = recipe_table(run.recipe).get("dataset")
+    # The path of a folder of pictures is nobody else's business; results.json has its name.
+    documents["training/recipe.toml"] = documents["training/recipe.toml"].replace(
+        f"dataset = {json.dumps(dataset, ensure_ascii=False)}\n".encode(),
+        f"dataset = {json.dumps(results['dataset'], ensure_ascii=False)}\n".encode(),
+    )
+    documents[f"training/{SEEDS}"] = (json.dumps(seeds_of(run), indent=2) + "\n").encode()
+    return Source(
+        load_model(run.model),
+        results["recipe"],
+        tuple(results["labels"]),
+        images,
+        sample_labels,
+        provenance_of(run),
+        documents,
+        dataset,
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}); put it back, or make the run or bundle again."
+        ) from None
+
+
+def _bundle(folder: Path) -> Source:
+    bundle = read_bundle(folder)
+    samples = read_samples(bundle)
+    documents = {name: _content(folder / name) for name in bundle.files if name.startswith("training/")}
+    return Source(
+        load_model(folder / "model.keras"),
+        bundle.name,
+        bundle.labels,
+        samples.images,
+        samples.labels,
+        bundle.document["provenance"],
+        documents,
+        bundle.document["provenance"].get("dataset"),
+    )

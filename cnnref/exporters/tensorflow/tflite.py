@@ -1,0 +1,96 @@
+"""TFLite at every precision: TensorFlow's converter on the frozen function, then the contract's names and metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...environment import quiet_stderr
+from ...errors import ExportError, InputError
+from ..calibration import Calibration
+from ..contract import Contract
+from .tflite_file import finished
+
+INTEGER_IO = ("float32", "uint8", "int8")
+
+
+def tflite_model(
+    function: Any,
+    contract: Contract,
+    *,
+    precision: str = "float32",
+    calibration: Calibration | None = None,
+    integer_io: str = "float32",
+) -> bytes:
+    """Convert a frozen serving function to a .tflite.
+
+    Args:
+        function: what `frozen` gives; for "int8" one that takes float32, whatever the contract says, because the
+            converter puts whole numbers at its ends by itself.
+        precision: "float32"; "fp16", weights in half the bytes; "dynamic", int8 weights with float activations; "int8",
+            everything in integers, per channel, ranges by the smallest and largest activation on the calibration set.
+        calibration: for "int8".
+        integer_io: what "int8" takes and gives: "float32", or "uint8" or "int8" with a scale. With "float32",
+            pixels go in as the contract says.
+
+    Raises:
+        InputError: "int8" without a calibration set.
+        ExportError: TensorFlow's converter refuses the model.
+    """
+    import tensorflow as tf
+
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        if calibration is None:
+            raise InputError(f"{contract.name} has no calibration images, and int8 needs some; give some.")
+        converter.representative_dataset = lambda: _feeds(calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.as_dtype(input_dtype_of(contract, integer_io))
+        converter.inference_output_type = tf.as_dtype(integer_io)
+    try:
+        with _quiet():
+            converted = converter.convert()
+    except Exception as error:  # the converter raises its own and several of TensorFlow's
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ExportError(
+            f"TensorFlow's converter cannot write {contract.name} as TFLite ({precision}): {reason}"
+        ) from error
+    return finished(converted, contract)
+
+
+def input_dtype_of(contract: Contract, integer_io: str) -> str:
+    """What an int8 file takes."""
+    return contract.input_dtype if integer_io == "float32" else integer_io
+
+
+def _feeds(calibration: Calibration) -> Iterator[list[Any]]:
+    """One picture at a time; two pixels of the first are black and white, which makes a step of the input a level."""
+    pixels = calibration.images.astype(np.float32)
+    pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255
+    for index in range(len(pixels)):
+        yield [pixels[index : index + 1]]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The converter tells of its progress in C++ and in Python; errors come as exceptions."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with quiet_stderr(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

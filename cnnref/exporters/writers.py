@@ -1,0 +1,121 @@
+"""Writing the files of a bundle, one after the other, from one trace of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ..environment import keras
+from ..models.saving import save_model
+from .calibration import Calibration
+from .contract import Contract
+from .onnx.model import onnx_model
+from .precisions import Kind
+
+
+@dataclass
+class Writer:
+    """A model on its way into files; what several files need is made once.
+
+    `opset`, `layout` and `engine` are those of the ONNX files, `integer_io` the type at the ends of model.int8.tflite.
+    `half` says that model.keras stores its kernels as float16.
+    """
+
+    model: keras.Model
+    contract: Contract
+    opset: int
+    layout: str
+    engine: str
+    integer_io: str
+    calibration: Calibration | None
+    half: bool = False
+
+    def write(
+        self, folder: Path, kinds: Sequence[Kind], tell: Callable[[str], None], *, on_noise: bool
+    ) -> dict[str, dict[str, Any]]:
+        """Write model.keras and the files of `kinds`; return their entries for bundle.json.
+
+        `on_noise` says that the samples, by which the files will be checked, are no pictures.
+        """
+        save_model(self.model, folder / "model.keras", half=self.half)
+        precision = "fp16" if self.half else "float32"
+        entries: dict[str, dict[str, Any]] = {"model.keras": {"format": "keras", "precision": precision}}
+        for kind in kinds:
+            tell(f"writing {kind.file}")
+            if kind.format == "saved_model":
+                from .tensorflow.saved_model import write_saved_model
+
+                write_saved_model(self._module, folder / kind.file)
+            else:
+                content = self._onnx(kind) if kind.format == "onnx" else self._tflite(kind)
+                (folder / kind.file).write_bytes(content)
+            entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | self._facts(kind)
+        return entries
+
+    def _onnx(self, kind: Kind) -> bytes:
+        written = self._float32_onnx
+        if kind.precision == "fp16":
+            from .onnx.float16 import float16_model
+
+            written = float16_model(written)
+        elif kind.precision == "int8":
+            from .onnx.int8 import int8_model
+
+            assert self.calibration is not None, "int8 is not among the kinds without calibration images"
+            written = int8_model(written, self.calibration, layout=self.layout)
+        return written.SerializeToString(deterministic=True)
+
+    def _tflite(self, kind: Kind) -> bytes:
+        from .tensorflow.tflite import tflite_model
+
+        function = self._function_of_floats if kind.precision == "int8" else self._function
+        return tflite_model(
+            function,
+            self.contract,
+            precision=kind.precision,
+            calibration=self.calibration,
+            integer_io=self.integer_io,
+        )
+
+    @cached_property
+    def _float32_onnx(self) -> onnx.ModelProto:
+        if self.engine == "tf2onnx":
+            from .onnx.tf2onnx import onnx_model_by_tf2onnx
+
+            return onnx_model_by_tf2onnx(self._module, self.contract, opset=self.opset, layout=self.layout)
+        return onnx_model(self.model, self.contract, opset=self.opset, layout=self.layout)
+
+    @cached_property
+    def _module(self) -> Any:
+        from .tensorflow.graph import serving_module
+
+        return serving_module(self.model, self.contract)
+
+    @cached_property
+    def _function(self) -> Any:
+        from .tensorflow.graph import frozen
+
+        return frozen(self._module)
+
+    @cached_property
+    def _function_of_floats(self) -> Any:
+        from .tensorflow.graph import frozen, serving_module
+
+        if self.contract.input_dtype == "float32":
+            return self._function
+        return frozen(serving_module(self.model, replace(self.contract, input_dtype="float32")))
+
+    def _facts(self, kind: Kind) -> dict[str, Any]:
+        if kind.format == "onnx":
+            return {"layout": self.layout, "opset": self.opset, "engine": self.engine}
+        if (kind.format, kind.precision) == ("tflite", "int8"):
+            from .tensorflow.tflite import input_dtype_of
+
+            given = input_dtype_of(self.contract, self.integer_io)
+            return {"input_dtype": given, "output_dtype": self.integer_io}
+        return {}

@@ -1,0 +1,1 @@
+"""The page that runs a network in a browser: one HTML file for a bundle."""

@@ -1,0 +1,243 @@
+"""A bundle as one HTML file that runs its network: the ONNX file, an engine in JavaScript, pictures, and the guide."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..explain.drawing.folding import place
+from ..files import write_whole
+from . import facts as page_facts
+from .facts import PAGE, packed
+
+if TYPE_CHECKING:
+    from ..runtimes import Bundle
+
+MODEL = "model.onnx"
+#: The page is at most this many bytes and 1.4 times the model; base64 makes 4 bytes of 3.
+ROOM, FACTOR = 300_000, 1.4
+MOST_SAMPLES = 12
+
+STYLES = ("style.css", "guide/guide.css")
+ENGINE = tuple(f"engine/{name}.js" for name in (
+    "onnx", "windows", "operators", "elementwise", "moving", "run", "occlusion", "grad_cam", "terms", "field", "worker",
+))  # fmt: skip
+PICTURE = tuple(f"picture/{name}.js" for name in ("png", "exif", "resample", "read"))
+PARTS = tuple(f"view/{name}.js" for name in ("elements", "numbers", "state", "facts"))
+VIEW = tuple(f"view/{name}.js" for name in ("network", "layer", "made_of", "value", "scores", "picture", "why", "main"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture on the page: uint8 [height, width, channels], and what it is called."""
+
+    image: NDArray[np.uint8]
+    name: str
+
+
+def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
+    """Write the page of a bundle, whole or not at all; the same bundle and picture give the same bytes.
+
+    Args:
+        bundle: one with a model.onnx.
+        out: the HTML file.
+        image: a picture file to show first, read as `cnnref predict` reads it.
+
+    Raises:
+        InputError: the bundle has no model.onnx, or the picture cannot be read.
+    """
+    path = bundle.folder / MODEL
+    if MODEL not in bundle.artifacts or not path.is_file():
+        raise InputError(
+            f"{bundle.folder} has no {MODEL}, which the page runs; "
+            f"`cnnref export {bundle.folder} --out DIR --format onnx` writes it."
+        )
+    samples = _samples_of(bundle)
+    first = [_picture(bundle, image)] if image else []
+    content = page(
+        path.read_bytes(),
+        name=bundle.name,
+        shape=bundle.shape,
+        labels=bundle.labels,
+        samples=[*first, *samples],
+        facts_line=_facts_line(bundle),
+        folder=bundle.folder,
+    )
+    write_whole(out, content)
+    return out
+
+
+def page(
+    model: bytes,
+    *,
+    name: str,
+    shape: tuple[int, int, int],
+    labels: Sequence[str],
+    samples: Sequence[Sample] = (),
+    facts_line: str = "",
+    folder: Path | None = None,
+) -> str:
+    """The page as text.
+
+    Args:
+        model: an ONNX file that takes raw pixels 0..255 and puts out `probabilities`.
+        name: the title.
+        shape: (height, width, channels) of the pictures.
+        labels: of the classes.
+        samples: pictures to offer; of those that do not fit into the bound on the size, the last are left out, but
+            never the first.
+        facts_line: a sentence under the title.
+        folder: where model.keras lies, for Grad-CAM of a head that the page cannot follow.
+
+    Raises:
+        InputError: the file is no ONNX model.
+    """
+    graph = _read(model, name)
+    kept = _that_fit(samples, len(model), bool(page_facts.unknown(graph.graph)))
+    channels_first = _channels_first(graph, shape)
+    pictures = [sample.image for sample in kept]
+    given = [np.moveaxis(one, -1, 0) for one in pictures] if channels_first else pictures
+    grad_cam: list[dict[str, Any]] = []
+    if folder is not None and (folder / "model.keras").is_file() and kept and not page_facts.has_closed_form(graph):
+        grad_cam = page_facts.grad_cam_of(folder, pictures, _best(graph, given))
+    facts = {
+        "name": name,
+        "shape": list(shape),
+        "labels": list(labels),
+        "output": graph.graph.output[0].name,
+        "channelsFirst": channels_first,
+        "samples": [{"name": sample.name, "values": packed(sample.image)} for sample in kept],
+        "places": {node.name: list(place(node.name)) for node in graph.graph.node},
+        "stored": page_facts.stored(graph, given),
+        "gradcam": grad_cam,
+    }
+    return _filled(name, facts_line, facts, model)
+
+
+def _read(model: bytes, name: str) -> Any:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        read = onnx.load_model_from_string(model)
+    except DecodeError:
+        read = onnx.ModelProto()
+    if not read.graph.node or not read.graph.output:
+        raise InputError(f"The {MODEL} of {name} is damaged: it has no graph; export the bundle again.")
+    return read
+
+
+def _channels_first(model: Any, shape: tuple[int, int, int]) -> bool:
+    sizes = [size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim[1:]]
+    return sizes != list(shape) and sizes == [shape[2], shape[0], shape[1]]
+
+
+def _best(model: Any, pictures: Sequence[NDArray[Any]]) -> list[int]:
+    """The most probable class of each picture."""
+    session = page_facts.session_of(model)
+    given, output = session.get_inputs()[0], session.get_outputs()[0].name
+    batch = np.stack(pictures).astype(np.uint8 if "uint8" in given.type else np.float32)
+    scores = session.run([output], {given.name: batch})[0]
+    return [int(row[0] > 0.5) if len(row) == 1 else int(row.argmax()) for row in scores]
+
+
+def _samples_of(bundle: Bundle) -> list[Sample]:
+    """Sample pictures of a bundle: one of each class first, as far as their labels are known."""
+    from ..runtimes import read_samples
+    from ..runtimes.samples import FILE
+
+    if not (bundle.folder / FILE).is_file():
+        return []
+    read = read_samples(bundle)
+    seen: set[int] = set()
+    new: list[int] = []
+    rest: list[int] = []
+    for index, label in enumerate(read.labels.tolist()):
+        (rest if label in seen else new).append(index)
+        seen.add(label)
+    chosen = sorted(new, key=lambda index: int(read.labels[index]))[:MOST_SAMPLES]
+    chosen += rest[: MOST_SAMPLES - len(chosen)]
+    return [
+        Sample(read.images[index], _called(bundle, number, int(read.labels[index])))
+        for number, index in enumerate(chosen)
+    ]
+
+
+def _called(bundle: Bundle, number: int, label: int) -> str:
+    return f"sample {number}, {bundle.labels[label]}" if label >= 0 else f"sample {number}"
+
+
+def _picture(bundle: Bundle, path: Path) -> Sample:
+    from ..pictures import read_picture
+
+    return Sample(read_picture(path, *bundle.shape), path.name)
+
+
+def _that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
+    """The first samples, as many as the bound on the page's size permits."""
+    own = sum(len(_text(file)) for file in (*STYLES, *ENGINE, *_view(), "shell.html"))
+    room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - 20_000
+    kept: list[Sample] = []
+    for sample in samples[: 3 if with_stored else None]:
+        room -= 4 * sample.image.size / 3
+        if room < 0 and kept:
+            break
+        kept.append(sample)
+    return kept
+
+
+def _facts_line(bundle: Bundle) -> str:
+    from ..explain.drawing.tradeoff import measured_accuracy
+
+    height, width, channels = bundle.shape
+    said = [f"takes pictures of {height}x{width}x{channels}", f"says one of {len(bundle.labels):,} classes"]
+    accuracy = measured_accuracy(bundle).get(MODEL)
+    if accuracy is not None:
+        dataset = bundle.document["provenance"].get("dataset", "the data set")
+        said.append(f"{100 * accuracy:.2f} % of the test pictures of {dataset} are right")
+    return " · ".join(said)
+
+
+def _view() -> tuple[str, ...]:
+    """The scripts in the order of their use; the guide's chapters in the order of their names."""
+    guide = sorted(f"guide/{file.name}" for file in (PAGE / "guide").glob("*.js"))
+    return (*PARTS, *PICTURE, *guide, *VIEW)
+
+
+def _text(file: str) -> str:
+    return (PAGE / file).read_text(encoding="utf-8")
+
+
+def _joined(files: Sequence[str]) -> str:
+    return "\n".join(_text(file).replace('"use strict";\n', "") for file in files)
+
+
+def _filled(name: str, facts_line: str, facts: dict[str, Any], model: bytes) -> str:
+    from .. import __version__
+
+    # In JSON, no "<" is left that could end the script element it lies in.
+    listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {
+        "title": html.escape(name),
+        "facts_line": html.escape(facts_line),
+        "style": "\n".join(_text(file) for file in STYLES),
+        "bytes": f"{len(model):,}",
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "version": html.escape(__version__),
+        "facts": listed,
+        "model": base64.b64encode(model).decode("ascii"),
+        "engine": '"use strict";\n' + _joined(ENGINE),
+        "view": '"use strict";\n' + _joined(_view()),
+    }
+    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("shell.html"))

@@ -1,0 +1,52 @@
+"""Trained models by name or path; some bundles come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InputError
+
+_PACKAGE = Path(__file__).parent.parent
+
+#: Inside an installed package, and beside the package in a checkout.
+BUNDLE_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
+
+
+def list_bundles() -> list[str]:
+    """Names of the bundles that come with the package."""
+    return sorted({path.parent.name for shelf in BUNDLE_FOLDERS for path in shelf.glob("*/bundle.json")})
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The .keras file that is named by itself, by its folder (of a bundle or a finished run), or by a shipped bundle.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".keras" and not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"There is no file {path}.")
+        return path
+    if path.is_file():
+        raise InputError(f"{path} is no Keras model; give a .keras file, a bundle or the folder of a finished run.")
+    found = find_bundle(name_or_path) / "model.keras"
+    if not found.is_file():
+        raise InputError(f"There is no model.keras in {found.parent}; give a bundle or the folder of a finished run.")
+    return found
+
+
+def find_bundle(name_or_path: str | Path) -> Path:
+    """The folder of a bundle: a path, or the name of one that comes with the package.
+
+    Raises:
+        InputError: there is none.
+    """
+    places = [Path(name_or_path), *(shelf / str(name_or_path) for shelf in BUNDLE_FOLDERS)]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise InputError(
+        f"There is no bundle {str(name_or_path)!r}; give a folder that `cnnref export` wrote, or one of those that "
+        f"come with the package: {', '.join(list_bundles()) or 'none'}."
+    )

@@ -1,0 +1,58 @@
+"""One engine after the other in a run whose pictures change their size: each is compiled for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..train_state import Learner
+from . import Engine
+
+Found = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Relay:
+    """An engine made of several; see `cnnref.training.engines.Engine`.
+
+    Args:
+        learner: sees the size of each part while it lasts.
+        parts: of the run, in order: height of the pictures (0: as they are) and the step before which it ends.
+        first: the step that will be asked for first.
+        make: `make_engine` with all that every part shares.
+    """
+
+    def __init__(
+        self, learner: Learner, parts: Sequence[tuple[int, int]], first: int, make: Callable[..., Engine]
+    ) -> None:
+        self._learner, self._make = learner, make
+        self._parts = [part for part in parts if part[1] > first]
+        self._engine, self._end = self._next(first)
+
+    @property
+    def stride(self) -> int:
+        """How many steps a call of `run` is best given."""
+        return self._engine.stride
+
+    def run(self, first: int, last: int) -> Found:
+        """Do the steps from `first` to before `last`."""
+        found: list[Found] = []
+        while first < last:
+            if first == self._end:
+                self._engine.close()
+                self._engine, self._end = self._next(first)
+            stop = min(last, self._end)
+            found.append(self._engine.run(first, stop))
+            first = stop
+        losses, right = (np.concatenate(values) for values in zip(*found, strict=True))
+        return losses, right
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        self._engine.close()
+
+    def _next(self, first: int) -> tuple[Engine, int]:
+        size, end = self._parts.pop(0)
+        self._learner.see(size)
+        return self._make(first_step=first, last_step=end), end

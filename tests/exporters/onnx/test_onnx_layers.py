@@ -1,0 +1,228 @@
+"""Every layer that the emitter writes computes in ONNX Runtime what it computes in Keras."""
+
+from collections import Counter
+
+import numpy as np
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnref.environment import keras, layers, ops
+from cnnref.errors import ExportError
+from cnnref.exporters.contract import contract_of
+from cnnref.exporters.onnx.model import OPSETS, onnx_model
+
+
+def session(written):
+    return onnxruntime.InferenceSession(written.SerializeToString())
+
+
+def both(body, shape=(9, 7, 3), opset=21, layout="nhwc"):
+    """Outputs of Keras and of ONNX Runtime for a network of `body` and a dense layer, with random weights."""
+    image = keras.Input(shape, name="image")
+    model = keras.Model(image, layers.Dense(4, name="last")(layers.Flatten(name="flat")(body(image))))
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        value = random.normal(size=weight.shape).astype(np.float32) / max(1, np.sqrt(np.prod(weight.shape[:-1])))
+        weight.assign(0.5 + np.abs(value) if weight.name == "moving_variance" else value)
+    x = random.uniform(-1, 1, (3, *shape)).astype(np.float32)
+    written = onnx_model(model, contract_of(model, "net"), opset=opset, layout=layout)
+    fed = x.transpose(0, 3, 1, 2) if layout == "nchw" else x
+    return model.predict_on_batch(x), session(written).run(["probabilities"], {"image": fed})[0], written
+
+
+def assert_same(body, **options):
+    expected, found, _ = both(body, **options)
+    assert np.abs(expected).max() > 1e-3, "a network that gives nothing proves nothing"
+    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.sampled_from(["valid", "same"]),
+    groups=st.sampled_from([1, 3]),
+    bias=st.booleans(),
+)
+def test_convolution(kernel, stride, dilation, padding, groups, bias):
+    if stride > 1:
+        dilation = 1  # Keras allows only one of the two
+    options = {"padding": padding, "dilation_rate": dilation, "groups": groups, "use_bias": bias}
+    assert_same(lambda x: layers.Conv2D(6, kernel, stride, **options)(x))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["plain", "grouped", "depthwise", "separable"]),
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    margin=st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
+    padding=st.sampled_from(["valid", "same"]),
+    bias=st.booleans(),
+    norm=st.fixed_dictionaries(
+        {"center": st.booleans(), "scale": st.booleans(), "epsilon": st.sampled_from([1e-5, 1e-3, 0.5])}
+    ),
+)
+def test_a_convolution_takes_in_padding_and_batch_norm(kind, kernel, stride, dilation, margin, padding, bias, norm):
+    window = {
+        "kernel_size": kernel,
+        "strides": stride,
+        "padding": padding,
+        "dilation_rate": dilation if stride == 1 else 1,
+        "use_bias": bias,
+    }
+    make = {
+        "plain": lambda: layers.Conv2D(6, **window),
+        "grouped": lambda: layers.Conv2D(6, groups=3, **window),
+        "depthwise": lambda: layers.DepthwiseConv2D(depth_multiplier=2, **window),
+        "separable": lambda: layers.SeparableConv2D(5, depth_multiplier=2, **window),
+    }[kind]
+
+    def body(x):
+        return layers.BatchNormalization(**norm)(make()(layers.ZeroPadding2D(margin)(x)))
+
+    expected, found, written = both(body)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    kinds = Counter(node.op_type for node in written.graph.node)
+    assert kinds == Counter(Transpose=1, Conv=1 + (kind == "separable"), Flatten=1, Gemm=1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(["MaxPooling2D", "AveragePooling2D"]),
+    size=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    padding=st.sampled_from(["valid", "same"]),
+)
+def test_pooling(kind, size, stride, padding):
+    assert_same(lambda x: getattr(layers, kind)(size, stride, padding=padding)(x))
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "elu", "softplus", "linear"])
+def test_activation_inside_a_layer_and_as_a_layer(name):
+    assert_same(lambda x: layers.Conv2D(5, 3, activation=name)(x))
+    assert_same(lambda x: layers.Activation(name)(x))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.ReLU(),
+        lambda: layers.ReLU(max_value=0.5),
+        lambda: layers.LeakyReLU(0.1),
+        lambda: layers.Dropout(0.5),
+        lambda: layers.ZeroPadding2D(((1, 2), (0, 3))),
+        lambda: layers.Rescaling(2.0, -0.5),
+        lambda: layers.Rescaling([0.5, 2.0, 3.0], [-1.0, 0.0, 1.0]),
+    ],
+)
+def test_layer(make):
+    assert_same(lambda x: make()(x))
+
+
+def test_softmax_layer_at_the_end():
+    image = keras.Input((4, 4, 1), name="image")
+    model = keras.Model(image, layers.Softmax()(layers.Dense(5)(layers.Flatten()(image))))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 1)).astype(np.float32)
+    written = onnx_model(model, contract_of(model, "net"))
+    np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
+
+
+def test_flattened_maps_as_the_output_keep_keras_order():
+    image = keras.Input((3, 4, 3), name="image")
+    model = keras.Model(image, layers.Flatten()(layers.Conv2D(2, 1)(image)))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 4, 3)).astype(np.float32)
+    written = onnx_model(model, contract_of(model, "net"))
+    np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
+
+
+def test_a_dense_layer_after_another_is_not_reordered():
+    image = keras.Input((3, 2, 3), name="image")
+    hidden = layers.Dense(6, activation="tanh")(layers.Dropout(0.1)(layers.Flatten()(image)))
+    model = keras.Model(image, layers.Dense(4)(hidden))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 2, 3)).astype(np.float32)
+    written = onnx_model(model, contract_of(model, "net"))
+    np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
+
+
+def test_nested_and_sequential_models():
+    inner = keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(4, 3), layers.ReLU()], name="inner")
+    assert_same(lambda x: inner(x))
+    outer = keras.Sequential([keras.Input((9, 7, 3)), inner, layers.Flatten(), layers.Dense(2)])
+    assert len(onnx_model(outer, contract_of(outer, "net")).graph.node) == 5
+
+
+@pytest.mark.parametrize("opset", [OPSETS[0], 17, OPSETS[-1]])
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+def test_opsets_and_layouts(opset, layout):
+    def body(x):
+        return layers.AveragePooling2D(2, padding="same")(layers.Conv2D(4, 3, padding="same", activation="tanh")(x))
+
+    expected, found, written = both(body, opset=opset, layout=layout)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert written.opset_import[0].version == opset
+    kinds = [node.op_type for node in written.graph.node]
+    assert kinds.count("Transpose") == (1 if layout == "nhwc" else 0)
+
+
+def refused(layer):
+    image = keras.Input((6, 6, 3), name="image")
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(layer(image))))
+    with pytest.raises(ExportError) as error:
+        onnx_model(model, contract_of(model, "net"))
+    return str(error.value)
+
+
+def test_an_unsupported_layer_is_named():
+    message = refused(layers.UnitNormalization(name="odd_one"))
+    assert "odd_one" in message
+    assert "UnitNormalization" in message
+
+
+def test_an_unsupported_activation_is_named():
+    assert "mish" in refused(layers.Conv2D(2, 3, activation="mish", name="odd_one"))
+    assert "odd_one" in refused(layers.Conv2D(2, 3, activation=lambda x: x * 2, name="odd_one"))
+
+
+def test_a_subclass_is_not_taken_for_its_base():
+    class Conv2D(layers.Conv2D):
+        def call(self, x):
+            return super().call(x) * 2
+
+    assert "odd_one" in refused(Conv2D(2, 3, name="odd_one"))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            lambda x: ops.pad(x, [(0, 0), (2, 2), (0, 0), (0, 0)], mode="symmetric"),
+            "symmetric padding of more than one",
+        ),
+        (lambda x: layers.Reshape((8, 9, 3))(x), r"reshaping \(9, 8, 3\) to \(8, 9, 3\)"),
+        (lambda x: layers.Reshape((3, 3, 3))(layers.Dense(27)(layers.Flatten()(x))), r"reshaping \(27,\)"),
+        (lambda x: ops.transpose(ops.reshape(x, (-1, 9, 8, 3, 1)), (0, 2, 1, 3, 4)), "transposing with axes"),
+        (lambda x: layers.ReLU()(ops.reshape(x, (-1, 9, 8, 3, 1))), "channels in groups"),
+        (lambda x: ops.multiply(x, np.ones(3, np.float32)), "ndarray as an operand"),
+        (lambda x: ops.multiply(x, layers.Dense(3)(ops.max(x, (1, 2)))), r"\(Max\)"),
+        (lambda x: ops.multiply(x, layers.Dense(3)(layers.Flatten()(x))), "tensors of different rank"),
+        (lambda x: ops.add(x, layers.Reshape((8, 3))(x[:, :1])), r"reshaping \(1, 8, 3\)"),
+        (lambda x: x[:, ::-1], "indexed with something else"),
+        (lambda x: x[..., 0], "indexed with something else"),
+        (lambda x: layers.Flatten()(x)[:, :5], "indexed with something else"),
+        (lambda x: layers.BatchNormalization(axis=1)(x), "normalizing along axis 1"),
+        (lambda x: layers.LayerNormalization(axis=(1, 2, 3))(x), "normalizing along axis"),
+        (lambda x: layers.UpSampling2D(interpolation="bilinear")(x), "interpolation 'bilinear'"),
+        (lambda x: layers.ReLU(negative_slope=0.1)(x), "use LeakyReLU"),
+        (lambda x: ops.roll(x, 1, axis=1), r"\(Roll\)"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_with_the_reason(body, words):
+    image = keras.Input((9, 8, 3), name="image")
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(body(image))))
+    with pytest.raises(ExportError, match=words):
+        onnx_model(model, contract_of(model, "net"))

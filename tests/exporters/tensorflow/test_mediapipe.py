@@ -1,0 +1,128 @@
+"""MediaPipe's ImageClassifier opens our RGB .tflite files as they are, and answers what LiteRT answers.
+
+MediaPipe lives in an environment of its own; CNNREF_MEDIAPIPE_PYTHON names its Python.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import answers, forget, randomise, some_images, spread
+
+from cnnref.environment import keras, layers
+from cnnref.exporters.contract import contract_of
+from cnnref.exporters.tensorflow.tflite_metadata import packed_files, read_standard_metadata
+
+MEDIAPIPE = os.environ.get("CNNREF_MEDIAPIPE_PYTHON")
+LABELS = ("Ärger", "日本語", "two words", "🦊", 'quote " and \\')
+
+#: The files of one RGB network: precision, type of the pixels, type at the ends of the integer file.
+EXPORTS = {
+    "float32": ("float32", "float32", "float32"),
+    "uint8 pixels": ("float32", "uint8", "float32"),
+    "int8": ("int8", "float32", "float32"),
+    "int8, uint8 ends": ("int8", "float32", "uint8"),
+}
+
+
+def pictures(count):
+    """uint8 [count, 16, 24, 3]."""
+    return np.clip(128 + 60 * some_images((16, 24, 3), count), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network():
+    image = keras.Input((16, 24, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, activation="relu")(x))
+    model = keras.Model(image, layers.Softmax()(layers.Dense(len(LABELS), name="logits")(x)))
+    yield spread(randomise(model), pictures(8).astype(np.float32), deviation=3.0)
+    forget()
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory):
+    """The .tflite files of EXPORTS."""
+    from cnnref.exporters.calibration import Calibration
+    from cnnref.exporters.tensorflow.graph import frozen, serving_module
+    from cnnref.exporters.tensorflow.tflite import tflite_model
+
+    folder, calibration = tmp_path_factory.mktemp("tflite"), Calibration(pictures(20), "drawn pictures", 0)
+    written = {}
+    for name, (precision, pixels, ends) in EXPORTS.items():
+        promise = contract_of(network, "net", LABELS, input_dtype=pixels)
+        options = {"precision": precision, "calibration": calibration, "integer_io": ends}
+        content = tflite_model(frozen(serving_module(network, promise)), promise, **options)
+        written[name] = folder / f"{name.replace(', ', '-').replace(' ', '-')}.tflite"
+        written[name].write_bytes(content)
+    return written
+
+
+def by_litert(path, images):
+    """Each image by itself, as MediaPipe feeds them."""
+    from cnnref.runtimes.litert import LiteRTRunner
+
+    runner = LiteRTRunner(path)
+    return np.concatenate([runner.run(image[None]) for image in images])
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_litert_runs_a_file_with_packed_labels(name, exported, network):
+    content = exported[name].read_bytes()
+    found = read_standard_metadata(content)
+    assert (found["size"], found["color"]) == ((16, 24), "RGB")
+    assert packed_files(content)[found["labels_file"]].decode().split("\n") == [*LABELS, ""]
+    expected = answers(network, pictures(8).astype(np.float32))
+    result = by_litert(exported[name], pictures(8))
+    assert np.abs(result - expected).max() <= (0.05 if name.startswith("int8") else 1e-5)
+    assert len(set(expected.argmax(1))) > 1, "pictures that are all of one class show nothing"
+
+
+@pytest.fixture(scope="module")
+def mediapipe(exported, tmp_path_factory):
+    """What MediaPipe makes of every file; see mediapipe_classify.py."""
+    if not MEDIAPIPE:
+        pytest.skip(
+            "set CNNREF_MEDIAPIPE_PYTHON to the Python of an environment that has MediaPipe, made with: "
+            "python -m venv ENV && ENV/bin/pip install mediapipe==1.2.2"
+        )
+    images = tmp_path_factory.mktemp("images") / "images.npy"
+    np.save(images, pictures(8))
+    command = [MEDIAPIPE, Path(__file__).with_name("mediapipe_classify.py"), images, *exported.values()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    reports = json.loads(done.stdout)
+    return {name: reports[str(path)] for name, path in exported.items()}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_mediapipe_names_the_class_with_the_score_that_litert_gives(name, exported, mediapipe):
+    assert "refused" not in mediapipe[name], mediapipe[name]
+    expected = by_litert(exported[name], pictures(8))
+    for row, answer in zip(expected, mediapipe[name]["answers"], strict=True):
+        assert answer[0][0] == LABELS[row.argmax()]
+        assert dict(answer) == pytest.approx(dict(zip(LABELS, row.tolist(), strict=True)), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_mediapipes_own_reader_finds_what_ours_finds(name, exported, mediapipe):
+    ours, theirs = read_standard_metadata(exported[name].read_bytes()), mediapipe[name]["tables"]
+    for key in ("name", "description", "version", "author", "license"):
+        assert theirs[key] == ours[key]
+    assert theirs["minParserVersion"] == ours["min_parser_version"]
+    (graph,) = theirs["subgraphMetadata"]
+    (image,), (output,) = graph["inputTensorMetadata"], graph["outputTensorMetadata"]
+    assert image["dimensionNames"] == ["batch", "height", "width", "channels"]
+    assert image["content"] == {
+        "contentPropertiesType": 2,
+        "contentProperties": {"colorSpace": 1, "defaultSize": {"height": 16, "width": 24}},
+        "range": {"min": 1, "max": 3},
+    }
+    assert image["processUnits"] == [{"optionsType": 1, "options": {"mean": [0.0] * 3, "std": [1.0] * 3}}]
+    assert image["stats"] == {"max": [255.0], "min": [0.0]}
+    assert (output["name"], output["stats"]) == ("probabilities", {"max": [1.0], "min": [0.0]})
+    (labels,) = output["associatedFiles"]
+    assert (labels["name"], labels["type"]) == (ours["labels_file"], 2)

@@ -1,0 +1,63 @@
+"""`serve_jpeg`: encoded pictures become the pixels that `cnnref predict` would see."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnref.exporters.tensorflow.pictures import read_picture
+from cnnref.pictures import read_picture as read_with_pillow
+from cnnref.runtimes import read_samples
+
+
+def encoded(mode, size, kind="PNG"):
+    """A smooth picture with a gradient in each channel, and noise of a few levels."""
+    width, height = size
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    rows, columns = np.mgrid[0:height, 0:width]
+    planes = [(rows * (i + 2) + columns * 3 + i * 40) % 256 if i % 2 else rows * 200 // height for i in range(channels)]
+    pixels = np.stack(planes, axis=-1).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels, mode).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_of_the_right_size_has_the_same_pixels(mode, channels):
+    content = encoded(mode, (20, 14))
+    found = np.asarray(read_picture(content, (14, 20, channels)))
+    np.testing.assert_allclose(found, read_with_pillow(content, 14, 20, channels), atol=1)
+    if mode in ("L", "RGB"):
+        exact = np.asarray(read_with_pillow(content, 14, 20, channels), np.float32)
+        assert np.mean(found != exact) < 0.01, "rounding at one half"
+
+
+@pytest.mark.parametrize("size", [(40, 30), (30, 40), (41, 17), (7, 9), (1, 1)])
+def test_another_size_is_cropped_and_resized_as_pillow_does_to_a_level(size):
+    content = encoded("L", size)
+    found = np.asarray(read_picture(content, (14, 20, 1)))
+    np.testing.assert_allclose(found, read_with_pillow(content, 14, 20, 1), atol=1.01)
+
+
+def test_a_jpeg_is_read():
+    content = encoded("RGB", (32, 32), "JPEG")
+    found = np.asarray(read_picture(content, (32, 32, 3)))
+    assert np.abs(found - read_with_pillow(content, 32, 32, 3)).mean() < 2, "decoders may differ by a level or two"
+
+
+def test_the_second_signature_answers_as_the_first(bundle):
+    import tensorflow as tf
+
+    samples = read_samples(bundle)
+    loaded = tf.saved_model.load(str(bundle.folder / "saved_model"))
+    assert set(loaded.signatures) == {"serving_default", "serve_jpeg"}
+    contents = []
+    for image in samples.images[:4]:
+        stream = io.BytesIO()
+        Image.fromarray(image[:, :, 0]).save(stream, "PNG")
+        contents.append(stream.getvalue())
+    found = loaded.signatures["serve_jpeg"](image_bytes=tf.constant(contents))
+    assert list(found) == ["probabilities"]
+    np.testing.assert_allclose(found["probabilities"], samples.probabilities[:4], atol=1e-6)

@@ -1,0 +1,87 @@
+"""Plots: readable pictures of a sane size, and the same bytes for the same numbers."""
+
+import numpy as np
+import pytest
+
+from cnnref import plots
+from cnnref.pictures import read_picture
+
+
+def rows(epochs, validation=True):
+    for epoch in range(1, epochs + 1):
+        row = {"epoch": epoch, "loss": 2 / epoch, "accuracy": 1 - 0.5 / epoch, "learning_rate": 0.1, "seconds": epoch}
+        yield row | ({"val_loss": 2.1 / epoch, "val_accuracy": 1 - 0.6 / epoch} if validation else {})
+
+
+def matrix(classes):
+    counts = np.random.default_rng(0).integers(0, 5, (classes, classes))
+    return counts + 100 * np.eye(classes, dtype=np.int64)
+
+
+def some_predictions(count, channels=1, classes=10):
+    random = np.random.default_rng(0)
+    pictures = list(random.integers(0, 256, (count, 28, 28, channels)).astype(np.uint8))
+    return pictures, random.dirichlet(np.ones(classes), count), [str(label) for label in range(classes)]
+
+
+DRAWINGS = {
+    "curves": lambda: plots.learning_curves(list(rows(20)), "lenet5-mnist"),
+    "curves without validation": lambda: plots.learning_curves(list(rows(20, validation=False)), "title"),
+    "curves of one epoch": lambda: plots.learning_curves(list(rows(1)), "title"),
+    "confusion of 2": lambda: plots.confusion_matrix(matrix(2), ["no", "yes"], "title"),
+    "confusion of 10": lambda: plots.confusion_matrix(matrix(10), [f"class {n}" for n in range(10)], "title"),
+    "confusion of 100": lambda: plots.confusion_matrix(matrix(100), [str(n) for n in range(100)], "title"),
+    "an empty row": lambda: plots.confusion_matrix(np.diag([3, 0, 5]), ["a", "b", "c"], "title"),
+    "one prediction": lambda: plots.predictions(*some_predictions(1)),
+    "seven predictions in colour": lambda: plots.predictions(*some_predictions(7, channels=3)),
+    "predictions of two classes": lambda: plots.predictions(*some_predictions(2, classes=2)),
+}
+
+
+def pixels(png):
+    """uint8 [height, width, 3] of a PNG, at its own size."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+    assert 200 <= width <= 2500
+    assert 200 <= height <= 2500
+    return read_picture(png, height, width, 3)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_plot_is_a_picture_with_something_on_it_and_the_same_each_time(name):
+    png = DRAWINGS[name]()
+    assert len(png) < 500_000
+    assert len(np.unique(pixels(png).reshape(-1, 3), axis=0)) > 20
+    assert DRAWINGS[name]() == png
+    assert b"Software" not in png
+    assert b"matplotlib" not in png
+
+
+def shows(png, color):
+    """Whether some pixel has a colour of the palette."""
+    wanted = [int(color[start : start + 2], 16) for start in (1, 3, 5)]
+    return bool((pixels(png) == wanted).all(axis=2).any())
+
+
+def test_the_curve_of_validation_is_drawn_where_there_is_one():
+    assert shows(DRAWINGS["curves"](), plots.ORANGE)
+    assert shows(DRAWINGS["curves"](), plots.BLUE)
+    assert shows(DRAWINGS["curves without validation"](), plots.ORANGE)
+    assert not shows(DRAWINGS["curves without validation"](), plots.BLUE)
+
+
+def test_a_perfect_epoch_can_be_drawn():
+    perfect = [{**row, "accuracy": 1.0, "val_accuracy": 1.0} for row in rows(3)]
+    assert pixels(plots.learning_curves(perfect, "title")).std() > 0
+
+
+def test_another_matrix_is_another_picture():
+    labels = ["a", "b", "c"]
+    one, other = np.diag([9, 9, 9]), np.diag([9, 9, 9])[::-1]
+    assert plots.confusion_matrix(one, labels, "title") != plots.confusion_matrix(other, labels, "title")
+
+
+def test_a_prediction_too_few_is_an_error():
+    pictures, scores, labels = some_predictions(3)
+    with pytest.raises(ValueError, match="shorter"):
+        plots.predictions(pictures, scores[:2], labels)
