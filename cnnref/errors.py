@@ -1,5 +1,10 @@
 """The errors that a user can mend: each message is one sentence that says what was wrong, where, and what to do."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Something that was handed in (a name, a shape, a file, an option) cannot be used as it is."""
@@ -23,3 +28,14 @@ class VerificationError(RuntimeError):
 
 #: What the command line turns into one line on standard error; anything else is a defect and keeps its traceback.
 EXPECTED = (InputError, ExportError, VerificationError)
+
+
+def close_names(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The known names that a mistyped one may have meant, the closest first."""
+    return difflib.get_close_matches(name, list(known), n=most)
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
+    """A question that a message goes on with: "did you mean 'resnet20'? ", or "" where no known name is close."""
+    near = close_names(name, known, most)
+    return f"did you mean {' or '.join(map(repr, near))}? " if near else ""

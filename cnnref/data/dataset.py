@@ -124,3 +124,16 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
         means.append(mean)
         deviations.append(float(np.sqrt(seen @ (values - mean) ** 2 / seen.sum())))
     return tuple(means), tuple(deviations)
+
+
+def one_of_each_class_first(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Indices of the first `count` pictures when the classes take turns: the first of each class, then the second.
+
+    Args:
+        labels: the class of each picture, whole numbers [n].
+    """
+    rank = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        rank[places] = np.arange(len(places))
+    return np.lexsort((labels, rank))[:count]
