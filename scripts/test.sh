@@ -1,5 +1,26 @@
 #!/usr/bin/env bash
-# Make an environment if it is missing, install the test extra, and run the tests. Arguments go to pytest.
+# Run the tests; make an environment first if it is missing.
+#   bash scripts/test.sh              the quick tests: every room, every format, one network of each kind (minutes)
+#   bash scripts/test.sh --all        every test, with all that they need: peers, MediaPipe, and a browser
+#   bash scripts/test.sh --rest       what --all adds to the quick tests
+# Further arguments go to pytest: paths, -k EXPRESSION, -x, --reverse, --random-order --random-order-seed=1.
 source "$(dirname "$0")/environment.sh"
+which=quick
+case "${1:-}" in
+    --all | --rest) which="${1#--}"; shift ;;
+esac
 prepare_environment test
-exec .venv/bin/python -m pytest "$@"
+if [ "$which" != quick ]; then
+    prepare_environment peers # the libraries that the architectures are compared with
+    prepare_mediapipe
+    bash scripts/browser.sh # Chromium and the web runtimes; without them the tests in a browser are skipped
+fi
+# Two processes; each begins with its half of the tests in order, so that what a module sets up is made once.
+in_processes() { .venv/bin/python -m pytest --numprocesses 2 --dist worksteal "$@"; }
+case "$which" in
+    quick) in_processes -m "not exhaustive and not browser" "$@" ;;
+    rest) in_processes -m "exhaustive and not browser" "$@" ;;
+    all) in_processes -m "not browser" "$@" ;;
+esac
+# The tests in a browser come last and one after the other, with the machine to themselves.
+if [ "$which" != quick ]; then .venv/bin/python -m pytest -m browser "$@"; fi

@@ -38,7 +38,19 @@ def browser() -> Iterator[Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that open a browser are a job of their own: -m browser, or -m "not browser"."""
+    """Mark the tests that open a browser, so that -m browser and -m "not browser" divide the suite."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say after the quick tests what they leave out."""
+    if config.option.markexpr == "not exhaustive and not browser":
+        skipped = len(terminalreporter.stats.get("skipped", []))
+        terminalreporter.write_line(
+            "These were the quick tests. Left out: the tests marked exhaustive (every architecture in every format, "
+            "kills of training runs, all shipped bundles on their whole test sets) and the tests in a browser"
+            + (f"; {skipped} more were skipped, see -rs for what they need" if skipped else "")
+            + ". To run all: bash scripts/test.sh --all"
+        )

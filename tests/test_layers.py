@@ -1,6 +1,9 @@
 """The rooms of the package and who may know whom, read from the source without running it."""
 
+from __future__ import annotations
+
 import ast
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -10,17 +13,21 @@ import cnnref
 
 PACKAGE = Path(cnnref.__file__).parent
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+#: Every file by the dotted name of its module below cnnref; a package by that of its folder.
+MODULES = {".".join(source.with_suffix("").parts).removesuffix("__init__").rstrip("."): source for source in SOURCES}
 ROOMS = {path.parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
-FOUNDATION = {"environment", "errors", "files", "lazy", "pictures"}
+FOUNDATION = {"environment", "errors", "files", "pictures", "plots", "version"}
+COMMAND_LINE = {"cli", "commands", "quickstart", "tables"}
 HEAVY = {"keras", "tensorflow", "jax", "torch"}
+DIFFLIB = Path("errors.py")
 
 
-def imports(source):
+def imports(source: Path) -> list[tuple[str, bool]]:
     """(module, whether inside a function) of every import; modules of cnnref by their full dotted names."""
     tree = ast.parse((PACKAGE / source).read_text(encoding="utf-8"))
     package = ("cnnref", *source.parent.parts)
 
-    def visit(node, inside):
+    def visit(node: ast.AST, inside: bool) -> Iterator[tuple[str, bool]]:
         if isinstance(node, ast.Import):
             yield from ((alias.name, inside) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -34,62 +41,118 @@ def imports(source):
     return list(visit(tree, False))
 
 
-def sources_of(room):
+def module_of(name: str) -> str | None:
+    """The module below cnnref that an imported name is or lies in; None for other libraries and the package itself."""
+    parts = name.split(".")
+    if parts[0] != "cnnref":
+        return None
+    known = (".".join(parts[1:end]) for end in range(len(parts), 1, -1))
+    return next((module for module in known if module in MODULES), None)
+
+
+def sources_of(room: str) -> list[Path]:
     return [source for source in SOURCES if source.parts[0].removesuffix(".py") == room]
 
 
-def known_rooms(room):
+def known_rooms(room: str) -> set[str]:
     """The other rooms that a room imports from, anywhere in its files."""
     names = [module.split(".") for source in sources_of(room) for module, _ in imports(source)]
     inner = {parts[1] for parts in names if parts[0] == "cnnref" and len(parts) > 1}
     return (inner & ROOMS) - {room}
 
 
-def test_the_rooms_are_found_with_what_they_import():
-    assert {"models", "data", "training", "export", "runtimes", "arithmetic", "explain", "commands", "cli"} <= ROOMS
-    assert {"models", "data", "explain"} <= known_rooms("training")
+def known_files() -> dict[str, set[str]]:
+    """For each file of the package, the files that it imports from, at its top or inside a function.
+
+    The `__init__.py` of a folder is left out: it lists the names of its files, and each is loaded at first use.
+    """
+    return {
+        module: {found for name, _ in imports(source) if (found := module_of(name))} - {module}
+        for module, source in MODULES.items()
+        if source.name != "__init__.py"
+    }
+
+
+def known_neighbours(folder: str) -> dict[str, set[str]]:
+    """For each file and each folder that lies in a folder, those beside it that it, or a file in it, imports from."""
+    inside = f"{folder}." if folder else ""
+
+    def place(module: str) -> str | None:
+        return module.removeprefix(inside).partition(".")[0] if module.startswith(inside) else None
+
+    found: dict[str, set[str]] = {}
+    for module, others in known_files().items():
+        if own := place(module):
+            found.setdefault(own, set()).update({at for other in others if (at := place(other)) and at != own})
+    return found
+
+
+def order_of(graph: Mapping[str, set[str]]) -> list[str]:
+    """The nodes, what is known before who knows it; raises graphlib.CycleError with the names at a circle."""
+    return list(TopologicalSorter(graph).static_order())
+
+
+def test_the_rooms_are_found_with_what_they_import() -> None:
+    assert {"models", "data", "training", "exporters", "runtimes", "peers", "explain", "page", "cli"} <= ROOMS
+    assert {"models", "data"} <= known_rooms("training")
     assert ("cnnref.environment.keras", False) in imports(Path("models/registry.py"))
+    assert "exporters.contract" in known_files()["exporters.bundle"]
+    assert {"contract", "onnx"} <= known_neighbours("exporters")["writers"]
 
 
-def test_no_room_imports_from_one_that_imports_from_it():
-    order = list(TopologicalSorter({room: known_rooms(room) for room in ROOMS}).static_order())  # raises at a cycle
-    assert set(order) == ROOMS
+def test_no_room_imports_from_one_that_imports_from_it() -> None:
+    assert set(order_of({room: known_rooms(room) for room in ROOMS})) == ROOMS
+
+
+def test_no_file_imports_from_one_that_imports_from_it() -> None:
+    assert set(order_of(known_files())) >= {"training.trainer", "exporters.bundle"}
+
+
+@pytest.mark.parametrize("folder", sorted(name for name, at in MODULES.items() if at.name == "__init__.py"))
+def test_in_a_folder_nothing_imports_from_what_imports_from_it(folder: str) -> None:
+    order_of(known_neighbours(folder))
 
 
 @pytest.mark.parametrize(
     ("room", "may_know"),
     [
         ("errors", set()),
+        ("version", set()),
         ("environment", set()),
         ("files", {"errors"}),
         ("pictures", {"errors", "files"}),
-        ("arithmetic", {"errors"}),
+        ("plots", {"environment", "errors", "files"}),
+        ("arithmetic", FOUNDATION),
         ("models", FOUNDATION),
         ("data", FOUNDATION),
+        ("convert", {*FOUNDATION, "arithmetic", "models"}),
         ("runtimes", FOUNDATION),
         ("explain", {*FOUNDATION, "arithmetic", "models", "data", "runtimes"}),
-        ("training", {*FOUNDATION, "arithmetic", "models", "convert", "data", "explain", "runtimes"}),
-        ("export", ROOMS - {"cli", "commands", "quickstart", "tables"}),
+        ("page", {*FOUNDATION, "arithmetic", "models", "data", "runtimes", "explain"}),
+        ("training", {*FOUNDATION, "arithmetic", "models", "convert", "data", "runtimes"}),
+        ("exporters", {*FOUNDATION, "arithmetic", "models", "data", "runtimes", "training"}),
+        ("peers", {*FOUNDATION, "models", "runtimes"}),
+        ("tables", {*FOUNDATION, "arithmetic", "models", "runtimes"}),
     ],
 )
-def test_a_room_knows_only_the_rooms_below_it(room, may_know):
+def test_a_room_knows_only_the_rooms_below_it(room: str, may_know: set[str]) -> None:
     assert known_rooms(room) <= may_know
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS - {"cli"}))
-def test_nobody_imports_the_command_line(room):
-    assert not known_rooms(room) & {"cli", "commands"}
+@pytest.mark.parametrize("room", sorted(ROOMS - COMMAND_LINE))
+def test_nobody_imports_the_command_line(room: str) -> None:
+    assert not known_rooms(room) & COMMAND_LINE
 
 
 @pytest.mark.parametrize("room", ["arithmetic", "data", "runtimes", "pictures", "files", "errors", "environment"])
-def test_rooms_without_a_network_import_no_backend_when_they_are_imported(room):
+def test_rooms_without_a_network_import_no_backend_when_they_are_imported(room: str) -> None:
     for source in sources_of(room):
         early = {module.split(".")[0] for module, inside in imports(source) if not inside} & HEAVY
         # The one door to Keras names it for type checkers alone; test_environment.py runs the import.
         assert early <= ({"keras"} if room == "environment" else set()), source
 
 
-def test_only_the_saved_model_runtime_uses_tensorflow_to_run_a_model():
+def test_only_the_saved_model_runtime_uses_tensorflow_to_run_a_model() -> None:
     users = {
         source.as_posix()
         for room in ("arithmetic", "data", "runtimes")
@@ -99,6 +162,16 @@ def test_only_the_saved_model_runtime_uses_tensorflow_to_run_a_model():
     assert users <= {"runtimes/saved_model.py"}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=str)
-def test_no_file_is_longer_than_300_lines(source):
-    assert len((PACKAGE / source).read_text(encoding="utf-8").splitlines()) <= 300
+def test_close_names_are_looked_for_in_one_place() -> None:
+    assert [source for source in SOURCES if any(name == "difflib" for name, _ in imports(source))] == [DIFFLIB]
+
+
+@pytest.mark.parametrize(
+    "room",
+    "arithmetic commands convert data explain exporters models page peers recipes runtimes training".split(),
+)
+def test_every_room_says_what_it_is_for_and_how_to_add_to_it(room: str) -> None:
+    text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert "## How to add" in text
+    assert "\n1. " in text
