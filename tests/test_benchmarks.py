@@ -10,7 +10,8 @@ import pytest
 SCRIPT = Path(__file__).parent.parent / "scripts" / "benchmarks" / "training_speed.py"
 
 
-def test_all_contestants_are_timed():
+@pytest.mark.exhaustive
+def test_all_contestants_are_timed() -> None:
     pytest.importorskip("torch")
     command = [sys.executable, str(SCRIPT), "--rounds", "1", "--steps", "1", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=SCRIPT.parent.parent.parent)

@@ -166,12 +166,11 @@ def test_close_names_are_looked_for_in_one_place() -> None:
     assert [source for source in SOURCES if any(name == "difflib" for name, _ in imports(source))] == [DIFFLIB]
 
 
-@pytest.mark.parametrize(
-    "room",
-    "arithmetic commands convert data explain exporters models page peers recipes runtimes training".split(),
-)
-def test_every_room_says_what_it_is_for_and_how_to_add_to_it(room: str) -> None:
-    text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
-    assert text.startswith("# ")
-    assert "## How to add" in text
-    assert "\n1. " in text
+def test_every_room_says_what_it_is_for_and_how_to_add_to_it() -> None:
+    rooms = {source.parts[0] for source in SOURCES if len(source.parts) > 1} | {"recipes"}
+    assert rooms >= {"arithmetic", "models", "training", "exporters", "page"}
+    for room in sorted(rooms):
+        text = (PACKAGE / room / "README.md").read_text(encoding="utf-8")
+        assert text.startswith("# "), room
+        assert "## How to add" in text, room
+        assert "\n1. " in text, room
