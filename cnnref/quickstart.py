@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .exporters.bundle import export
-from .exporters.proof import test_set_for
+from .exporters.proof import reference_test_set
 from .pictures import write_picture
 from .runtimes import benchmark, predict, read_samples, verify
 from .tables import Table
@@ -31,7 +31,7 @@ def walk(out: Path | None = None) -> Table:
     tell(f"   bundle: {bundle.folder}")
 
     tell("3. Verify each file in its runtime")
-    report = verify(bundle.folder, test_set=test_set_for(bundle, None, None))
+    report = verify(bundle.folder, test_set=reference_test_set(bundle, None, None))
     checks = {check.file: check for check in report.checks}
     tell(f"   {'all files hold' if report.ok else '; '.join(report.problems)}")
 

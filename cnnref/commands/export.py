@@ -123,9 +123,9 @@ def verify(
     folder = find_bundle(bundle)
     test_set = None
     if data_dir is not None or dataset is not None:
-        from ..exporters.proof import test_set_for
+        from ..exporters.proof import reference_test_set
 
-        test_set = test_set_for(read_bundle(folder), dataset, data_dir)
+        test_set = reference_test_set(read_bundle(folder), dataset, data_dir)
     report = check(folder, test_set=test_set)
     told = quarantine_failures(report, folder)
     if as_json:

@@ -41,7 +41,7 @@ def with_reference(model: keras.Model, test_set: LabelledImages) -> LabelledImag
     return replace(test_set, reference=keras_answers(model, test_set.images))
 
 
-def test_set_for(bundle: Bundle, dataset: str | None, data_dir: str | Path | None) -> LabelledImages:
+def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path | None) -> LabelledImages:
     """The test set of a bundle, with what its model.keras says of it.
 
     Raises:
