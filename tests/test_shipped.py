@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -132,9 +133,22 @@ assert page.read_bytes() == (bundle.folder / "explain.html").read_bytes()
     assert done.returncode == 0, done.stderr
 
 
-def test_the_table_of_models_in_the_readme_is_the_registry() -> None:
+def test_the_table_of_models_in_the_readme_of_the_models_is_the_registry() -> None:
     written = tables.markdown_of_models(cnnref.spec(name) for name in cnnref.list_models())
-    assert written in (ROOT / "README.md").read_text(), "generate it: cnnref models --markdown"
+    assert written in (ROOT / "cnnref" / "models" / "README.md").read_text(), "generate it: cnnref models --markdown"
+
+
+def test_every_link_in_a_readme_leads_to_a_file_or_a_heading_that_is_there() -> None:
+    readmes = [ROOT / "README.md", *(ROOT / "cnnref").rglob("README.md"), *(ROOT / "scripts").rglob("README.md")]
+    assert len(readmes) > 10
+    for readme in readmes:
+        text = readme.read_text(encoding="utf-8")
+        headings = {re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines()}
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if not target.startswith("http"):
+                path, _, heading = target.partition("#")
+                assert (readme.parent / path).exists(), f"{readme}: {target}"
+                assert not heading or path or heading in headings, f"{readme}: {target}"
 
 
 def test_the_table_of_results_in_the_readme_is_that_of_the_logs_and_of_the_cards() -> None:
