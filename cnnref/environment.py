@@ -86,8 +86,10 @@ class _Lazy(ModuleType):
 
 
 if TYPE_CHECKING:
-    import keras
-    from keras import layers, ops
+    # Named twice, which says to type checkers that other files may take them from here.
+    import keras as keras
+    from keras import layers as layers
+    from keras import ops as ops
 else:
     keras, layers, ops = (_Lazy(name) for name in ("keras", "keras.layers", "keras.ops"))
 
