@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
 
 
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Draw with Matplotlib's own defaults inside the block, or inside a function that is decorated with `@style()`.
+
+    The settings of the user, such as a matplotlibrc file, would change the bytes of a picture. Text is never read as a
+    formula, because names of classes and models come from outside and may have dollars and backslashes in them.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams["text.parse_math"] = False
+        mpl.rcParams["svg.hashsalt"] = "cnnref"  # the names inside an SVG file would be random
+        yield
+
+
+@style()
 def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     """Loss and error over the epochs; `rows` are those of metrics.csv (values of 0..1 for accuracy)."""
     from matplotlib.ticker import LogLocator, MaxNLocator
@@ -43,6 +61,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     return as_png(figure)
 
 
+@style()
 def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
     """Counts of (true class, predicted class); the colour shows the share of the true class, mistakes stand out."""
     classes = len(labels)
@@ -64,6 +83,7 @@ def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: st
     return as_png(figure)
 
 
+@style()
 def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[Any], labels: Sequence[str]) -> bytes:
     """Each picture [height, width, channels] over the bars of its three most probable classes."""
     columns = min(len(pictures), 5)

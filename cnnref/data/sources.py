@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
-from ..errors import DatasetError, InputError
+from ..errors import DatasetError, InputError, close_names
 from .cifar import CIFAR10, CIFAR100, Cifar
 from .dataset import Dataset
 from .digits import read_digits
@@ -72,8 +71,8 @@ def _known_name(name: str) -> str:
     spellings = {_bare(known): known for known in names()}
     if _bare(name) in spellings:
         return spellings[_bare(name)]
-    near = difflib.get_close_matches(_bare(name), spellings, n=1)
-    hint = f"did you mean {spellings[near[0]]}? " if near else ""
+    near = close_names(_bare(name), spellings)
+    hint = f"did you mean {spellings[near[0]]!r}? " if near else ""
     raise InputError(f"There is no data set {name!r}; {hint}choose {', '.join(names())} or {FOLDER}PATH.")
 
 

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
+from ..environment import keras
 from . import (  # noqa: F401  (importing a family registers its models)
-    alexnet,
+    airbench,
+    alexnets,
     allcnn,
     basic,
     cifar_resnet,
+    cnn_explainer,
     convnext,
     densenet,
     efficientnet,
-    googlenet,
+    inception,
     lenet,
-    mnist_cnn,
+    mlperf_tiny,
     mobilenet_v1,
     mobilenet_v2,
     mobilenet_v3,
     nin,
     preact_resnet,
     resnet,
-    resnet8,
     resnext,
     shufflenet_v2,
-    speednet,
+    small_mnist,
     squeezenet,
-    tinyvgg,
     vgg,
     wide_resnet,
-    zfnet,
+    zeiler_fergus,
 )
 from .registry import Spec, build, builder, list_models, outline, spec
 
 __all__ = ["Spec", "build", "builder", "list_models", "outline", "spec"]
 
 
-# Over the files of the same name, such as tinyvgg: `models.NAME` is a builder.
-globals().update({name: builder(name) for name in list_models()})
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
+def __getattr__(name: str) -> Callable[..., keras.Model]:
+    """`cnnref.models.NAME` is the builder of that model; no file of this folder has the name of a model."""
+    if name not in list_models():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return builder(name)
 
 
 def __dir__() -> list[str]:

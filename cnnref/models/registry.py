@@ -6,7 +6,6 @@ variants into a builder of the same signature as the others. Keras is imported w
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..environment import keras
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .blocks import TooSmallError, normalize
 from .head import Head
 
@@ -181,8 +180,7 @@ def outline(name: str, input_shape: Shape | None = None, classes: int | None = N
 
 def _known(name: str) -> str:
     if name not in _specs:
-        near = difflib.get_close_matches(name, _specs, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, _specs)
         raise InputError(f"There is no model {name!r}; {hint}`cnnref models` lists all.")
     return name
 

@@ -14,7 +14,7 @@ as He et al. say; the paper had to train the deep ones from the shallow one.
 
 from __future__ import annotations
 
-from .alexnet import two_hidden_layers
+from .alexnets import two_hidden_layers
 from .blocks import HE, Tensor, activate, batch_norm, conv, flatten, pool, stage_end
 from .head import Head
 from .registry import Variant, register

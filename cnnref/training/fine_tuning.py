@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 
 from ..data.augmentation import Augmentation
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..models import list_models, spec
 from .recipe import FineTuning, Optimizer, Recipe, Schedule
 from .recipe_files import list_recipes, read_recipe
@@ -27,8 +26,7 @@ def recipe_for(name: str, data: str) -> Recipe:
     if name in list_recipes() or name.endswith(".toml"):
         return replace(read_recipe(name), dataset=data)
     if name not in list_models():
-        near = difflib.get_close_matches(name, [*list_models(), *list_recipes()], n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(name, [*list_models(), *list_recipes()])
         raise InputError(f"There is no recipe or model {name!r}; {hint}`cnnref models` lists the models.")
     side = spec(name).input_shape[0]
     return Recipe(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import re
 import tomllib
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Literal, get_origin, get_type_hints
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
 from .recipe import Recipe
 from .recipe_files import recipe_from
@@ -86,8 +85,8 @@ def full_key(key: str) -> str:
         return meant[0]
     if meant:
         raise InputError(f"A recipe has several keys {key!r}; say which: {', '.join(meant)}.")
-    near = difflib.get_close_matches(key, dict.fromkeys([*known, *(one.split(".")[-1] for one in known)]))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join([*known, f'{OPTIONS}.NAME'])}."
+    near = did_you_mean(key, dict.fromkeys([*known, *(one.split(".")[-1] for one in known)]), most=3)
+    hint = near.strip() or f"known are {', '.join([*known, f'{OPTIONS}.NAME'])}."
     raise InputError(f"A recipe has no key {key!r}; {hint}")
 
 

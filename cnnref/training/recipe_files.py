@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .recipe import Recipe, one_of
 
 #: What a value of a type is called in messages.
@@ -32,8 +31,7 @@ def read_recipe(source: str | Path) -> Recipe:
     if path.suffix != ".toml":
         path = SHIPPED / f"{source}.toml"
         if str(source) not in list_recipes():
-            near = difflib.get_close_matches(str(source), list_recipes(), n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            hint = did_you_mean(str(source), list_recipes())
             raise InputError(
                 f"There is no recipe {str(source)!r}; {hint}choose {', '.join(list_recipes())}, "
                 "or give the path of a .toml file."
@@ -64,8 +62,7 @@ def _record(kind: Any, table: dict[str, Any], path: str, prefix: str) -> Any:
     values = {}
     for key, value in table.items():
         if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(key, hints)
             raise InputError(f"{path} has an unknown key {prefix + key!r}; {hint}known are {', '.join(hints)}.")
         values[key] = _value(hints[key], value, path, prefix + key)
     required = [f.name for f in dataclasses.fields(kind) if _is_required(f)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import InputError
+from ...errors import InputError, did_you_mean
 
 
 def checked(model: Any, image: ArrayLike) -> NDArray[np.float32]:
@@ -50,8 +49,7 @@ def whole_number(value: Any, name: str) -> int:
 def unknown(name: str, known: Iterable[str]) -> InputError:
     """The refusal of a layer's name, with the names that come close."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(names[:8])}, ..."
+    hint = did_you_mean(name, names, most=3).strip() or f"it has {', '.join(names[:8])}, ..."
     return InputError(f"There is no layer {name!r} in the model; {hint}")
 
 

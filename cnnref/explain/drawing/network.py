@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...arithmetic import wording as words
+from ...plots import style
 from .folding import Volume, fold
 from .layout import INDENT, LINE_HEIGHT, MARGIN, NAME_SIZE, WIDTH, Page, fitted, width_of
 from .steps import between
@@ -40,6 +41,7 @@ DPI = 100
 INK, PALE = "#222222", "#666666"
 
 
+@style()
 def draw(rows: Sequence[LayerRow], name: str, form: str = "png") -> bytes:
     """The rows of `layer_table` as a picture 1600 pixels wide; the same bytes for the same rows.
 
@@ -48,22 +50,18 @@ def draw(rows: Sequence[LayerRow], name: str, form: str = "png") -> bytes:
         name: the title.
         form: "png", "svg" or "pdf".
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     volumes = fold(rows)
     page = Page(volumes)
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the reader's own settings would change the bytes
-        mpl.rcParams["svg.hashsalt"] = "cnnref"
-        figure = Figure(figsize=(WIDTH, page.height), dpi=DPI)
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, page.height))
-        axes.axis("off")
-        _title(axes, rows, volumes, name, page.height)
-        _Pen(axes, page).paint()
-        _legend(axes, volumes)
-        stream = io.BytesIO()
-        figure.savefig(stream, format=form, metadata=FORMS[form])
+    figure = Figure(figsize=(WIDTH, page.height), dpi=DPI)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, page.height))
+    axes.axis("off")
+    _title(axes, rows, volumes, name, page.height)
+    _Pen(axes, page).paint()
+    _legend(axes, volumes)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=form, metadata=FORMS[form])
     return stream.getvalue()
 
 

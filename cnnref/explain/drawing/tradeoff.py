@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arithmetic.wording import short
 from ...errors import InputError
+from ...plots import style
 from ...runtimes.bundle import REPORT
 from .labels import Box, Bubble, Label, place
 from .layout import width_of
@@ -56,6 +57,7 @@ def measured_accuracy(bundle: Bundle) -> dict[str, float]:
         raise InputError(f"{path} cannot be read ({error!r}); run `cnnref verify {bundle.folder}` again.") from None
 
 
+@style()
 def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name: str, form: str = "png") -> bytes:
     """The files of a bundle as bubbles; the same bytes for the same numbers.
 
@@ -68,30 +70,26 @@ def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name
     Raises:
         InputError: no file has both a latency and an accuracy.
     """
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     drawn = [timing for timing in timings if not timing.peer and timing.p50_ms and timing.file in accuracy]
     if not drawn:
         raise InputError(f"No file of {name} has both a latency and an accuracy, so there is nothing to draw.")
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the reader's own settings would change the bytes
-        mpl.rcParams["svg.hashsalt"] = "cnnref"
-        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
-        left, low, width, height = AXES
-        axes = figure.add_axes((left / WIDTH, low / HEIGHT, width / WIDTH, height / HEIGHT))
-        page = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), facecolor="none")
-        page.axis("off")
-        keras = next((timing.p50_ms for timing in timings if timing.format == "keras"), None)
-        scales = _Scales(drawn, accuracy, keras)
-        scales.dress(axes)
-        taken = [_corner(page)]
-        if keras:
-            taken.append(_keras_line(page, scales.across(keras)))
-        _bubbles(page, drawn, accuracy, scales, taken)
-        _heading(page, drawn, name)
-        stream = io.BytesIO()
-        figure.savefig(stream, format=form, metadata=FORMS[form])
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
+    left, low, width, height = AXES
+    axes = figure.add_axes((left / WIDTH, low / HEIGHT, width / WIDTH, height / HEIGHT))
+    page = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), facecolor="none")
+    page.axis("off")
+    keras = next((timing.p50_ms for timing in timings if timing.format == "keras"), None)
+    scales = _Scales(drawn, accuracy, keras)
+    scales.dress(axes)
+    taken = [_corner(page)]
+    if keras:
+        taken.append(_keras_line(page, scales.across(keras)))
+    _bubbles(page, drawn, accuracy, scales, taken)
+    _heading(page, drawn, name)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=form, metadata=FORMS[form])
     return stream.getvalue()
 
 

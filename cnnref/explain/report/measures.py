@@ -52,10 +52,11 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class TestSet:
-    """What was measured: `confusion` has a row for each true class; `calibration_error` is the expected one.
+class Evaluation:
+    """What was measured on a test set; `confusion` has a row for each true class.
 
-    Where the network gives scores that are no probabilities, there are no bins and no calibration error.
+    `calibration_error` is the expected calibration error. Where the network gives scores that are no probabilities, there
+    are no bins and no calibration error.
     """
 
     dataset: str
@@ -69,7 +70,7 @@ class TestSet:
     worst: tuple[Mistake, ...]
 
 
-def examined(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated: bool) -> TestSet:
+def examined(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated: bool) -> Evaluation:
     """Run the test pictures through the bundle's file for ONNX Runtime, or else the first that can be run."""
     from ...runtimes import open_artifact
     from ...runtimes.evaluate import run_in_batches
@@ -87,7 +88,7 @@ def measured(
     dataset: str,
     file: str,
     calibrated: bool = True,
-) -> TestSet:
+) -> Evaluation:
     """The measures of probabilities [n, classes] (or [n, 1], a yes) against the true classes [n].
 
     Args:
@@ -108,7 +109,7 @@ def measured(
     bins = calibration(sure, right) if calibrated else []
     wrong = np.nonzero(~right)[0]
     worst = wrong[np.argsort(-sure[wrong], kind="stable")][:WORST]
-    return TestSet(
+    return Evaluation(
         dataset=dataset,
         file=file,
         images=len(truth),

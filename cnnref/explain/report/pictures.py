@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .write import Report
+    from .contents import Report
 
 #: Inches of a picture in a row, between two, around them, and for what is written above and below.
 PICTURE, BETWEEN, AROUND = 1.3, 0.12, 0.1
@@ -32,27 +32,23 @@ PALE = "#666666"
 FAINT = 0.01
 
 
+@plots.style()
 def draw_all(
     report: Report, model: Any, samples: NDArray[np.uint8], test_images: NDArray[np.uint8] | None
 ) -> dict[str, bytes]:
     """PNG files by their names; `samples` are the pictures that the report explains."""
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the reader's own settings would change the bytes
-        mpl.rcParams["text.parse_math"] = False  # names may have dollars in them
-        pictures = {"architecture.png": draw(report.layers, report.name)}
-        calls = named(trace(model).calls) if report.kernels else {}
-        for drawn in report.kernels:
-            layer = calls[drawn.layer].operation
-            grid = depthwise_kernels if hasattr(layer, "depth_multiplier") else kernels
-            pictures[drawn.file] = grid(_numbers(layer.kernel), drawn.layer)
-        if report.maps:
-            found = activations(model, samples[0], [drawn.layer for drawn in report.maps])
-            pictures |= {drawn.file: maps(found[drawn.layer], drawn.layer) for drawn in report.maps}
-        pictures["why.png"] = why(report, samples)
-        if report.test and test_images is not None:
-            pictures |= _of_test(report, test_images)
+    pictures = {"architecture.png": draw(report.layers, report.name)}
+    calls = named(trace(model).calls) if report.kernels else {}
+    for drawn in report.kernels:
+        layer = calls[drawn.layer].operation
+        grid = depthwise_kernels if hasattr(layer, "depth_multiplier") else kernels
+        pictures[drawn.file] = grid(_numbers(layer.kernel), drawn.layer)
+    if report.maps:
+        found = activations(model, samples[0], [drawn.layer for drawn in report.maps])
+        pictures |= {drawn.file: maps(found[drawn.layer], drawn.layer) for drawn in report.maps}
+    pictures["why.png"] = why(report, samples)
+    if report.test and test_images is not None:
+        pictures |= _of_test(report, test_images)
     return pictures
 
 

@@ -9,8 +9,8 @@ from ...arithmetic import wording as words
 
 if TYPE_CHECKING:
     from ...arithmetic import LayerRow
-    from .measures import TestSet
-    from .write import Report
+    from .contents import Report
+    from .measures import Evaluation
 
 #: What would be read as Markdown or HTML in a name.
 SPECIAL = str.maketrans({one: f"\\{one}" for one in "\\`*_[]<>|~&"})
@@ -101,7 +101,7 @@ def _explained(report: Report) -> str:
     return _table(["picture", "is", "predicted", report.says], "lllr", rows)
 
 
-def _test(report: Report, test: TestSet) -> list[str]:
+def _test(report: Report, test: Evaluation) -> list[str]:
     rows = [
         [
             plain(one.label),

@@ -1,24 +1,22 @@
-"""The printed side of a bundle: one structure, and from it Markdown, pictures and JSON."""
+"""Make the report of a bundle, and write it as Markdown, pictures and JSON."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arithmetic import LayerRow, layer_table
+from ...arithmetic import layer_table
 from ...arithmetic.graph import named, trace
 from ...errors import DatasetError, InputError
 from ...files import refuse_existing, whole_folder
-from .dead_units import DeadUnits, dead_units
-from .layers import Drawn, with_kernels, with_maps
-from .measures import TestSet, examined
+from .contents import Explained, Report
+from .dead_units import dead_units
+from .layers import with_kernels, with_maps
+from .measures import examined
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -27,60 +25,6 @@ if TYPE_CHECKING:
 FILE = "report.json"
 #: Pictures that dead units are looked for with, and on which layers are shown.
 LOOKED_AT, EXPLAINED = 1000, 5
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls.
-
-    The probability is a score where the network gives scores; `grad_cam` is None where there are no maps to weigh.
-    """
-
-    name: str
-    label: str | None
-    predicted: str
-    probability: float
-    grad_cam: list[list[float]] | None
-    occlusion: list[list[float]]
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that the report says.
-
-    Attributes:
-        name: The bundle's.
-        labels: Of the classes; of a single output that names itself, "not cat" and "cat".
-        says: What the network gives for a class: "probability" or "score".
-        layers: The rows of `layer_table`.
-        kernels, maps: Layers whose kernels and maps are drawn; one that is called again is "name#2".
-        looked_at: How many pictures dead units were looked for with.
-        dead: Channels and units that are the same for all of them, by layer; layers without any are left out.
-        explained: Pictures, one of each class as far as there are.
-        test: Measured on the test set, None where it is not there.
-        no_test: Why it is not.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    says: str
-    layers: tuple[LayerRow, ...]
-    kernels: tuple[Drawn, ...]
-    maps: tuple[Drawn, ...]
-    looked_at: int
-    dead: tuple[DeadUnits, ...]
-    explained: tuple[Explained, ...]
-    test: TestSet | None
-    no_test: str | None
-
-    def to_json(self) -> str:
-        """The structure as JSON, a list of numbers on one line; the same text for the same report."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
-        return re.sub(r"\[\n\s+([^][{}\"]+?)\n\s+\]", lambda found: f"[{_on_one_line(found[1])}]", text) + "\n"
-
-    def amount(self, value: float) -> str:
-        """A probability in percent; a score as it is."""
-        return f"{100 * value:.2f} %" if self.says == "probability" else f"{value:.4g}"
 
 
 def write_report(
@@ -228,7 +172,3 @@ def _short(value: Any) -> float:
 
 def _shortened(values: NDArray[np.float32]) -> list[list[float]]:
     return [[_short(value) for value in row] for row in values]
-
-
-def _on_one_line(numbers: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", numbers)

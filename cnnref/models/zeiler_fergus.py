@@ -16,7 +16,7 @@ Deviation: weights start as He et al. say.
 
 from __future__ import annotations
 
-from .alexnet import two_hidden_layers
+from .alexnets import two_hidden_layers
 from .blocks import HE, Padding, Tensor, conv, pool
 from .channels import local_response_norm
 from .head import Head
