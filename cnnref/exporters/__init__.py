@@ -12,12 +12,12 @@ from ..environment import lazy_names
 if TYPE_CHECKING:
     from .bundle import export
     from .contract import Contract, contract_of
-    from .loading import load
+    from .source import load
 
 __all__ = ["Contract", "contract_of", "export", "load"]
 
 __getattr__ = lazy_names(
-    __name__, {"bundle": ("export",), "contract": ("Contract", "contract_of"), "loading": ("load",)}
+    __name__, {"bundle": ("export",), "contract": ("Contract", "contract_of"), "source": ("load",)}
 )
 
 

@@ -1,4 +1,4 @@
-"""A bundle: one model in every format and precision, each proven in its runtime before it gets its name."""
+"""`cnnref.export`: one model in every format and precision, and each file verified in its runtime."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from typing import Any
 
 from ..arithmetic import macs
 from ..environment import keras
-from ..errors import ExportError, InputError, VerificationError
+from ..errors import ExportError, VerificationError
 from ..files import refuse_existing, whole_folder
 from ..pictures import RULE
 from ..runtimes import Bundle, read_bundle
-from ..runtimes.bundle import FORMAT, MANIFEST, VERSION
+from ..runtimes.bundle import FORMAT, IMAGE, LABELS, MANIFEST, PROBABILITIES, VERSION
 from .calibration import Calibration
-from .contract import IMAGE, LICENSE, PROBABILITIES, Contract, contract_of
-from .onnx.model import DEFAULT_OPSET, LAYOUTS, OPSETS
-from .precisions import FORMATS, PRECISIONS, Kind, kinds
+from .contract import LICENSE, Contract, contract_of
+from .options import ExportOptions
+from .precisions import FORMATS, PRECISIONS, ArtifactKind, artifact_kinds
 from .proof import verify_files, write_samples
 from .rounding import cost_of_rounding, to_float16
 from .samples import ExportData, export_data_for
 from .source import Source, find_source, from_model, preprocessed
 from .writers import Writer
-
-ENGINES = ("native", "tf2onnx")
-INTEGER_IO = ("float32", "uint8", "int8")
 
 
 def export(
@@ -86,35 +83,60 @@ def export(
         VerificationError: a file does not compute what the model computes. If it is a float32 one, nothing is left
             behind; another one loses its name (model.int8.onnx.failed), and the rest is kept.
     """
-    opset = opset or (18 if engine == "tf2onnx" else DEFAULT_OPSET)
-    _check_arguments(formats, precisions, opset, layout, engine, integer_io)
-    refuse_existing(Path(directory), force=force, marker=MANIFEST)
-    whole = preprocessed(_source(source), mean, std)
-    given = to_float16(whole) if half else whole
-    contract = contract_of(
-        given.model,
-        name or given.name,
-        labels or given.labels,
-        given.provenance,
+    options = ExportOptions(
+        name=name,
+        labels=labels,
+        mean=mean,
+        std=std,
+        formats=formats,
+        precisions=precisions,
+        opset=opset,
+        layout=layout,
+        engine=engine,
         input_dtype=input_dtype,
+        integer_io=integer_io,
         top_k=top_k,
+        half=half,
+        dataset=dataset,
+        data_dir=data_dir,
     )
-    data = export_data_for(given, contract, dataset=dataset, data_dir=data_dir, must="int8" in (precisions or ()))
-    wanted, left_out = _choose(kinds(formats, precisions or PRECISIONS), engine, data)
-    if half:
-        rounded = cost_of_rounding(contract.name, whole.model, given.model, data)
+    return _export(source, Path(directory), options, force, tell)
+
+
+def _export(
+    source: str | Path | Source | keras.Model,
+    directory: Path,
+    options: ExportOptions,
+    force: bool,
+    tell: Callable[[str], None],
+) -> Bundle:
+    refuse_existing(directory, force=force, marker=MANIFEST)
+    original = preprocessed(_source(source), options.mean, options.std)
+    exported = to_float16(original) if options.half else original
+    contract = contract_of(
+        exported.model,
+        options.name or exported.name,
+        options.labels or exported.labels,
+        exported.provenance,
+        input_dtype=options.input_dtype,
+        top_k=options.top_k,
+    )
+    data = export_data_for(exported, contract, options)
+    chosen, left_out = _choose(options, data)
+    if options.half:
+        rounded = cost_of_rounding(contract.name, original.model, exported.model, data)
         contract = replace(contract, provenance={**contract.provenance, "rounded": rounded})
-    writer = Writer(given.model, contract, opset, layout, engine, integer_io, data.calibration, half)
-    with _told_of_the_disk(directory), whole_folder(Path(directory), force=force, marker=MANIFEST) as folder:
-        artifacts = writer.write(folder, wanted, tell, on_noise=bool((data.sample_labels < 0).any()))
-        write_samples(folder, given.model, contract, data)
-        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
-        for place, content in given.documents.items():
+    writer = Writer(exported.model, contract, options, data.calibration)
+    with _disk_errors_explained(directory), whole_folder(directory, force=force, marker=MANIFEST) as folder:
+        artifacts = writer.write(folder, chosen, tell, on_noise=bool((data.sample_labels < 0).any()))
+        write_samples(folder, exported.model, contract, data)
+        (folder / LABELS).write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
+        for place, content in exported.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
             (folder / place).write_bytes(content)
-        calibrated = any(kind.precision == "int8" for kind in wanted)
-        document = _manifest(given.model, contract, artifacts, data.calibration if calibrated else None, left_out)
-        failed = verify_files(folder, given.model, document, data.test_set, tell)
+        calibrated = any(kind.precision == "int8" for kind in chosen)
+        document = _manifest(exported.model, contract, artifacts, data.calibration if calibrated else None, left_out)
+        failed = verify_files(folder, exported.model, document, data.test_set, tell)
     if failed:
         raise VerificationError(
             f"{directory} is written, but what failed now ends in .failed and is not part of it: {'; '.join(failed)}."
@@ -123,8 +145,8 @@ def export(
 
 
 @contextlib.contextmanager
-def _told_of_the_disk(directory: str | Path) -> Iterator[None]:
-    """A full or closed disk as one sentence; by then nothing half-written is left."""
+def _disk_errors_explained(directory: Path) -> Iterator[None]:
+    """Turn the error of a full or read-only disk into one sentence; nothing half-written is left by then."""
     try:
         yield
     except OSError as error:
@@ -141,27 +163,12 @@ def _source(source: str | Path | Source | keras.Model) -> Source:
     return from_model(source, source.name)
 
 
-def _check_arguments(
-    formats: Sequence[str], precisions: Sequence[str] | None, opset: int, layout: str, engine: str, integer_io: str
-) -> None:
-    for what, value, choices in (
-        *(("format", value, (*FORMATS, "keras")) for value in formats),
-        *(("precision", value, PRECISIONS) for value in precisions or ()),
-        ("layout", layout, LAYOUTS),
-        ("engine", engine, ENGINES),
-        ("integer input and output type", integer_io, INTEGER_IO),
-    ):
-        if value not in choices:
-            raise InputError(f"There is no {what} {value!r}; choose {', '.join(choices)}.")
-    if opset not in OPSETS:
-        raise InputError(f"opset {opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
-
-
-def _choose(possible: Sequence[Kind], engine: str, data: ExportData) -> tuple[list[Kind], dict[str, str]]:
-    """The files that can be written, and why each of the others is not."""
+def _choose(options: ExportOptions, data: ExportData) -> tuple[list[ArtifactKind], dict[str, str]]:
+    """The files that can be written, and for each of the others why it is left out."""
+    possible = artifact_kinds(options.formats, options.precisions or PRECISIONS)
     left_out = {}
     for kind in possible:
-        if kind.format == "onnx" and kind.precision != "float32" and engine == "tf2onnx":
+        if kind.format == "onnx" and kind.precision != "float32" and options.engine == "tf2onnx":
             left_out[kind.file] = "only the native engine writes it"
         elif kind.precision == "int8" and data.calibration is None:
             left_out[kind.file] = data.why_not

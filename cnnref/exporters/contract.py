@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..arithmetic.graph import trace
+from ..arithmetic.graph import Graph, trace
 from ..environment import keras, layers
 from ..errors import ExportError, InputError
+from ..models.normalization import mean_and_std, per_channel
 from ..models.saving import weights_sha256
 from ..pictures import RULE
-from ..runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 
 FORMULA = "(image / 255 - mean) / std"
 INPUT_DTYPES = ("float32", "uint8")
@@ -132,31 +132,11 @@ def _activation(last: Any) -> str | None:
     return name if name in ("softmax", "sigmoid") else None
 
 
-def _preprocessing(graph: Any, channels: int) -> dict[str, Any]:
+def _preprocessing(graph: Graph, channels: int) -> dict[str, Any]:
     """Mean and std of a Rescaling right after the input; without one, those that change nothing."""
     readers = [call.operation for call in graph.calls if graph.inputs[0] in call.inputs]
     scale, offset = [1.0] * channels, [0.0] * channels
     if len(readers) == 1 and type(readers[0]) is layers.Rescaling:
         scale, offset = (per_channel(value, channels) for value in (readers[0].scale, readers[0].offset))
-    std = [1 / (255 * factor) for factor in scale]
-    mean = [-shift * deviation + 0.0 for shift, deviation in zip(offset, std, strict=True)]
-    return {"mean": mean, "std": std, "formula": FORMULA}
-
-
-def per_channel(value: Any, channels: int) -> list[float]:
-    """A scalar or one number a channel, as one number a channel."""
-    return [float(value)] * channels if isinstance(value, int | float) else [float(number) for number in value]
-
-
-__all__ = [
-    "FORMULA",
-    "IMAGE",
-    "INPUT_DTYPES",
-    "LICENSE",
-    "PROBABILITIES",
-    "TOP_INDICES",
-    "TOP_SCORES",
-    "Contract",
-    "contract_of",
-    "per_channel",
-]
+    mean, std = mean_and_std(scale, offset)
+    return {"mean": list(mean), "std": list(std), "formula": FORMULA}

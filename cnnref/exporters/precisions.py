@@ -8,13 +8,13 @@ from typing import Any
 
 from ..arithmetic.graph import calls
 from ..environment import keras
+from ..runtimes.bundle import RUNNABLE as FORMATS
 
-FORMATS = ("onnx", "tflite", "saved_model")
 PRECISIONS = ("float32", "fp16", "dynamic", "int8")
 
 
 @dataclass(frozen=True)
-class Kind:
+class ArtifactKind:
     """A file of a bundle and its bounds.
 
     `tolerance` is the largest difference of a probability over the samples, `points` the accuracy on a whole test set
@@ -47,18 +47,21 @@ DEPTHWISE = ("DepthwiseConv2D", "SeparableConv2D")
 
 #: In the order in which they are written and shown.
 KINDS = (
-    Kind("model.onnx", "onnx", "float32", 1e-5),
-    Kind("model.fp16.onnx", "onnx", "fp16", 0.02, points=0.05, size_ratio=0.52),
-    Kind("model.int8.onnx", "onnx", "int8", 0.5, points=0.3, size_ratio=0.32),
-    Kind("model.tflite", "tflite", "float32", 1e-5),
-    Kind("model.fp16.tflite", "tflite", "fp16", 0.02, points=0.05, size_ratio=0.52),
-    Kind("model.dynamic.tflite", "tflite", "dynamic", 0.2, points=0.1),
-    Kind("model.int8.tflite", "tflite", "int8", 0.5, points=0.3, size_ratio=0.32),
-    Kind("saved_model", "saved_model", "float32", 1e-5),
+    ArtifactKind("model.onnx", "onnx", "float32", 1e-5),
+    ArtifactKind("model.fp16.onnx", "onnx", "fp16", 0.02, points=0.05, size_ratio=0.52),
+    ArtifactKind("model.int8.onnx", "onnx", "int8", 0.5, points=0.3, size_ratio=0.32),
+    ArtifactKind("model.tflite", "tflite", "float32", 1e-5),
+    ArtifactKind("model.fp16.tflite", "tflite", "fp16", 0.02, points=0.05, size_ratio=0.52),
+    ArtifactKind("model.dynamic.tflite", "tflite", "dynamic", 0.2, points=0.1),
+    ArtifactKind("model.int8.tflite", "tflite", "int8", 0.5, points=0.3, size_ratio=0.32),
+    ArtifactKind("saved_model", "saved_model", "float32", 1e-5),
 )
 
 
-def kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[Kind]:
+def artifact_kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[ArtifactKind]:
     """The files to write; float32 is always among them, because the others are measured against it."""
     wanted = {"float32", *precisions}
     return [kind for kind in KINDS if kind.format in formats and kind.precision in wanted]
+
+
+__all__ = ["FORMATS", "KINDS", "PRECISIONS", "ArtifactKind", "artifact_kinds"]

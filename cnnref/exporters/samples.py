@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, load
+from ..data.dataset import one_of_each_class_first
 from ..errors import DatasetError, InputError
 from ..runtimes import LabelledImages
 from .calibration import Calibration, noise, sample_of
 from .contract import Contract
+from .options import ExportOptions
 from .source import Source
 
 #: Test pictures that stand for the data set where the source brings none.
@@ -30,17 +31,14 @@ class ExportData:
     why_not: str = ""
 
 
-def export_data_for(
-    source: Source, contract: Contract, *, dataset: str | None, data_dir: str | Path | None, must: bool
-) -> ExportData:
+def export_data_for(source: Source, contract: Contract, options: ExportOptions) -> ExportData:
     """Find the data set of a model, on this machine unless a folder is named.
 
-    Args:
-        must: int8 was asked for by name, so that a missing calibration set is an error.
-
     Raises:
-        InputError: a data set that was named, or is needed, is not there or does not fit.
+        InputError: a data set that was named, or is needed because int8 was asked for by name, is not there or does
+            not fit.
     """
+    dataset, data_dir = options.dataset, options.data_dir
     name = dataset or source.dataset
     if name is None:
         if data_dir is not None:
@@ -51,21 +49,25 @@ def export_data_for(
         if source.fresh:
             return ExportData(source.images, source.sample_labels, noise(contract.shape))
         why = "no calibration images: nothing says what it was trained on; give --dataset NAME --data-dir DATA"
-        if must:
+        if options.requires_int8:
             raise InputError(f"{contract.name} cannot be written in int8, {why}.")
         return ExportData(source.images, source.sample_labels, why_not=why)
     explicit = dataset is not None or data_dir is not None
     try:
         data = load(name, data_dir, image_shape=contract.shape, download=explicit)
     except DatasetError as error:
-        if explicit or must:
+        if explicit or options.requires_int8:
             raise
         return ExportData(source.images, source.sample_labels, why_not=f"no calibration images: {error}")
     must_fit(data, contract.name, contract.classes)
     known = (source.sample_labels >= 0).all()
-    samples = (source.images, source.sample_labels) if known else _first_pictures(data)
+    images, labels = source.images, source.sample_labels
+    if not known:
+        chosen = one_of_each_class_first(data.test_labels, SAMPLES)
+        images, labels = data.test_images[chosen], data.test_labels[chosen]
     return ExportData(
-        *samples,
+        images,
+        labels,
         sample_of(data.train_images, data.name),
         LabelledImages(data.test_images, data.test_labels, data.name),
     )
@@ -76,18 +78,3 @@ def must_fit(data: Dataset, name: str, classes: int) -> None:
     classes = 2 if classes == 1 else classes
     if data.classes != classes:
         raise InputError(f"{data.name} has {data.classes} classes and {name} has {classes}; name another data set.")
-
-
-def _first_pictures(data: Dataset) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Test pictures, each class in turn as far as they reach."""
-    order = np.lexsort((data.test_labels, _rank_in_class(data.test_labels)))[:SAMPLES]
-    return data.test_images[order], data.test_labels[order]
-
-
-def _rank_in_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each label, how many equal ones come before it."""
-    ranks = np.zeros(len(labels), np.int64)
-    for label in np.unique(labels):
-        places = np.flatnonzero(labels == label)
-        ranks[places] = np.arange(len(places))
-    return ranks

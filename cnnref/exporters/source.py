@@ -1,4 +1,4 @@
-"""What can be exported: a run, a bundle, a .keras file, or a name of the registry with fresh weights."""
+"""What can be exported or loaded: a run, a bundle, a .keras file, or the name of an architecture with fresh weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from ..environment import keras
 from ..errors import InputError
 from ..models import build, list_models, spec
 from ..models.initial import draw_weights
+from ..models.normalization import per_channel, scale_and_offset
 from ..models.saving import load_model
 from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
+from ..runtimes.locate import find_model
 from ..training.run import Run
 from .card.provenance import provenance_of, recipe_table
 from .card.seeds import FILE as SEEDS
@@ -58,6 +60,18 @@ class Source:
     documents: dict[str, bytes] = field(default_factory=dict)
     dataset: str | None = None
     fresh: bool = False
+
+
+def load(name_or_path: str | Path) -> keras.Model:
+    """A trained model, from raw pixels 0..255 to probabilities.
+
+    Args:
+        name_or_path: name of a shipped bundle such as "lenet5-mnist", a bundle or run folder, or a .keras file.
+
+    Raises:
+        InputError: there is no such model, or its file is damaged.
+    """
+    return load_model(find_model(name_or_path))
 
 
 def find_source(source: str | Path) -> Source:
@@ -108,22 +122,26 @@ def preprocessed(source: Source, mean: Sequence[float] | None, std: Sequence[flo
     if not isinstance(shape, tuple) or len(shape) != 4:
         return source  # no image: the contract refuses it, with better words than could be found here
     channels = shape[-1]
-    numbers = {}
-    for name, given, usual in (("mean", mean, 0.0), ("std", std, 1.0)):
-        values = [usual] if given is None else [float(number) for number in given]
-        if len(values) not in (1, channels):
-            raise InputError(
-                f"There are {len(values)} numbers for {name} and {channels} channels; give one, or one a channel."
-            )
-        numbers[name] = values * (channels if len(values) == 1 else 1)
-    if not all(np.isfinite([*numbers["mean"], *numbers["std"]])) or min(numbers["std"]) <= 0:
-        raise InputError(f"mean {numbers['mean']} and std {numbers['std']} are no finite numbers with a positive std.")
+    means, deviations = (
+        _one_a_channel(what, [usual] if numbers is None else numbers, channels)
+        for what, numbers, usual in (("mean", mean, 0.0), ("std", std, 1.0))
+    )
+    if not all(np.isfinite([*means, *deviations])) or min(deviations) <= 0:
+        raise InputError(f"mean {means} and std {deviations} are no finite numbers with a positive std.")
     image = keras.Input(tuple(shape[1:]), name=f"{source.model.name}_pixels")
-    scale = [1 / (255 * deviation) for deviation in numbers["std"]]
-    offset = [-average / deviation for average, deviation in zip(numbers["mean"], numbers["std"], strict=True)]
+    scale, offset = scale_and_offset(means, deviations)
     ready = keras.layers.Rescaling(scale, offset, name=f"{source.model.name}_preprocessing")(image)
     model = keras.Model(image, source.model(ready), name=source.model.name)
     return replace(source, model=model)
+
+
+def _one_a_channel(what: str, numbers: Sequence[float], channels: int) -> list[float]:
+    """The mean or the std that a user gives, as one number for each channel."""
+    if len(numbers) not in (1, channels):
+        raise InputError(
+            f"There are {len(numbers)} numbers for {what} and {channels} channels; give one, or one a channel."
+        )
+    return per_channel(numbers, channels)
 
 
 def _run(run: Run) -> Source:

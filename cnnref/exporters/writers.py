@@ -1,4 +1,4 @@
-"""Writing the files of a bundle, one after the other, from one trace of the model."""
+"""The files of a bundle, written one after the other."""
 
 from __future__ import annotations
 
@@ -15,35 +15,31 @@ from ..models.saving import save_model
 from .calibration import Calibration
 from .contract import Contract
 from .onnx.model import onnx_model
-from .precisions import Kind
+from .options import ExportOptions
+from .precisions import ArtifactKind
 
 
 @dataclass
 class Writer:
-    """A model on its way into files; what several files need is made once.
+    """Writes one model in every format; what several files need, such as the traced graph, is made once.
 
-    `opset`, `layout` and `engine` are those of the ONNX files, `integer_io` the type at the ends of model.int8.tflite.
-    `half` says that model.keras stores its kernels as float16.
+    `calibration` is needed for int8 files only.
     """
 
     model: keras.Model
     contract: Contract
-    opset: int
-    layout: str
-    engine: str
-    integer_io: str
+    options: ExportOptions
     calibration: Calibration | None
-    half: bool = False
 
     def write(
-        self, folder: Path, kinds: Sequence[Kind], tell: Callable[[str], None], *, on_noise: bool
+        self, folder: Path, kinds: Sequence[ArtifactKind], tell: Callable[[str], None], *, on_noise: bool
     ) -> dict[str, dict[str, Any]]:
         """Write model.keras and the files of `kinds`; return their entries for bundle.json.
 
         `on_noise` says that the samples, by which the files will be checked, are no pictures.
         """
-        save_model(self.model, folder / "model.keras", half=self.half)
-        precision = "fp16" if self.half else "float32"
+        save_model(self.model, folder / "model.keras", half=self.options.half)
+        precision = "fp16" if self.options.half else "float32"
         entries: dict[str, dict[str, Any]] = {"model.keras": {"format": "keras", "precision": precision}}
         for kind in kinds:
             tell(f"writing {kind.file}")
@@ -57,7 +53,7 @@ class Writer:
             entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | self._facts(kind)
         return entries
 
-    def _onnx(self, kind: Kind) -> bytes:
+    def _onnx(self, kind: ArtifactKind) -> bytes:
         written = self._float32_onnx
         if kind.precision == "fp16":
             from .onnx.float16 import float16_model
@@ -67,10 +63,10 @@ class Writer:
             from .onnx.int8 import int8_model
 
             assert self.calibration is not None, "int8 is not among the kinds without calibration images"
-            written = int8_model(written, self.calibration, layout=self.layout)
+            written = int8_model(written, self.calibration, layout=self.options.layout)
         return written.SerializeToString(deterministic=True)
 
-    def _tflite(self, kind: Kind) -> bytes:
+    def _tflite(self, kind: ArtifactKind) -> bytes:
         from .tensorflow.tflite import tflite_model
 
         function = self._function_of_floats if kind.precision == "int8" else self._function
@@ -79,16 +75,19 @@ class Writer:
             self.contract,
             precision=kind.precision,
             calibration=self.calibration,
-            integer_io=self.integer_io,
+            integer_io=self.options.integer_io,
         )
 
     @cached_property
     def _float32_onnx(self) -> onnx.ModelProto:
-        if self.engine == "tf2onnx":
+        opset, layout = self.options.onnx_opset, self.options.layout
+        if self.options.engine == "tf2onnx":
             from .onnx.tf2onnx import onnx_model_by_tf2onnx
 
-            return onnx_model_by_tf2onnx(self._module, self.contract, opset=self.opset, layout=self.layout)
-        return onnx_model(self.model, self.contract, opset=self.opset, layout=self.layout)
+            return onnx_model_by_tf2onnx(
+                self._module, self.contract, opset=self.options.onnx_opset, layout=self.options.layout
+            )
+        return onnx_model(self.model, self.contract, opset=opset, layout=layout)
 
     @cached_property
     def _module(self) -> Any:
@@ -110,12 +109,12 @@ class Writer:
             return self._function
         return frozen(serving_module(self.model, replace(self.contract, input_dtype="float32")))
 
-    def _facts(self, kind: Kind) -> dict[str, Any]:
+    def _facts(self, kind: ArtifactKind) -> dict[str, Any]:
         if kind.format == "onnx":
-            return {"layout": self.layout, "opset": self.opset, "engine": self.engine}
+            return {"layout": self.options.layout, "opset": self.options.onnx_opset, "engine": self.options.engine}
         if (kind.format, kind.precision) == ("tflite", "int8"):
             from .tensorflow.tflite import input_dtype_of
 
-            given = input_dtype_of(self.contract, self.integer_io)
-            return {"input_dtype": given, "output_dtype": self.integer_io}
+            input_dtype = input_dtype_of(self.contract, self.options.integer_io)
+            return {"input_dtype": input_dtype, "output_dtype": self.options.integer_io}
         return {}

@@ -29,6 +29,9 @@ PROBABILITIES = "probabilities"
 TOP_INDICES = "top_indices"
 TOP_SCORES = "top_scores"
 
+#: The signature under which a .tflite and a SavedModel hold the function.
+SIGNATURE = "serving_default"
+
 #: Formats that a runtime of this package runs; a .keras file belongs to Keras and is only hashed here.
 RUNNABLE = ("onnx", "tflite", "saved_model")
 FORMATS = (*RUNNABLE, "keras")

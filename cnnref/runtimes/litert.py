@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from ..environment import quiet_stderr, usable_cores
 from ..errors import VerificationError
-from .bundle import IMAGE, PROBABILITIES
+from .bundle import IMAGE, PROBABILITIES, SIGNATURE
 from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_line
 from .tflite_metadata import metadata_entry
 
 PACKAGE = "ai-edge-litert"
-SIGNATURE = "serving_default"
 METADATA = "cnnref"
 
 

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import prepare, usable_cores
-from .bundle import IMAGE, PROBABILITIES
+from .bundle import IMAGE, PROBABILITIES, SIGNATURE
 from .runner import Tensor, as_input, failure, import_runtime, one_line
 
-SIGNATURE = "serving_default"
 #: Where a GPU is there too, all three runtimes are still compared on the same processor.
 DEVICE = "/CPU:0"
 

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from .float_parts import ending, powers, preparation
+from .node_precisions import ending, powers, preparation
 
 #: Means over whole maps stay float32: the sum of 112 x 112 values passes the largest float16 at a mean of 5.3.
 MEANS = {"GlobalAveragePool"}

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from ...arithmetic.graph import Call
 from ...errors import ExportError
-from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
+from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 
 #: Height, width and channels of feature maps.
 Maps: TypeAlias = tuple[int, int, int]
@@ -58,8 +58,8 @@ class Value:
         return numbers.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(numbers.shape)
 
 
-class Emitter:
-    """Collects nodes and weights for one opset; the functions in `onnx_layers` and beside it write into it."""
+class GraphBuilder:
+    """Collects the nodes and weights of one ONNX graph for one opset; the functions of `layers` add to it."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset

@@ -21,7 +21,7 @@ from ...runtimes.bundle import IMAGE
 from ...runtimes.onnx_runtime import QUIET
 from ...runtimes.runner import Tensor, as_input, import_runtime
 from ..calibration import Calibration
-from .integer_parts import LAYERS, integer_tensors, is_clamp
+from .node_precisions import LAYERS, integer_tensors, is_clamp
 
 #: Images that run through the float32 network at once while the ranges are taken.
 BATCH = 4

@@ -13,9 +13,10 @@ from onnx import TensorProto, helper
 from ...arithmetic.graph import trace
 from ...environment import keras
 from ...errors import ExportError
-from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
+from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
+from ..contract import Contract
 from .folding import fold
-from .graph import Emitter, Value
+from .graph import GraphBuilder, Value
 from .layers import write
 
 OPSETS = range(13, 25)
@@ -31,36 +32,36 @@ def onnx_model(
     Raises:
         ExportError: the model has a layer that this exporter does not know; the message names it.
     """
-    graph, emitter = trace(model), Emitter(opset)
+    graph, builder = trace(model), GraphBuilder(opset)
     height, width, channels = contract.shape
     values: dict[int, Value] = {}
     first = IMAGE
     if layout == "nhwc":
-        first = emitter.node("Transpose", [first], "image_nchw", perm=[0, 3, 1, 2])
+        first = builder.node("Transpose", [first], "image_nchw", perm=[0, 3, 1, 2])
     if contract.input_dtype == "uint8":
         # After the Transpose, which then moves a quarter of the bytes.
-        first = emitter.node("Cast", [first], "image_float", to=TensorProto.FLOAT)
+        first = builder.node("Cast", [first], "image_float", to=TensorProto.FLOAT)
     values[id(graph.inputs[0])] = Value(first, (height, width, channels))
     for call in graph.calls[1:]:
-        values[id(call.outputs[0])] = write(emitter, call, [values[id(tensor)] for tensor in call.inputs])
-    last = emitter.keras_order(values[id(graph.outputs[0])], "output")
+        values[id(call.outputs[0])] = write(builder, call, [values[id(tensor)] for tensor in call.inputs])
+    last = builder.keras_order(values[id(graph.outputs[0])], "output")
     if last in (IMAGE, first):
         raise ExportError(f"{contract.name} computes nothing from its input.")
-    fold(emitter, last)
-    emitter.finish(last)
+    fold(builder, last)
+    builder.finish(last)
     if contract.top_k:
-        _best_classes(emitter, contract.top_k)
-    return assemble(emitter, contract, layout=layout)
+        _best_classes(builder, contract.top_k)
+    return assemble(builder, contract, layout=layout)
 
 
-def _best_classes(emitter: Emitter, count: int) -> None:
+def _best_classes(builder: GraphBuilder, count: int) -> None:
     """Indices (int32, as TFLite has them) and scores of the best classes, as outputs of their own."""
-    number = emitter.constant(np.array([count], np.int64), "top_k")
-    emitter.nodes.append(helper.make_node("TopK", [PROBABILITIES, number], [TOP_SCORES, "top_long"], name="top"))
-    emitter.nodes.append(helper.make_node("Cast", ["top_long"], [TOP_INDICES], name=TOP_INDICES, to=TensorProto.INT32))
+    number = builder.constant(np.array([count], np.int64), "top_k")
+    builder.nodes.append(helper.make_node("TopK", [PROBABILITIES, number], [TOP_SCORES, "top_long"], name="top"))
+    builder.nodes.append(helper.make_node("Cast", ["top_long"], [TOP_INDICES], name=TOP_INDICES, to=TensorProto.INT32))
 
 
-def assemble(emitter: Emitter, contract: Contract, *, layout: str) -> onnx.ModelProto:
+def assemble(builder: GraphBuilder, contract: Contract, *, layout: str) -> onnx.ModelProto:
     """The collected nodes as a checked model with the contract's names, labels and provenance."""
     height, width, channels = contract.shape
     sizes = [channels, height, width] if layout == "nchw" else [height, width, channels]
@@ -73,13 +74,13 @@ def assemble(emitter: Emitter, contract: Contract, *, layout: str) -> onnx.Model
             helper.make_tensor_value_info(TOP_SCORES, TensorProto.FLOAT, best),
         ]
     graph = helper.make_graph(
-        emitter.nodes,
+        builder.nodes,
         contract.name,
         [helper.make_tensor_value_info(IMAGE, pixel, ["batch", *sizes])],
         outputs,
-        emitter.tensors(),
+        builder.tensors(),
     )
-    opsets = [helper.make_opsetid("", emitter.opset)]
+    opsets = [helper.make_opsetid("", builder.opset)]
     # The oldest file version that may hold this opset: older runtimes can read it.
     written = helper.make_model(
         graph, producer_name="cnnref", opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets)

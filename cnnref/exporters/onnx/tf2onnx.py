@@ -10,7 +10,8 @@ import onnx
 from onnx import helper
 
 from ...errors import ExportError, InputError
-from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
+from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
+from ..contract import Contract
 
 #: The newest opset that tf2onnx writes.
 NEWEST_OPSET = 18

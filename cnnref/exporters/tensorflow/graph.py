@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+from ...arithmetic.execution import run
 from ...arithmetic.graph import Call, Graph, trace
 from ...arithmetic.windows import sliced_ranges
 from ...environment import keras, layers
 from ...errors import ExportError
-from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
+from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
+from ..contract import Contract
 from .pictures import read_picture
 
-SIGNATURE = "serving_default"
 JPEG_SIGNATURE = "serve_jpeg"
 #: The input of the second signature: strings, each a whole JPEG or PNG file.
 IMAGE_BYTES = "image_bytes"
+
+#: What computes the result of a call in TensorFlow from its first input.
+Rewritten: TypeAlias = Callable[[Any], Any]
 
 
 def serving_module(model: keras.Model, contract: Contract) -> Any:
@@ -74,24 +78,24 @@ def frozen(module: Any) -> Any:
 
 def run_graph(graph: Graph, image: Any) -> Any:
     """Run the calls of a model on a TensorFlow tensor, in inference."""
-    values: dict[int, Any] = {id(graph.inputs[0]): image}
-    for call in graph.calls[1:]:
-        given = [values[id(tensor)] for tensor in call.inputs]
-        rewritten = REWRITTEN.get(type(call.operation).__name__, lambda *_: None)(call, given[0])
-        results = _call(call.operation, call.arguments, given) if rewritten is None else rewritten
-        several = results if isinstance(results, list | tuple) else [results]
-        values.update((id(tensor), result) for tensor, result in zip(call.outputs, several, strict=True))
-    return values[id(graph.outputs[0])]
+    rewritten = {}
+    for call in graph.calls:
+        replacement = REWRITTEN.get(type(call.operation).__name__, lambda _: None)(call)
+        if replacement is not None:
+            rewritten[call] = replacement
+    return run(graph, {graph.inputs[0]: image}, rewritten)[graph.outputs[0]]
 
 
-def _flatten(call: Call, x: Any) -> Any:
-    """Keras would compute the shape at run time: five operations that some runtimes cannot hand over."""
+def _flatten(call: Call) -> Rewritten | None:
+    """Reshape to a known size; Keras computes it at run time, by five operations that XNNPACK does not have."""
     import tensorflow as tf
 
-    return tf.reshape(x, [-1, call.outputs[0].shape[1]]) if type(call.operation) is layers.Flatten else None
+    if type(call.operation) is not layers.Flatten:
+        return None
+    return lambda x: tf.reshape(x, [-1, call.outputs[0].shape[1]])
 
 
-def _every_second_pixel(call: Call, x: Any) -> Any:
+def _strided_slice(call: Call) -> Rewritten | None:
     """x[:, ::2, ::2] as a depthwise convolution with the number one: XNNPACK has no slice with a step."""
     import tensorflow as tf
 
@@ -99,60 +103,62 @@ def _every_second_pixel(call: Call, x: Any) -> Any:
     if ranges is None or len(ranges) != 3 or None in ranges:
         return None
     rows, columns, channels = (part for part in ranges if part is not None)
-    whole = rows.start == columns.start == 0 and channels == range(shape[3])
-    covered = len(rows) == -(-shape[1] // rows.step) and len(columns) == -(-shape[2] // columns.step)
-    if not whole or not covered or rows.step == 1 or rows.step != columns.step:
+    from_the_corner = rows.start == columns.start == 0 and channels == range(shape[3])
+    to_the_end = len(rows) == -(-shape[1] // rows.step) and len(columns) == -(-shape[2] // columns.step)
+    if not from_the_corner or not to_the_end or rows.step == 1 or rows.step != columns.step:
         return None
-    ones = tf.ones([1, 1, shape[3], 1], x.dtype)
-    return tf.nn.depthwise_conv2d(x, ones, [1, rows.step, rows.step, 1], "VALID")
+
+    def convolved(x: Any) -> Any:
+        ones = tf.ones([1, 1, shape[3], 1], x.dtype)
+        return tf.nn.depthwise_conv2d(x, ones, [1, rows.step, rows.step, 1], "VALID")
+
+    return convolved
 
 
-def _power(call: Call, x: Any) -> Any:
+def _power(call: Call) -> Rewritten | None:
     """x ** 0.75, of local response normalization, by square roots: XNNPACK has no power."""
     import tensorflow as tf
 
     exponent = keras.tree.flatten(call.arguments)[-1]
     if len(call.inputs) != 1 or exponent != 0.75:
         return None
-    root = tf.sqrt(x)
-    return root * tf.sqrt(root)
+
+    def by_roots(x: Any) -> Any:
+        root = tf.sqrt(x)
+        return root * tf.sqrt(root)
+
+    return by_roots
 
 
-def _edges(call: Call, x: Any) -> Any:
+def _edges(call: Call) -> Rewritten | None:
     """The outermost rows and columns once more, by joining slices: XNNPACK pads with zeros only."""
     import tensorflow as tf
 
-    sides = getattr(call.operation, "pad_width", ())
-    if getattr(call.operation, "mode", "") != "symmetric" or len(sides) != len(x.shape) or max(map(max, sides)) > 1:
+    sides, rank = getattr(call.operation, "pad_width", ()), len(call.inputs[0].shape)
+    if getattr(call.operation, "mode", "") != "symmetric" or len(sides) != rank or max(map(max, sides)) > 1:
         return None
-    for axis, (before, after) in enumerate(sides):
-        whole = [slice(None)] * len(sides)
-        first, last = ((*whole[:axis], part, *whole[axis + 1 :]) for part in (slice(0, 1), slice(-1, None)))
-        parts = [x[first]] * before + [x] + [x[last]] * after
-        x = tf.concat(parts, axis) if len(parts) > 1 else x
-    return x
+
+    def joined(x: Any) -> Any:
+        for axis, (before, after) in enumerate(sides):
+            everything = [slice(None)] * rank
+            first, last = (
+                (*everything[:axis], part, *everything[axis + 1 :]) for part in (slice(0, 1), slice(-1, None))
+            )
+            parts = [x[first]] * before + [x] + [x[last]] * after
+            x = tf.concat(parts, axis) if len(parts) > 1 else x
+        return x
+
+    return joined
 
 
-#: Operations that have a form which more runtimes compute whole; None where an instance of them has not.
-REWRITTEN: dict[str, Callable[[Call, Any], Any]] = {
+#: For Keras operations that more runtimes compute completely in another form: what finds that form for a call, or None
+#: where this call has no such form.
+REWRITTEN: dict[str, Callable[[Call], Rewritten | None]] = {
     "Flatten": _flatten,
-    "GetItem": _every_second_pixel,
+    "GetItem": _strided_slice,
     "Pad": _edges,
     "Power": _power,
 }
-
-
-def _call(operation: Any, arguments: tuple[tuple[Any, ...], dict[str, Any]], given: list[Any]) -> Any:
-    """Call a layer with the tensors put where its symbols stood."""
-    remaining = iter(given)
-
-    def fill(argument: Any) -> Any:
-        return next(remaining) if isinstance(argument, keras.KerasTensor) else argument
-
-    args, kwargs = keras.tree.map_structure(fill, arguments)
-    if getattr(operation, "_call_has_training_arg", False):
-        kwargs["training"] = False
-    return operation(*args, **kwargs)
 
 
 def require_tensorflow() -> None:

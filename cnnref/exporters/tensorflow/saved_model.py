@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .graph import JPEG_SIGNATURE, SIGNATURE
+from ...runtimes.bundle import SIGNATURE
+from .graph import JPEG_SIGNATURE
 
 
 def write_saved_model(module: Any, folder: Path) -> None:

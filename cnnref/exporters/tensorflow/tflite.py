@@ -15,9 +15,7 @@ from ...environment import quiet_stderr
 from ...errors import ExportError, InputError
 from ..calibration import Calibration
 from ..contract import Contract
-from .tflite_file import finished
-
-INTEGER_IO = ("float32", "uint8", "int8")
+from .tflite_file import with_contract
 
 
 def tflite_model(
@@ -54,7 +52,7 @@ def tflite_model(
     if precision == "int8":
         if calibration is None:
             raise InputError(f"{contract.name} has no calibration images, and int8 needs some; give some.")
-        converter.representative_dataset = lambda: _feeds(calibration)
+        converter.representative_dataset = lambda: _calibration_feeds(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.as_dtype(input_dtype_of(contract, integer_io))
         converter.inference_output_type = tf.as_dtype(integer_io)
@@ -66,7 +64,7 @@ def tflite_model(
         raise ExportError(
             f"TensorFlow's converter cannot write {contract.name} as TFLite ({precision}): {reason}"
         ) from error
-    return finished(converted, contract)
+    return with_contract(converted, contract)
 
 
 def input_dtype_of(contract: Contract, integer_io: str) -> str:
@@ -74,7 +72,7 @@ def input_dtype_of(contract: Contract, integer_io: str) -> str:
     return contract.input_dtype if integer_io == "float32" else integer_io
 
 
-def _feeds(calibration: Calibration) -> Iterator[list[Any]]:
+def _calibration_feeds(calibration: Calibration) -> Iterator[list[Any]]:
     """One picture at a time; two pixels of the first are black and white, which makes a step of the input a level."""
     pixels = calibration.images.astype(np.float32)
     pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ExportError
-from ..contract import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
-from .graph import SIGNATURE
+from ...runtimes.bundle import IMAGE, PROBABILITIES, SIGNATURE, TOP_INDICES, TOP_SCORES
+from ..contract import Contract
 from .tflite_metadata import METADATA_NAME, standard_metadata, with_files
 
 #: Name of the metadata entry with everything that a bundle says of a file; `cnnref verify` reads it.
@@ -20,7 +20,7 @@ IDENTIFIER = b"TFL3"
 LABELS = "labels.txt"
 
 
-def finished(content: bytes, contract: Contract) -> bytes:
+def with_contract(content: bytes, contract: Contract) -> bytes:
     """Name the tensors at the ends as the contract does, and put labels, preprocessing and provenance into the file."""
     from ai_edge_litert import schema_py_generated as schema
 

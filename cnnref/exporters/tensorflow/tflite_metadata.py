@@ -10,6 +10,7 @@ import io
 import zipfile
 from typing import Any
 
+from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 from ...runtimes.tflite_metadata import (
     COLOR_SPACES,
     IDENTIFIER,
@@ -20,7 +21,7 @@ from ...runtimes.tflite_metadata import (
     packed_files,
     read_standard_metadata,
 )
-from ..contract import IMAGE, LICENSE, PROBABILITIES, TOP_INDICES, TOP_SCORES, Contract
+from ..contract import LICENSE, Contract
 
 #: Everything used here has been in the schema from its beginning.
 MIN_PARSER_VERSION = "1.0.0"

@@ -1,0 +1,66 @@
+"""What a user can choose about an export, as one record that is checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from .contract import INPUT_DTYPES
+from .onnx.model import DEFAULT_OPSET, LAYOUTS, OPSETS
+from .onnx.tf2onnx import NEWEST_OPSET
+from .precisions import FORMATS, PRECISIONS
+
+ENGINES = ("native", "tf2onnx")
+INTEGER_IO = ("float32", "uint8", "int8")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """The options of `cnnref.export`, where each is described.
+
+    Raises:
+        InputError: an option has a value that is impossible for every model. What depends on the model, such as the
+            number of labels, is checked where the model is known.
+    """
+
+    name: str | None = None
+    labels: Sequence[str] | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    formats: Sequence[str] = FORMATS
+    precisions: Sequence[str] | None = None
+    opset: int | None = None
+    layout: str = "nhwc"
+    engine: str = "native"
+    input_dtype: str = "float32"
+    integer_io: str = "float32"
+    top_k: int = 0
+    half: bool = False
+    dataset: str | None = None
+    data_dir: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        for what, value, choices in (
+            *(("format", value, (*FORMATS, "keras")) for value in self.formats),
+            *(("precision", value, PRECISIONS) for value in self.precisions or ()),
+            ("layout", self.layout, LAYOUTS),
+            ("engine", self.engine, ENGINES),
+            ("input type", self.input_dtype, INPUT_DTYPES),
+            ("integer input and output type", self.integer_io, INTEGER_IO),
+        ):
+            if value not in choices:
+                raise InputError(f"There is no {what} {value!r}; choose {', '.join(choices)}.")
+        if self.onnx_opset not in OPSETS:
+            raise InputError(f"opset {self.onnx_opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+
+    @property
+    def onnx_opset(self) -> int:
+        """The opset of the ONNX files: the one that was chosen, or the default of the engine."""
+        return self.opset or (NEWEST_OPSET if self.engine == "tf2onnx" else DEFAULT_OPSET)
+
+    @property
+    def requires_int8(self) -> bool:
+        """Whether int8 was asked for by name, so that missing calibration images are an error."""
+        return "int8" in (self.precisions or ())
