@@ -37,11 +37,41 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+#: What the quick tests keep of tests that repeat the same for many names, backends or settings: how their ids begin.
+SMALL_FILES = ("lenet5", "tinyvgg", "resnet8", "mobilenet_v3_small_cifar", "shufflenet_v2_x1_0_cifar")
+KEPT_BY_QUICK_TESTS: dict[str, tuple[str, ...]] = {
+    "test_a_killed_run_ends_as_one_that_was_not": ("tensorflow",),
+    "test_a_model_exports_by_its_name_within_the_tolerance": ("lenet5", "tinyvgg", "resnet8"),
+    "test_a_model_has_the_size_that_its_spec_states": ("lenet5", "resnet20", "mobilenet_v3_small", "densenet121_cifar"),
+    "test_a_residual_network_has_the_same_maps_on_every_backend": (),
+    "test_a_run_that_was_stopped_ends_as_one_that_was_not": ("31",),
+    "test_a_saved_model_computes_the_same": ("lenet5", "resnet8"),
+    "test_an_integer_file_computes_in_integers_and_agrees": ("resnet8", "mobilenet_v3_small_cifar"),
+    "test_half_the_bytes_agree": SMALL_FILES,
+    "test_integers_load_run_and_are_probabilities": SMALL_FILES,
+    "test_names_are_the_same_each_time": ("lenet5", "resnet20"),
+    "test_no_table_names_two_weights_alike_and_one_names_them_all": ("resnet18", "mobilenet_v2"),
+    "test_onnx_computes_the_same_with_one_transpose_and_nothing_left_to_fold": SMALL_FILES,
+    "test_other_backends_say_the_same": (),
+    "test_tflite_computes_the_same_in_one_xnnpack_partition": SMALL_FILES,
+    "test_the_first_losses_are_those_of_tensorflow": (),
+    "test_the_weights_of_keras_applications_give_its_logits": ("MobileNetV2-",),
+    "test_timms_weights_give_timms_logits": ("mobilenetv1_100", "mobilenetv2_100"),
+    "test_torchvisions_weights_give_torchvisions_logits": ("resnet18", "squeezenet1_1", "mobilenet_v3_small"),
+    "test_vgg_at_a_quarter_of_its_size_gives_torchvisions_logits": (),
+    "test_vgg_at_its_own_size_gives_torchvisions_logits": (),
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that open a browser, so that -m browser and -m "not browser" divide the suite."""
+    """Mark the tests that open a browser, and the repetitions that the quick tests leave out."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        name, _, parameters = item.name.removesuffix("]").partition("[")
+        kept = KEPT_BY_QUICK_TESTS.get(name)
+        if kept is not None and not any(f"{parameters}-".startswith(f"{one.rstrip('-')}-") for one in kept):
+            item.add_marker("exhaustive")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -174,3 +174,12 @@ def test_every_room_says_what_it_is_for_and_how_to_add_to_it() -> None:
         assert text.startswith("# "), room
         assert "## How to add" in text, room
         assert "\n1. " in text, room
+
+
+def test_what_the_quick_tests_leave_out_is_named_after_tests_that_exist(pytestconfig: pytest.Config) -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parent).rglob("test_*.py"))
+    table = next(
+        plugin for plugin in pytestconfig.pluginmanager.get_plugins() if hasattr(plugin, "KEPT_BY_QUICK_TESTS")
+    )
+    assert table.KEPT_BY_QUICK_TESTS
+    assert [name for name in table.KEPT_BY_QUICK_TESTS if f"def {name}(" not in tests] == []

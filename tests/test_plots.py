@@ -1,5 +1,7 @@
 """Plots: readable pictures of a sane size, and the same bytes for the same numbers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,39 @@ def test_a_prediction_too_few_is_an_error():
     pictures, scores, labels = some_predictions(3)
     with pytest.raises(ValueError, match="shorter"):
         plots.predictions(pictures, scores[:2], labels)
+
+
+HOSTILE = [r"$\frac$", "$x$ and $y", "a\\b", "größer & <so>", "x" * 80]
+
+
+def hostile_drawings() -> list[bytes]:
+    pictures = list(np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.uint8))
+    scores = np.random.default_rng(1).dirichlet(np.ones(5), 5)
+    return [
+        plots.learning_curves(list(rows(3)), r"$\frac$"),
+        plots.confusion_matrix(matrix(5), HOSTILE, "$x$ $"),
+        plots.predictions(pictures, scores, HOSTILE),
+    ]
+
+
+def test_names_with_dollars_and_backslashes_are_drawn_as_they_are() -> None:
+    for drawing in hostile_drawings():
+        assert drawing.startswith(b"\x89PNG")
+
+
+def test_settings_of_the_user_change_no_byte(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    settings = {
+        "font.size": 20,
+        "axes.facecolor": "black",
+        "savefig.dpi": 50,
+        "axes.grid": True,
+        "font.family": "serif",
+    }
+    (tmp_path / "matplotlibrc").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+    before = hostile_drawings()
+    with mpl.rc_context(rc=mpl.rc_params_from_file(tmp_path / "matplotlibrc", use_default_template=True)):
+        assert mpl.rcParams["font.size"] == 20
+        assert hostile_drawings() == before
+        assert mpl.rcParams["font.size"] == 20  # drawing leaves the settings as they were

@@ -3,6 +3,9 @@
 Each is built once, for seven classes, with its smallest input (but at least 32) and a little wider than high.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 from small_models import answers, forget, randomise, small_shape, smallest_square, some_images
@@ -12,10 +15,18 @@ from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.models.saving import load_model, save_model, weights_sha256
 
+#: One network of each kind of block; the others are for the exhaustive run.
+QUICK = {"lenet5", "squeezenet1_1_cifar", "resnet8", "mobilenet_v3_small_cifar", "shufflenet_v2_x1_0_cifar", "tinyvgg"}
 
-@pytest.fixture(scope="module", params=models.list_models())
-def name(request):
-    return request.param
+
+def each(names: Iterable[str]) -> list[Any]:
+    """The names as parameters, all but the quick ones marked."""
+    return [pytest.param(name, marks=() if name in QUICK else pytest.mark.exhaustive) for name in names]
+
+
+@pytest.fixture(scope="module", params=each(models.list_models()))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,7 @@ def stored(tmp_path_factory):
     return folder, expected
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's answers are what is compared with")
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_same_weights_give_the_same_answers(stored, backend):

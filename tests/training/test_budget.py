@@ -1,7 +1,7 @@
 """A budget in minutes: measured, kept, or refused."""
 
-import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,21 +22,17 @@ RECIPE = Recipe(
 )
 
 
-def test_a_run_ends_near_its_budget_and_says_how_many_epochs_that_was(tmp_path):
-    cnnref.train(RECIPE, out=tmp_path / "imports", quiet=True)  # what is imported once is no part of what is held here
-    began = time.monotonic()
-    run = cnnref.train(RECIPE, out=tmp_path / "run", quiet=True, budget_minutes=0.6)
-    spent = time.monotonic() - began
-    # Wide, because other processes take their share; without them a run of minutes ends within five percent.
-    assert 0.4 * 36 < spent < 1.4 * 36
+@pytest.mark.exhaustive
+def test_a_run_with_a_budget_says_how_many_epochs_fitted_and_keeps_to_them(tmp_path: Path) -> None:
+    run = cnnref.train(RECIPE, out=tmp_path / "run", quiet=True, budget_minutes=0.4)
     epochs = read_recipe(run.recipe).epochs
-    assert epochs > 5
+    assert epochs > 1
     assert run.results["epochs"] == epochs
     assert run.results["steps"] == round(epochs * 22)
-    assert cnnref.train(RECIPE, out=run.folder, quiet=True, resume=True, budget_minutes=0.6).finished
+    assert cnnref.train(RECIPE, out=run.folder, quiet=True, resume=True, budget_minutes=0.4).finished
 
 
-def test_a_budget_below_one_epoch_is_refused_with_the_least_that_would_do(tmp_path):
+def test_a_budget_below_one_epoch_is_refused_with_the_least_that_would_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"One epoch takes 0\.\d minutes .*; give a budget of at least 0\.\d minutes"):
         cnnref.train(replace(RECIPE), out=tmp_path / "run", quiet=True, budget_minutes=0.01)
     assert not (tmp_path / "run").exists()

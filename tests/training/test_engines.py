@@ -52,6 +52,7 @@ def test_the_first_losses_are_those_of_tensorflow(on_tensorflow, backend):
     assert len(set(on_tensorflow)) == STEPS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow, backend):
     pytest.importorskip(backend)
@@ -66,17 +67,20 @@ def on_one_device():
     return losses_of(start("lenet5", STEPS, "one", 0))
 
 
+@pytest.mark.exhaustive
 def test_two_devices_train_as_one(on_one_device):
     two = losses_of(start("lenet5", STEPS, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_one_device, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_batch_normalization_takes_its_statistics_over_all_devices(on_tensorflow):
     pytest.importorskip("jax")
     two = losses_of(start("resnet8", 8, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_tensorflow[:8], atol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_two_processes_train_as_one(on_one_device):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

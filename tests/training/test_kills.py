@@ -32,7 +32,7 @@ GROWS = replace(RECIPE, name="grows", model="resnet8", epochs=2, low_resolution=
 KILLS = 5
 
 
-@pytest.fixture(params=["tensorflow", "jax"])
+@pytest.fixture(params=["tensorflow", pytest.param("jax", marks=pytest.mark.exhaustive)])
 def trainer(request, tmp_path):
     """Trains into a folder in a process that may be killed: trainer(folder, recipe, **when) -> exit status."""
     if request.param == "jax":
@@ -84,6 +84,7 @@ def test_a_killed_run_ends_as_one_that_was_not(trainer, tmp_path):
     assert not list(killed.checkpoints.glob(".*"))
 
 
+@pytest.mark.exhaustive
 def test_a_run_killed_where_its_pictures_grow_ends_as_one_that_was_not(trainer, tmp_path):
     whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
     assert trainer(whole.folder, GROWS) == 0
