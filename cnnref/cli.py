@@ -6,14 +6,18 @@ import sys
 
 import typer
 
+from .commands.bench import bench
 from .commands.convert import convert
+from .commands.evaluate import evaluate
 from .commands.explain import explain
-from .commands.export import evaluate, export, verify
-from .commands.models import models, show
+from .commands.export import export
+from .commands.models import models
+from .commands.predict import predict
 from .commands.quickstart import quickstart
-from .commands.run import bench, predict
+from .commands.show import show
 from .commands.sweep import sweep
 from .commands.train import train
+from .commands.verify import verify
 from .errors import EXPECTED
 
 app = typer.Typer(

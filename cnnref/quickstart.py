@@ -1,4 +1,4 @@
-"""The whole road in a minute: train, export, prove, time, predict; on data that is always there."""
+"""Train, export, verify, predict and time in a minute, on data that comes with scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from .training import train
 RECIPE = "lenet5-digits"
 
 
-def walk(out: Path | None = None) -> Table:
-    """Run every step and tell about it.
+def run_quickstart(out: Path | None = None) -> Table:
+    """Run every step and print what it found.
+
+    Args:
+        out: folder for the run and the bundle; by default runs/quickstart, or the next free runs/quickstart-N.
 
     Returns:
         A row a file: size, largest difference to Keras, accuracy on the test set, milliseconds an image.

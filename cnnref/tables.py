@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from .arithmetic import wording as words
-from .arithmetic.wording import by
+from .arithmetic.wording import format_shape
 
 if TYPE_CHECKING:
     from .arithmetic import LayerRow
@@ -76,9 +76,9 @@ def of_models(specs: Iterable[Spec]) -> Table:
     rows = [
         (
             spec.name,
-            by(spec.input_shape),
+            format_shape(spec.input_shape),
             f"{spec.params:,}",
-            words.short(spec.macs),
+            words.format_count(spec.macs),
             _published(spec) or "-",
             str(spec.year),
         )
@@ -97,7 +97,7 @@ def markdown_of_models(specs: Iterable[Spec]) -> str:
     for spec in specs:
         elsewhere = f" ({spec.source})" if spec.source and spec.source != spec.paper else ""
         published = f"{_published(spec)}{elsewhere}"
-        facts = (by(spec.input_shape), f"{spec.params:,}", f"{spec.macs:,}", published, _source(spec))
+        facts = (format_shape(spec.input_shape), f"{spec.params:,}", f"{spec.macs:,}", published, _source(spec))
         lines.append(f"| `{spec.name}` " + "".join(f"| {fact} " if fact else "| " for fact in facts) + "|")
     return "\n".join(lines)
 
@@ -107,22 +107,22 @@ def of_layers(layers: Sequence[LayerRow]) -> Table:
     rows = [
         (
             layer.name,
-            by(layer.output_shape),
+            format_shape(layer.output_shape),
             f"{layer.parameters:,}",
             "?" if layer.macs is None else f"{layer.macs:,}",
-            by(layer.receptive_field) if layer.receptive_field else "?",
+            format_shape(layer.receptive_field) if layer.receptive_field else "?",
             layer.size_formula or "",
         )
         for layer in layers
     ]
     headings = ("layer", "output", "parameters", "MACs", "sees", "output size")
-    styles = [STYLES.get(words.sort_of(layer), "") for layer in layers]
+    styles = [STYLES.get(words.category_of(layer), "") for layer in layers]
     return Table(headings, rows, numbers=(2, 3, 4), styles=styles)
 
 
 def totals(layers: Sequence[LayerRow]) -> str:
     """The line below a network's table. The image is no layer; activations are all outputs, of one image."""
-    inner = [layer for layer in layers if words.sort_of(layer) != words.INPUT]
+    inner = [layer for layer in layers if words.category_of(layer) != words.INPUT]
     macs = words.total_macs(inner)
     return (
         f"{len(inner):,} layers, {sum(layer.parameters for layer in inner):,} parameters "
@@ -130,15 +130,6 @@ def totals(layers: Sequence[LayerRow]) -> str:
         f"{'?' if macs is None else format(macs, ',')} multiply-accumulates, "
         f"{sum(layer.activation_bytes for layer in inner) / 1e6:,.2f} MB of activations in float32."
     )
-
-
-def of_artifacts(bundle: Bundle) -> Table:
-    """The exported files and their sizes."""
-    rows = [
-        (name, artifact.precision, f"{sum(part.bytes for part in bundle.parts(name).values()):,}")
-        for name, artifact in bundle.artifacts.items()
-    ]
-    return Table(("file", "precision", "bytes"), rows, numbers=(2,))
 
 
 def of_accuracies(accuracies: Mapping[str, float], images: int) -> Table:

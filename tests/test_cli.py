@@ -1,15 +1,19 @@
-"""The command line: what it prints, how fast it answers, and what it says to a mistake."""
+"""The command line: what it prints, what it imports, and what it says to a mistake."""
+
+from __future__ import annotations
 
 import io
 import json
 import re
-import resource
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import cnnref
 from cnnref import cli, tables
@@ -21,36 +25,24 @@ from cnnref.pictures import write_picture
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = cnnref.build("lenet5", normalization=([0.1], [0.3]))
     return cnnref.export(model, tmp_path_factory.mktemp("cli") / "fresh", dataset="digits").folder
 
 
-def run(*arguments):
-    """A command in this process; mistakes come back as exceptions."""
+def run(*arguments: object) -> Result:
+    """Run a command in this process; errors come back as `exception`."""
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
-def say(*arguments, **options):
-    """A command in a process of its own."""
+def run_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
     command = [sys.executable, "-m", "cnnref.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
-def computed_by_children():
-    """Seconds of a core: unlike those of the clock, the same on a busy machine."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 @pytest.mark.parametrize("command", [["--help"], ["models"]])
-def test_it_answers_quickly_and_without_a_framework(command):
-    seconds = []
-    for _ in range(3):
-        start = computed_by_children()
-        assert say(*command).returncode == 0
-        seconds.append(computed_by_children() - start)
-    assert min(seconds) < 0.7
+def test_it_answers_without_a_framework(command: list[str]) -> None:
     code = (
         f"import sys; sys.argv[1:] = {command!r}\nimport cnnref.cli\ntry: cnnref.cli.main()\nexcept SystemExit: pass\n"
     )
@@ -62,19 +54,19 @@ def test_it_answers_quickly_and_without_a_framework(command):
     "command",
     ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "explain", "quickstart"],
 )
-def test_every_command_shows_an_example(command):
+def test_every_command_shows_an_example(command: str) -> None:
     assert f"Example: cnnref {command}" in " ".join(run(command, "--help").output.split())
 
 
-def test_models_lists_the_facts():
+def test_models_lists_the_facts() -> None:
     assert "61,706" in run("models", "lenet*").output
     listed = json.loads(run("models", "--json").output)
     assert [entry["name"] for entry in listed] == cnnref.list_models()
 
 
-def test_the_commands_are_listed_in_the_order_of_the_road():
+def test_the_commands_are_listed_in_the_order_of_use() -> None:
     output = run("--help").output
-    road = [
+    names = [
         "models",
         "show",
         "train",
@@ -87,12 +79,14 @@ def test_the_commands_are_listed_in_the_order_of_the_road():
         "explain",
         "quickstart",
     ]
-    places = [re.search(rf"^\W*{name}  ", output, re.MULTILINE).start() for name in road]
+    found = [re.search(rf"^\W*{name}  ", output, re.MULTILINE) for name in names]
+    places = [place.start() for place in found if place]
+    assert len(places) == len(names)
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize("columns", [100, 140])
-def test_the_list_of_models_has_a_line_a_model(columns, monkeypatch):
+def test_the_list_of_models_has_a_line_a_model(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -104,7 +98,7 @@ def test_the_list_of_models_has_a_line_a_model(columns, monkeypatch):
     assert any("61,706" in line and "417 k" in line and "MNIST 99.05 %" in line for line in lines)
 
 
-def test_models_as_markdown_have_exact_numbers_and_a_source():
+def test_models_as_markdown_have_exact_numbers_and_a_source() -> None:
     lines = run("models", "--markdown").output.splitlines()
     assert lines[0] == "| model | input | parameters | MACs | published | source |"
     assert lines[1] == "|---|---|---:|---:|---|---|"
@@ -115,16 +109,16 @@ def test_models_as_markdown_have_exact_numbers_and_a_source():
 
 
 class Terminal(io.StringIO):
-    def isatty(self):
+    def isatty(self) -> bool:
         return True
 
 
 @pytest.fixture
-def lenet_table():
+def lenet_table() -> tables.Table:
     return tables.of_layers(layer_table(cnnref.build("lenet5")))
 
 
-def test_colours_are_for_terminals(lenet_table, monkeypatch):
+def test_colours_are_for_terminals(lenet_table: tables.Table, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -144,11 +138,11 @@ def test_colours_are_for_terminals(lenet_table, monkeypatch):
     assert [line.split() for line in bare.splitlines()] == [line.split() for line in printed["pipe"].splitlines()]
 
 
-def test_numbers_are_aligned_to_the_right(lenet_table):
+def test_numbers_are_aligned_to_the_right(lenet_table: tables.Table) -> None:
     assert lenet_table.numbers == (2, 3, 4)
 
 
-def test_show_ends_with_the_totals():
+def test_show_ends_with_the_totals() -> None:
     output = run("show", "lenet5").output
     assert "\x1b" not in output
     assert output.splitlines()[-2:] == [
@@ -159,7 +153,7 @@ def test_show_ends_with_the_totals():
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf", "PNG"])
-def test_show_draws_a_picture(ending, tmp_path):
+def test_show_draws_a_picture(ending: str, tmp_path: Path) -> None:
     path = tmp_path / "new" / f"lenet5.{ending}"
     assert run("show", "lenet5", "--plot", path).exit_code == 0
     content = path.read_bytes()
@@ -170,21 +164,19 @@ def test_show_draws_a_picture(ending, tmp_path):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-def test_show_keeps_json_on_standard_output_clean(tmp_path):
+def test_show_keeps_json_on_standard_output_clean(tmp_path: Path) -> None:
     found = run("show", "lenet5", "--json", "--plot", tmp_path / "lenet5.svg")
     assert json.loads(found.stdout)[0]["name"] == "image"
 
 
-def test_show_fills_in_the_arithmetic():
+def test_show_fills_in_the_arithmetic() -> None:
     output = run("show", "lenet5").output
     assert "floor((28 + 2 + 2 - 1*(5-1) - 1)/1) + 1 = 28" in output
     assert "416,520" in output
     assert json.loads(run("show", "tinyvgg", "--json").output)[1]["output_shape"] == [62, 62, 10]
 
 
-def test_verify_says_ok_and_names_the_file_that_fails(bundle, tmp_path):
-    import shutil
-
+def test_verify_says_ok_and_names_the_file_that_fails(bundle: Path, tmp_path: Path) -> None:
     assert run("verify", bundle).exit_code == 0
     damaged = tmp_path / "damaged"
     shutil.copytree(bundle, damaged)
@@ -193,13 +185,13 @@ def test_verify_says_ok_and_names_the_file_that_fails(bundle, tmp_path):
     content = bytearray((damaged / "model.onnx").read_bytes())
     content[len(content) // 2] ^= 1
     (damaged / "model.onnx").write_bytes(content)
-    found = say("verify", damaged)
+    found = run_process("verify", damaged)
     assert found.returncode == 1
     assert "model.onnx" in found.stderr
     assert not json.loads(run("verify", damaged, "--json").stdout)["ok"]
 
 
-def test_predict_names_classes_and_draws(bundle, tmp_path):
+def test_predict_names_classes_and_draws(bundle: Path, tmp_path: Path) -> None:
     picture = tmp_path / "digit.png"
     write_picture(picture, np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
     output = run("predict", bundle, picture, picture, "--plot", tmp_path / "plot.png").output
@@ -212,7 +204,7 @@ def test_predict_names_classes_and_draws(bundle, tmp_path):
     assert plain != inverted
 
 
-def test_bench_times_every_file(bundle):
+def test_bench_times_every_file(bundle: Path) -> None:
     found = json.loads(run("bench", bundle, "--runs", "3", "--no-peers", "--json").output)
     assert [timing["file"] for timing in found["timings"]] == [kind.file for kind in KINDS]
     assert all(timing["p50_ms"] > 0 for timing in found["timings"])
@@ -222,14 +214,14 @@ def test_bench_times_every_file(bundle):
     assert all(row.count("|") == 8 for row in rows)
 
 
-def test_evaluate_tests_every_file(bundle):
+def test_evaluate_tests_every_file(bundle: Path) -> None:
     found = json.loads(run("evaluate", bundle, "--dataset", "digits", "--json").output)
     assert found["images"] == 359
     assert set(found["accuracy"]) == {kind.file for kind in KINDS}
     assert len({found["accuracy"][name] for name in ("model.onnx", "model.tflite", "saved_model")}) == 1
 
 
-def test_train_export_and_evaluate_are_one_road(tmp_path):
+def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
     recipe = tmp_path / "short.toml"
     recipe.write_text('model = "lenet5_relu"\ndataset = "digits"\nepochs = 4\nbatch_size = 64\n')
     assert "Test accuracy" in run("train", recipe, "--out", tmp_path / "run", "--epochs", "2").output
@@ -246,7 +238,7 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
         (["show", "lenet6"], "did you mean 'lenet5'"),
         (["show", "lenet5", "--plot", "lenet5.gif"], "end its name in .png, .svg or .pdf"),
         (["show", "lenet5", "--plot", "lenet5"], "end its name in .png, .svg or .pdf"),
-        (["train", "lenet5-mnits"], "did you mean lenet5-mnist"),
+        (["train", "lenet5-mnits"], "did you mean 'lenet5-mnist'?"),
         (["verify", "nowhere"], "no bundle 'nowhere'"),
         (["predict", "lenet5-mnist", "missing.png"], "missing.png"),
         (["explain", "nowhere"], "no bundle 'nowhere'"),
@@ -254,8 +246,8 @@ def test_train_export_and_evaluate_are_one_road(tmp_path):
         (["export", "nothing", "--out", "out"], "nothing to export"),
     ],
 )
-def test_a_mistake_gets_one_sentence(command, words, tmp_path):
-    found = say(*command, cwd=tmp_path)
+def test_a_mistake_gets_one_sentence(command: list[str], words: str, tmp_path: Path) -> None:
+    found = run_process(*command, cwd=tmp_path)
     assert found.returncode == 1
     assert words in found.stderr
     assert len(found.stderr.splitlines()) == 1
@@ -263,7 +255,7 @@ def test_a_mistake_gets_one_sentence(command, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path):
+def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "mine.png").write_text("mine")
     for name, words in (("folder.png", "is a folder"), ("mine.png", "--force")):
@@ -274,7 +266,7 @@ def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path):
     assert (tmp_path / "mine.png").read_text() == "mine"
 
 
-def test_explain_needs_no_framework(tmp_path):
+def test_explain_needs_no_framework(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv[1:] = ['explain', 'lenet5-mnist', '--out', {str(tmp_path / 'page.html')!r}]\n"
         "import cnnref.cli\ntry: cnnref.cli.main()\nexcept SystemExit: pass\n"
@@ -283,7 +275,7 @@ def test_explain_needs_no_framework(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_explain_writes_a_page_and_replaces_none_unasked(tmp_path):
+def test_explain_writes_a_page_and_replaces_none_unasked(tmp_path: Path) -> None:
     write_picture(tmp_path / "digit.png", np.zeros((40, 40, 1), np.uint8))
     page = tmp_path / "page.html"
     output = run("explain", "lenet5-mnist", "--image", tmp_path / "digit.png", "--out", page).output
@@ -298,14 +290,14 @@ def test_explain_writes_a_page_and_replaces_none_unasked(tmp_path):
     assert not (tmp_path / "report").exists()
 
 
-def test_export_refuses_an_existing_folder_before_it_starts(tmp_path):
+def test_export_refuses_an_existing_folder_before_it_starts(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    found = say("export", "lenet5", "--out", tmp_path)
+    found = run_process("export", "lenet5", "--out", tmp_path)
     assert found.returncode == 1
     assert "--force" in found.stderr
 
 
-def test_convert_brings_weights_with_their_preprocessing(tmp_path):
+def test_convert_brings_weights_with_their_preprocessing(tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
     shapes = {"features.0": (96, 3, 7, 7), "classifier.1": (10, 512, 1, 1)}
     squeezed = {3: 16, 4: 16, 5: 32, 7: 32, 8: 48, 9: 48, 10: 64, 12: 64}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 LABELS = ["cross", "ring", "dot"]
 PREPROCESSING = {"mean": [0.25], "std": [0.5], "formula": "(image / 255 - mean) / std"}
@@ -244,3 +245,11 @@ def change_samples(folder: Path, **arrays: np.ndarray) -> None:
         content = {**old, **arrays}
     np.savez(folder / "samples.npz", **content)
     rehash(folder)
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle, written once; a test that damages it takes a copy."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_bundle(folder, Weights())
+    return folder

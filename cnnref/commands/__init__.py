@@ -1,1 +1,1 @@
-"""The commands, one topic a file. Each is a few lines that call the package, and imports only what it needs."""
+"""The commands: each is in the file of its name, calls the package, and imports only what it needs."""

@@ -1,4 +1,4 @@
-"""The command that brings weights from other libraries: convert."""
+"""`cnnref convert`: PyTorch weights into a model."""
 
 from __future__ import annotations
 

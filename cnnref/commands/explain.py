@@ -1,4 +1,4 @@
-"""The command that explains a bundle: as a page that runs the network, and as a printed report."""
+"""`cnnref explain`: a bundle as a page that runs the network, or as a printed report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that write a bundle and take its word on nothing: export, verify, evaluate."""
+"""`cnnref export`: write a bundle, every file of it verified."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from .. import tables
 from ..errors import InputError
-from .options import AsJson, BundleName, DataDir, Force, print_json
+from .options import DataDir, Force
 
 
 def export(
@@ -52,8 +52,8 @@ def export(
 
     Example: cnnref export runs/lenet5-mnist --out lenet5 --data-dir ~/datasets
     """
-    from ..exporters.bundle import FORMATS
     from ..exporters.bundle import export as write_bundle
+    from ..exporters.precisions import FORMATS
     from ..files import refuse_existing
     from ..runtimes import read_report
 
@@ -101,72 +101,3 @@ def _numbers(option: str, text: str | None) -> list[float] | None:
         return [float(number) for number in text.split(",")]
     except ValueError:
         raise InputError(f"{option} is {text!r}; give numbers with commas between them, such as 0.5,0.5,0.5.") from None
-
-
-def verify(
-    bundle: BundleName,
-    data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Also run every file on the whole test set in this folder.")
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check every file of a bundle: hashes, names, shapes, labels, size, and numbers in its runtime.
-
-    Writes report.json into the bundle. A file that fails loses its name (model.onnx.failed), and the exit status is 1.
-
-    Example: cnnref verify lenet5-mnist --data-dir ~/datasets
-    """
-    from ..runtimes import find_bundle, quarantine_failures, read_bundle
-    from ..runtimes import verify as check
-
-    folder = find_bundle(bundle)
-    test_set = None
-    if data_dir is not None or dataset is not None:
-        from ..exporters.proof import reference_test_set
-
-        test_set = reference_test_set(read_bundle(folder), dataset, data_dir)
-    report = check(folder, test_set=test_set)
-    told = quarantine_failures(report, folder)
-    if as_json:
-        print_json(report.to_json())
-    else:
-        tables.of_report(report.to_json(), read_bundle(folder)).print()
-        others = [found for found in report.checks if found.format is None and found.ok]
-        print(f"{len(others)} other files are as they were written.")
-        for found in report.checks:
-            if found.note:
-                print(f"{found.file}: {found.note}")
-    for problem in [*report.problems, *told]:
-        print(f"cnnref: {problem}", file=sys.stderr)
-    if not report.ok:
-        raise typer.Exit(1)
-
-
-def evaluate(
-    bundle: BundleName,
-    data_dir: DataDir = None,
-    dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Test every exported file on the whole test set, in its runtime.
-
-    Example: cnnref evaluate lenet5-mnist --data-dir ~/datasets
-    """
-    from ..data import load
-    from ..runtimes import accuracy, find_bundle, open_artifact, read_bundle
-
-    read = read_bundle(find_bundle(bundle))
-    name = dataset or read.document["provenance"].get("dataset")
-    if not name:
-        raise InputError(f"{bundle} does not say what it was trained on; give --dataset.")
-    data = load(name, data_dir, image_shape=read.shape)
-    if data.classes != max(read.classes, len(read.labels)):
-        raise InputError(f"{data.name} has {data.classes} classes and {bundle} has {read.classes}; choose another one.")
-    found = {
-        artifact.name: accuracy(open_artifact(read, artifact.name), data.test_images, data.test_labels)
-        for artifact in read.must_run()
-    }
-    if as_json:
-        return print_json({"dataset": data.name, "images": len(data.test_labels), "accuracy": found})
-    return tables.of_accuracies(found, len(data.test_labels)).print()

@@ -1,4 +1,4 @@
-"""What several commands take, and how a command prints for programs."""
+"""What several commands share: options, the check of a picture's path, and printing JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..errors import InputError
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder with the published files of the data set (or CNNREF_DATA).")
@@ -19,3 +21,15 @@ BundleName = Annotated[str, typer.Argument(help="A folder that `cnnref export` w
 def print_json(content: Any) -> None:
     """Print what a program reads."""
     print(json.dumps(content, indent=2))
+
+
+def check_plot(path: Path, *, force: bool) -> None:
+    """Raise InputError unless a picture may be written to `path`."""
+    from ..explain.drawing.network import FORMS
+
+    if path.suffix[1:].lower() not in FORMS:
+        raise InputError(f"{path} is not a kind of picture that can be drawn; end its name in .png, .svg or .pdf.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and a picture of that name is to be written; choose another name.")
+    if path.exists() and not force:
+        raise InputError(f"{path} already exists; choose another file, or give --force to replace it.")

@@ -1,4 +1,4 @@
-"""Commands that walk the whole road at once: quickstart."""
+"""`cnnref quickstart`: train, export, verify, predict and time, in about a minute."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def quickstart(
 
     Example: cnnref quickstart
     """
-    from ..quickstart import walk
+    from ..quickstart import run_quickstart
 
-    walk(out).print()
+    run_quickstart(out).print()

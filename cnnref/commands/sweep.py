@@ -1,4 +1,4 @@
-"""Commands over many runs: sweep."""
+"""`cnnref sweep`: train a grid of settings with several seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that train by a recipe: train."""
+"""`cnnref train`: train by a recipe."""
 
 from __future__ import annotations
 

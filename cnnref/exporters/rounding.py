@@ -12,8 +12,7 @@ import numpy as np
 from ..environment import keras
 from ..errors import ExportError
 from ..models.saving import load_model, save_model, weights_sha256
-from ..runtimes.evaluate import top1
-from ..runtimes.labelled_images import POINTS_COUNT_FROM
+from ..runtimes.evaluate import POINTS_COUNT_FROM, top1
 from .proof import keras_answers, with_reference
 from .samples import ExportData
 from .source import Source

@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from .artifacts import open_artifact
     from .bench import Timing, benchmark
     from .bundle import Artifact, Bundle, ListedFile, read_bundle
-    from .evaluate import accuracy, agreement
-    from .labelled_images import LabelledImages
+    from .evaluate import LabelledImages, accuracy
     from .locate import find_bundle, list_bundles
     from .prediction import Prediction, predict
-    from .quarantine import FAILED, quarantine_failures
-    from .report import Check, Outcome, Report, read_report, write_report
+    from .report import FAILED, Check, Outcome, Report, quarantine_failures, read_report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
     from .samples import Samples, read_samples
     from .verification import verify
@@ -39,7 +37,6 @@ __all__ = [
     "Tensor",
     "Timing",
     "accuracy",
-    "agreement",
     "benchmark",
     "find_bundle",
     "list_bundles",
@@ -59,14 +56,12 @@ __getattr__ = lazy_names(
         "artifacts": ("open_artifact",),
         "bench": ("Timing", "benchmark"),
         "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
-        "evaluate": ("accuracy", "agreement"),
+        "evaluate": ("LabelledImages", "accuracy"),
         "prediction": ("Prediction", "predict"),
-        "report": ("Check", "Outcome", "Report", "read_report", "write_report"),
+        "report": ("FAILED", "Check", "Outcome", "Report", "quarantine_failures", "read_report", "write_report"),
         "runner": ("Runner", "RuntimeMissingError", "Tensor"),
-        "quarantine": ("FAILED", "quarantine_failures"),
         "locate": ("find_bundle", "list_bundles"),
         "samples": ("Samples", "read_samples"),
-        "labelled_images": ("LabelledImages",),
         "verification": ("verify",),
     },
 )

@@ -21,6 +21,7 @@ from ..environment import cpu_flags, cpu_name, usable_cores
 from ..errors import InputError, VerificationError
 from .artifacts import open_artifact
 from .bundle import Bundle, read_bundle
+from .locate import find_bundle
 from .runner import Runner, RuntimeMissingError, one_line
 from .samples import Samples, read_samples
 
@@ -123,19 +124,20 @@ def benchmark(
     transposition, say) is part of the time.
 
     Args:
+        folder: the folder of a bundle, or the name of one that comes with the package.
         runs: timed calls at batch 1; batch 32 gets a quarter of them.
         threads: for each runtime; by default one a usable core. TensorFlow keeps those it has started with.
         others: one that fails, or computes something else, gets a note instead of times.
 
     Raises:
-        InputError: the folder is not a bundle, or `runs` or `threads` is below 1.
+        InputError: there is no such bundle, or `runs` or `threads` is below 1.
         VerificationError: a file of the bundle cannot be loaded or run.
     """
     if runs < 1:
         raise InputError(f"runs is {runs}; give 1 or more.")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give 1 or more.")
-    bundle = read_bundle(folder)
+    bundle = read_bundle(find_bundle(folder))
     samples = read_samples(bundle)
     entries = [_load(one) for one in _own(bundle, threads)] + [_load_other(one, samples) for one in others]
     rounds = min(ROUNDS, runs)

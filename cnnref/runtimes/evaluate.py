@@ -1,14 +1,41 @@
-"""How often a loaded artifact is right, and how often two of them agree."""
+"""A file on labelled images: how often it is right, and how often and how closely it agrees with Keras."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .bundle import PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle
+from .report import Check, Outcome
+from .runner import Runner
+
+#: How many images are run at a time.
+BATCH = 256
+#: A hundredth of the images of a smaller test set is less than ten of them.
+POINTS_COUNT_FROM = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """A test set: uint8 images [n, height, width, channels], int64 labels [n], and the name of the data set.
+
+    `reference` is what Keras gives for the images, float32 [n, classes]; empty where Keras has not been asked.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    dataset: str
+    reference: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def reference_accuracy(self) -> float:
+        """How often Keras is right, from 0 to 1."""
+        return float(np.mean(top1(self.reference) == self.labels))
 
 
 class Runs(Protocol):
@@ -17,7 +44,7 @@ class Runs(Protocol):
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]: ...
 
 
-def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: int = 256) -> float:
+def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: int = BATCH) -> float:
     """Top-1 accuracy from 0 to 1; a single output is a yes from 0.5 on.
 
     Args:
@@ -32,12 +59,6 @@ def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: in
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError(f"the labels go from {labels.min()} to {labels.max()}, and the model has {classes} classes.")
     return float(np.mean(top1(scores) == labels))
-
-
-def agreement(first: Runs, second: Runs, images: NDArray[Any], batch: int = 256) -> float:
-    """Share of the images, from 0 to 1, for which two artifacts decide for the same class."""
-    decided = [top1(run_in_batches(runner, images, batch)) for runner in (first, second)]
-    return float(np.mean(decided[0] == decided[1]))
 
 
 def top1(scores: NDArray[Any]) -> NDArray[np.int64]:
@@ -60,3 +81,70 @@ def batches(images: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
         raise InputError(f"the batch is {batch}; give 1 or more.")
     for start in range(0, len(images), batch):
         yield images[start : start + batch]
+
+
+def other_decisions(
+    bundle: Bundle, result: NDArray[np.float32], reference: NDArray[np.float32], allowed: float
+) -> list[int]:
+    """Indices of the images for which the top-1 class is another, where Keras itself did not hesitate.
+
+    Two classes (or a yes and a no) that lie within the allowed difference of each other are a draw.
+    """
+    if bundle.classes == 1:
+        if bundle.activation != "sigmoid":
+            return []  # a measured value, not a decision
+        margin = np.abs(2 * reference[:, 0] - 1)
+    else:
+        best = np.sort(reference, axis=1)
+        margin = best[:, -1] - best[:, -2]
+    return np.flatnonzero((top1(result) != top1(reference)) & (margin > allowed)).tolist()
+
+
+def allowed_difference(artifact: Artifact, reference: NDArray[np.float32]) -> float:
+    """The artifact's tolerance, which grows with values larger than 1."""
+    assert artifact.tolerance is not None, "read_bundle gives one to everything that runs"
+    return artifact.tolerance * max(1.0, float(np.abs(reference).max()))
+
+
+def evaluate_on_test_set(
+    bundle: Bundle, artifact: Artifact, runner: Runner, test_set: LabelledImages, check: Check
+) -> None:
+    """Run the whole test set and hold the file to its bounds; what is found goes into `check`.
+
+    A float32 file must agree with Keras on every image, within its tolerance. Any other may lose the accuracy that
+    bundle.json allows, in percentage points; of a small test set, on which chance decides, it is only told.
+    """
+    result = run_in_batches(runner, test_set.images, BATCH)
+    difference = float(np.abs(result - test_set.reference).max())
+    right = float(np.mean(top1(result) == test_set.labels))
+    lost = 100 * (test_set.reference_accuracy - right)
+    check.test = Outcome(
+        dataset=test_set.dataset,
+        images=len(test_set.labels),
+        accuracy=right,
+        points_lost=round(lost, 6),
+        agreement=float(np.mean(top1(result) == top1(test_set.reference))),
+        largest_difference=difference,
+    )
+    if artifact.points is not None:
+        if len(test_set.labels) >= POINTS_COUNT_FROM and not lost <= artifact.points + 1e-9:
+            check.problems.append(
+                f"it has {100 * right:.2f} % of the {len(test_set.labels):,} test images right, {lost:.2f} points less "
+                f"than Keras; {artifact.points:.2f} are allowed"
+            )
+        return
+    allowed = allowed_difference(artifact, test_set.reference)
+    if not difference <= allowed:
+        check.problems.append(f"on the test set it differs from Keras by {difference:.2g}; {allowed:.2g} is allowed")
+    if wrong := other_decisions(bundle, result, test_set.reference, allowed):
+        check.problems.append(f"it decides otherwise than Keras for {len(wrong)} test images, the first is {wrong[0]}")
+
+
+def check_best_classes(bundle: Bundle, answer: dict[str, NDArray[Any]], check: Check) -> None:
+    """Hold the extra outputs to the probabilities that the file itself gives."""
+    probabilities, indices, scores = (answer[name] for name in (PROBABILITIES, TOP_INDICES, TOP_SCORES))
+    wanted = -np.sort(-probabilities, axis=1)[:, : bundle.top_k]
+    chosen = np.take_along_axis(probabilities, indices.astype(np.int64), axis=1)
+    # Compared by their scores: of classes with equal ones, runtimes may name either.
+    if scores.shape != wanted.shape or not (np.array_equal(scores, wanted) and np.array_equal(chosen, wanted)):
+        check.problems.append(f"its {TOP_INDICES} and {TOP_SCORES} are not those of its best classes")

@@ -14,7 +14,7 @@ BUNDLE_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
 
 def list_bundles() -> list[str]:
     """Names of the bundles that come with the package."""
-    return sorted({path.parent.name for shelf in BUNDLE_FOLDERS for path in shelf.glob("*/bundle.json")})
+    return sorted({path.parent.name for folder in BUNDLE_FOLDERS for path in folder.glob("*/bundle.json")})
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -42,7 +42,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    places = [Path(name_or_path), *(shelf / str(name_or_path) for shelf in BUNDLE_FOLDERS)]
+    places = [Path(name_or_path), *(folder / str(name_or_path) for folder in BUNDLE_FOLDERS)]
     for place in places:
         if place.is_dir():
             return place

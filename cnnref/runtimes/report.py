@@ -1,9 +1,10 @@
-"""What a verification found, as records that print and as JSON."""
+"""What a verification found: records, report.json, and the quarantine of the files that failed."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from typing import Any
 from ..environment import cpu_name, versions
 from ..errors import InputError
 from ..files import write_whole
-from .bundle import REPORT
+from .bundle import LABELS, REPORT, Bundle
+from .samples import FILE as SAMPLES
 
+#: Of the format of report.json.
 VERSION = 2
+#: What is added to the name of a file that failed, so that no program reads it.
+FAILED = ".failed"
 
 
 @dataclass(frozen=True)
@@ -93,18 +98,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """No file failed. A file whose runtime is not installed has not failed; see `not_checked`."""
+        """No file failed. A file whose runtime is not installed has not failed; its `status` is "not checked"."""
         return all(check.ok for check in self.checks)
 
     @property
     def problems(self) -> list[str]:
         """Every failure, named with its file."""
         return [f"{check.file}: {problem}" for check in self.checks for problem in check.problems]
-
-    @property
-    def not_checked(self) -> list[str]:
-        """Every file that could not be checked, and why."""
-        return [f"{check.file}: {check.note}" for check in self.checks if check.status == "not checked"]
 
     def to_json(self) -> dict[str, Any]:
         """The report and what its numbers depend on, ready for `json.dumps`."""
@@ -148,6 +148,46 @@ def read_report(folder: str | Path) -> dict[str, Any]:
     if not isinstance(report, dict) or report.get("version") != VERSION or not isinstance(report.get("checks"), list):
         raise InputError(f"{path} is not a report of version {VERSION}; run `cnnref verify {folder}`.")
     return report
+
+
+def measured_accuracy(bundle: Bundle) -> dict[str, float]:
+    """Accuracy from 0 to 1 of each file that was run on a test set, as report.json has it; empty if none was.
+
+    Raises:
+        InputError: report.json cannot be read.
+    """
+    path = bundle.folder / REPORT
+    if not path.is_file():
+        return {}
+    try:
+        report = json.loads(path.read_bytes())
+        checks = [check for check in report.get("checks", []) if check.get("test")]
+        found = {check["file"]: check["test"]["accuracy"] for check in checks}
+        found = found or report.get("accuracy", {}).get("files", {})
+        return {str(file): float(accuracy) for file, accuracy in found.items()}
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error!r}); run `cnnref verify {bundle.folder}` again.") from None
+
+
+def quarantine_failures(report: Report, folder: str | Path) -> list[str]:
+    """Rename each file that failed to NAME.failed, and write report.json into the bundle.
+
+    Only the files that programs read are renamed: the exported files, labels.txt and samples.npz.
+
+    Returns:
+        One sentence for each renamed file, and one if the folder cannot be written.
+    """
+    folder, messages = Path(folder), []
+    try:
+        for check in report.checks:
+            read_by_programs = check.format is not None or check.file in (LABELS, SAMPLES)
+            if not check.ok and read_by_programs and (folder / check.file).exists():
+                os.replace(folder / check.file, folder / f"{check.file}{FAILED}")
+                messages.append(f"{check.file} is now called {check.file}{FAILED}; export the bundle again.")
+        write_report(report, folder / REPORT)
+    except OSError as error:
+        messages.append(f"{folder} cannot be written ({error.strerror or error}), so that no report is left there.")
+    return messages
 
 
 def _earlier(path: Path) -> dict[str, dict[str, Any]]:

@@ -18,9 +18,17 @@ from ..errors import InputError, VerificationError
 from ..files import sha256_of
 from .artifacts import open_artifact
 from .bundle import IMAGE, LABELS, PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
-from .evaluate import run_in_batches, top1
+from .evaluate import (
+    LabelledImages,
+    allowed_difference,
+    check_best_classes,
+    evaluate_on_test_set,
+    other_decisions,
+    run_in_batches,
+    top1,
+)
 from .inspection import structure
-from .labelled_images import LabelledImages, allowed_difference, check_best_classes, other_decisions, try_out
+from .locate import find_bundle
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
@@ -37,15 +45,16 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: L
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
 
     Args:
+        folder: the folder of a bundle, or the name of one that comes with the package.
         test_set: a test set that every file is run on, and its bounds on accuracy checked.
 
     Returns:
         A report of what was found; `report.ok` says whether the bundle holds.
 
     Raises:
-        InputError: the folder is not a bundle that can be read, or `only` names something that is not in it.
+        InputError: there is no such bundle, it cannot be read, or `only` names something that is not in it.
     """
-    bundle = read_bundle(folder)
+    bundle = read_bundle(find_bundle(folder))
     if test_set is not None and len(test_set.reference) != len(test_set.images):
         raise InputError("The test set does not say what Keras gives for its images; set its `reference`.")
     checks = {name: _listed(bundle, name) for name in _chosen(bundle, only)}
@@ -165,7 +174,7 @@ def _artifact(
             if bundle.top_k:
                 check_best_classes(bundle, runner.answer(samples.images), check)
             if test_set is not None:
-                try_out(bundle, artifact, runner, test_set, check)
+                evaluate_on_test_set(bundle, artifact, runner, test_set, check)
     except RuntimeMissingError as missing:
         check.checked, check.note = False, missing.note
     except VerificationError as error:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnref
-from cnnref.commands.export import evaluate
+from cnnref.commands.evaluate import evaluate
 from cnnref.errors import ExportError, InputError
 from cnnref.models.saving import load_model, save_model, weights_sha256
 from cnnref.runtimes import benchmark, predict, read_samples, verify

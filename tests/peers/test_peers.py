@@ -1,9 +1,12 @@
 """Peers are the same network, made by others; whatever becomes of making them, the bundle is still timed."""
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from cnnref.peers import exports as peer_exports
 from cnnref.peers.contestants import TORCH, peers
 from cnnref.peers.keras_runner import KerasRunner
 from cnnref.runtimes import benchmark, read_bundle, read_samples
-from cnnref.runtimes.bench import KERAS
+from cnnref.runtimes.bench import KERAS, Contestant
 
 OTHERS = [
     ("model.keras", KERAS),
@@ -28,7 +31,7 @@ OTHERS = [
 ]
 
 
-def network():
+def network() -> keras.Model:
     """Neither square nor gray, with an input that is not called `image`."""
     pixels = keras.Input((10, 8, 3), name="pixels")
     x = layers.Rescaling(1 / 255, offset=-0.5)(pixels)
@@ -39,18 +42,18 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(3)
     folder = tmp_path_factory.mktemp("peers") / "small"
     cnnref.export(network(), folder, formats=["onnx"], precisions=["float32"])
     return folder
 
 
-def without_openvino(contestants):
+def without_openvino(contestants: list[Contestant]) -> list[Contestant]:
     return [one for one in contestants if "OpenVINO" not in one.label]
 
 
-def test_the_peers_compute_what_keras_computes_and_their_files_vanish(bundle):
+def test_the_peers_compute_what_keras_computes_and_their_files_vanish(bundle: Path) -> None:
     with peers(bundle, threads=1) as others:
         made = without_openvino(others)
         timings = {(timing.file, timing.by): timing for timing in benchmark(bundle, runs=2, threads=1, others=made)}
@@ -65,16 +68,17 @@ def test_the_peers_compute_what_keras_computes_and_their_files_vanish(bundle):
                 assert one.note == "not timed: onnxscript is not installed"
                 continue
             assert one.note == timings[one.label, one.by].note == ""
+            assert one.open is not None
             runner = one.open()
             assert np.abs(runner.run(samples.images) - samples.probabilities).max() < 1e-5
-            assert timings[one.label, one.by].of_keras > 0
+            assert timings[one.label, one.by].of_keras
             assert one.bytes > 1000
             paths.append(runner.path)
         assert all(path.exists() for path in paths)
     assert [path for path in paths if path.exists()] == [bundle / "model.keras"]
 
 
-def test_an_export_that_takes_too_long_is_given_up(bundle):
+def test_an_export_that_takes_too_long_is_given_up(bundle: Path) -> None:
     with peers(bundle, timeout=0.2) as others:
         assert [(one.label, one.by) for one in without_openvino(others)] == OTHERS
         first, *rest = without_openvino(others)
@@ -95,7 +99,9 @@ def test_an_export_that_takes_too_long_is_given_up(bundle):
         ("kill -11 $$", "the export was ended by signal 11"),
     ],
 )
-def test_an_exporter_that_breaks_leaves_one_line(bundle, tmp_path, monkeypatch, script, note):
+def test_an_exporter_that_breaks_leaves_one_line(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, note: str
+) -> None:
     interpreter = tmp_path / "python"
     interpreter.write_text(f"#!/bin/sh\n{script}\n")
     interpreter.chmod(0o755)
@@ -104,17 +110,17 @@ def test_an_exporter_that_breaks_leaves_one_line(bundle, tmp_path, monkeypatch, 
         assert {one.note for one in others if one.by == KERAS and one.label != "model.keras"} == {f"not timed: {note}"}
 
 
-def test_a_format_that_fails_does_not_stop_the_next(tmp_path, monkeypatch):
+def test_a_format_that_fails_does_not_stop_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(network(), tmp_path / "model.keras")
 
-    def fails(_, path):
+    def fails(_: Any, path: Path) -> None:
         path.write_bytes(b"half")
         raise ValueError("cannot\n do this")
 
-    def lacks(*_):
+    def lacks(*_: Any) -> None:
         raise ModuleNotFoundError("No module named 'x'", name="x")
 
-    def works(model, path):
+    def works(model: Any, path: Path) -> None:
         path.write_text(model.name)
 
     monkeypatch.setitem(peer_exports.EXPORTS, "tensorflow", {"a": fails, "b": lacks, "c": works})
@@ -126,7 +132,7 @@ def test_a_format_that_fails_does_not_stop_the_next(tmp_path, monkeypatch):
     assert json.loads((folder / "notes.json").read_text()) == {"a": "cannot do this", "b": "x is not installed"}
 
 
-def test_a_bundle_without_keras_has_no_peers_and_says_so(bundle, tmp_path):
+def test_a_bundle_without_keras_has_no_peers_and_says_so(bundle: Path, tmp_path: Path) -> None:
     document = json.loads((bundle / "bundle.json").read_text())
     del document["artifacts"]["model.keras"]
     (tmp_path / "bundle.json").write_text(json.dumps(document))
@@ -136,12 +142,12 @@ def test_a_bundle_without_keras_has_no_peers_and_says_so(bundle, tmp_path):
         assert "the bundle has no .keras file" in only.note
 
 
-def test_what_is_no_bundle_is_refused(tmp_path):
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no bundle\.json"), peers(tmp_path):
         pass
 
 
-def test_keras_itself_is_one_function_for_every_batch(bundle):
+def test_keras_itself_is_one_function_for_every_batch(bundle: Path) -> None:
     runner = KerasRunner(bundle / "model.keras", threads=1)
     samples = read_samples(read_bundle(bundle))
     for count in (8, 1, 3):
@@ -157,13 +163,13 @@ def test_keras_itself_is_one_function_for_every_batch(bundle):
         runner.run(samples.images[:, :5])
 
 
-def test_keras_on_another_backend_is_not_timed(bundle, monkeypatch):
+def test_keras_on_another_backend_is_not_timed(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(VerificationError, match="Keras runs on jax here"):
         KerasRunner(bundle / "model.keras")
 
 
-def test_a_damaged_keras_file_is_named(tmp_path):
+def test_a_damaged_keras_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"model\.keras cannot be loaded"):
         KerasRunner(Path(tmp_path / "model.keras"))

@@ -6,14 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_bundle import Weights, write_bundle
+from tiny_bundle import pristine
 
-
-@pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    write_bundle(folder, Weights())
-    return folder
+__all__ = ["bundle", "pristine"]
 
 
 @pytest.fixture

@@ -5,20 +5,23 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+import cnnref
 from cnnref import cli, tables
 from cnnref.environment import cpu_name
 from cnnref.errors import InputError, VerificationError
 from cnnref.runtimes import benchmark, open_artifact, read_bundle, read_samples
 from cnnref.runtimes.bench import BATCH, KERAS, Contestant, cpu_features
-from cnnref.runtimes.runner import Tensor
+from cnnref.runtimes.runner import Runner, Tensor
 
 
 class Scribe:
@@ -26,20 +29,27 @@ class Scribe:
 
     threads = 3
 
-    def __init__(self, folder, diary, name="", dtype="float32", answers=None):
+    def __init__(
+        self,
+        folder: Path,
+        diary: list[tuple[str, int, str]],
+        name: str = "",
+        dtype: str = "float32",
+        answers: np.ndarray | None = None,
+    ) -> None:
         samples = read_samples(read_bundle(folder))
         self.diary, self.name, self.dtype = diary, name, dtype
         self.answers = samples.probabilities if answers is None else answers
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> np.ndarray:
         self.diary.append((self.name, len(images), images.dtype.name))
         return np.resize(self.answers, (len(images), self.answers.shape[1]))
 
-    def inputs(self):
+    def inputs(self) -> dict[str, Tensor]:
         return {"image": Tensor((None, 8, 8, 1), self.dtype)}
 
 
-def contestant(name, opened, **changes):
+def contestant(name: str, opened: Callable[[], Any] | None, **changes: Any) -> Contestant:
     return replace(Contestant(name, "onnx", "float32", opened, 1000, by="somebody"), **changes)
 
 
@@ -51,9 +61,9 @@ def test_every_artifact_gets_its_times(pristine: Path) -> None:
         assert timing.p50_ms is not None
         assert timing.p90_ms is not None
         assert timing.images_per_second is not None
-        assert 0 < timing.load_ms < 60_000
-        assert 0 < timing.p50_ms <= timing.p90_ms < 10_000
-        assert timing.images_per_second > 1
+        assert timing.load_ms > 0
+        assert 0 < timing.p50_ms <= timing.p90_ms
+        assert timing.images_per_second > 0
         assert (timing.runs, timing.cpu, timing.note) == (7, cpu_name(), "")
         assert (timing.by, timing.peer, timing.of_keras) == ("cnnref", False, None)
     assert [timing.threads for timing in timings[1:]] == [1, 1]
@@ -68,6 +78,13 @@ def test_a_missing_runtime_leaves_its_times_open(pristine: Path, monkeypatch: py
     assert (onnx.note, onnx.p50_ms, onnx.runs) == ("not timed: onnxruntime is not installed", None, 0)
     assert (saved.note, saved.load_ms) == ("not timed: tensorflow is not installed", None)
     assert tflite.p50_ms is not None
+
+
+def test_a_shipped_bundle_is_known_by_its_name() -> None:
+    timings = cnnref.benchmark("lenet5-mnist", runs=1, threads=1)
+    assert "model.onnx" in [timing.file for timing in timings]
+    with pytest.raises(InputError, match="no bundle 'lenet5-mnits'"):
+        cnnref.benchmark("lenet5-mnits")
 
 
 def test_no_runs_and_no_threads_are_refused(pristine: Path) -> None:
@@ -86,7 +103,9 @@ def test_others_are_timed_beside_the_files_and_all_are_compared_with_keras(prist
     theirs, keras = timings[-2:]
     assert (theirs.file, theirs.bytes, theirs.runs, theirs.note) == ("theirs", 1000, 6, "")
     assert keras.of_keras == 1
+    assert keras.p50_ms is not None
     for timing in timings:
+        assert timing.of_keras is not None
         assert timing.p50_ms == pytest.approx(keras.p50_ms * timing.of_keras)
 
 
@@ -119,7 +138,7 @@ def test_a_file_that_takes_whole_numbers_is_fed_whole_numbers(pristine: Path) ->
 
 
 def test_whoever_fails_gets_a_note_and_the_rest_their_times(pristine: Path) -> None:
-    def refuses():
+    def refuses() -> Runner:
         raise VerificationError("it is  broken\nin many places")
 
     right = read_samples(read_bundle(pristine)).probabilities
@@ -154,7 +173,9 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd evtstrm asimddp\n"
 @pytest.mark.parametrize(
     ("text", "expected"), [(X86, ["avx2", "fma", "avx512_vnni"]), (ARM, ["asimd", "asimddp"]), ("bogomips: 3\n", [])]
 )
-def test_the_features_are_those_that_the_system_lists_for_its_first_core(tmp_path, text, expected) -> None:
+def test_the_features_are_those_that_the_system_lists_for_its_first_core(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert cpu_features(tmp_path / "cpuinfo") == expected
 
@@ -179,7 +200,7 @@ def test_the_table_has_ratios_only_where_keras_was_timed(pristine: Path) -> None
     assert {len(row) for row in alone.rows} == {len(alone.headings)}
 
 
-def run(*words):
+def run(*words: object) -> Result:
     return CliRunner().invoke(cli.app, ["bench", *map(str, words)])
 
 

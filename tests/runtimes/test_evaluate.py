@@ -1,4 +1,4 @@
-"""Accuracy and agreement count decisions, whatever the batch."""
+"""Accuracy counts decisions, whatever the batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tiny_bundle import Weights, pictures, probabilities
 
 from cnnref.errors import InputError
-from cnnref.runtimes import accuracy, agreement, open_artifact, read_bundle
+from cnnref.runtimes import accuracy, open_artifact, read_bundle
 
 
 class Table:
@@ -38,7 +38,6 @@ def test_accuracy_of_a_real_file_is_that_of_the_reference(pristine: Path) -> Non
     assert accuracy(runner, images, decided) == 1
     wrong = np.where(np.arange(20) < 5, (decided + 1) % 3, decided)
     assert accuracy(runner, images, wrong) == 0.75
-    assert agreement(runner, open_artifact(read_bundle(pristine), "model.tflite"), images) == 1
 
 
 @given(
@@ -60,12 +59,6 @@ def test_a_single_output_is_a_yes_from_one_half_on() -> None:
     table = Table([[0.2], [0.5], [0.9], [0.49]])
     assert accuracy(table, rows(4), np.array([0, 1, 1, 0])) == 1
     assert accuracy(table, rows(4), np.array([1, 0, 1, 0])) == 0.5
-
-
-def test_agreement_counts_equal_decisions() -> None:
-    first, second = Table([[0.9, 0.1], [0.2, 0.8]]), Table([[0.6, 0.4], [0.7, 0.3]])
-    assert agreement(first, second, rows(2)) == 0.5
-    assert agreement(first, first, rows(2), batch=1) == 1
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0, -1, 1], [0.0, 1.0, 1.0]])

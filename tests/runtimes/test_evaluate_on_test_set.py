@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tiny_bundle import Weights, edit, onnx_bytes, probabilities, rehash
+from tiny_bundle import EMBEDDED, Weights, edit, onnx_bytes, probabilities, rehash
 
-from cnnref.runtimes import LabelledImages, verify
-from cnnref.runtimes.labelled_images import POINTS_COUNT_FROM
+from cnnref.runtimes import LabelledImages, quarantine_failures, verify
+from cnnref.runtimes.evaluate import POINTS_COUNT_FROM
+from cnnref.runtimes.verification import SIZE_COUNTS_FROM
 
 COUNT = 1200
 
@@ -64,7 +66,7 @@ def test_the_points_that_may_be_lost_decide_for_a_reduced_file(
 ) -> None:
     put_other_weights(bundle, 0.6)
 
-    def as_int8(document: dict) -> None:
+    def as_int8(document: dict[str, Any]) -> None:
         document["artifacts"]["model.onnx"].update(precision="int8", tolerance=1.0, points=allowed)
 
     edit(bundle, as_int8)
@@ -83,9 +85,7 @@ def test_the_points_that_may_be_lost_decide_for_a_reduced_file(
 
 
 def test_a_file_may_not_be_larger_than_its_share(bundle: Path) -> None:
-    base = (bundle / "model.onnx").stat().st_size
-
-    def with_a_copy(document: dict) -> None:
+    def with_a_copy(document: dict[str, Any]) -> None:
         document["artifacts"]["copy.onnx"] = document["artifacts"]["model.onnx"] | {
             "precision": "fp16",
             "size_ratio": 0.52,
@@ -98,20 +98,15 @@ def test_a_file_may_not_be_larger_than_its_share(bundle: Path) -> None:
     assert report.ok, "of small files the size is only told"
     (check,) = [check for check in report.checks if check.file == "copy.onnx"]
     assert check.size_ratio == 1
-    from cnnref.runtimes import verification
-
-    usual = verification.SIZE_COUNTS_FROM
-    verification.SIZE_COUNTS_FROM = base
-    try:
-        (problem,) = verify(bundle, only=["copy.onnx", "model.onnx"]).problems
-    finally:
-        verification.SIZE_COUNTS_FROM = usual
+    large = onnx_bytes(Weights(), embedded={**EMBEDDED, "padding": "x" * SIZE_COUNTS_FROM})
+    for name in ("model.onnx", "copy.onnx"):
+        (bundle / name).write_bytes(large)
+    rehash(bundle)
+    (problem,) = verify(bundle, only=["copy.onnx", "model.onnx"]).problems
     assert problem == "copy.onnx: it has 1.000 times the bytes of the float32 file; 0.52 is allowed"
 
 
 def test_the_report_keeps_what_is_known_of_the_same_file(bundle: Path, test_set: LabelledImages) -> None:
-    from cnnref.runtimes import quarantine_failures
-
     quarantine_failures(verify(bundle, test_set=test_set), bundle)
     first = json.loads((bundle / "report.json").read_text())
     quarantine_failures(verify(bundle), bundle)

@@ -1,17 +1,16 @@
-"""Commands that run the files of a bundle: bench, predict."""
+"""`cnnref bench`: time the files of a bundle, and others beside them."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import tables
 from ..errors import InputError
-from .models import check_plot
-from .options import AsJson, BundleName, print_json
+from .options import AsJson, BundleName, check_plot, print_json
 
 if TYPE_CHECKING:
     from ..runtimes import Timing
@@ -37,9 +36,10 @@ def bench(
 
     Example: cnnref bench lenet5-mnist --threads 1
     """
-    from ..explain.drawing.tradeoff import draw_tradeoff, measured_accuracy
+    from ..explain.drawing.tradeoff import draw_tradeoff
     from ..files import write_whole
     from ..runtimes import benchmark, find_bundle, read_bundle, read_report
+    from ..runtimes.report import measured_accuracy
 
     read = read_bundle(find_bundle(bundle))
     read.must_run()
@@ -90,42 +90,3 @@ def _print_table(timings: list[Timing]) -> None:
     threads, features = timings[0].threads, " ".join(cpu_features()) or "features unknown"
     print(f"{threads} thread{'s' * (threads > 1)} on {timings[0].cpu} ({features}).")
     print(f"p50 and p90 at batch 1, images/s at batch {BATCH}. Keras itself (model.keras) runs as one tf.function.")
-
-
-def predict(
-    bundle: BundleName,
-    pictures: Annotated[list[Path], typer.Argument(help="PNG, JPEG and others, of any size.")],
-    file: Annotated[str | None, typer.Option("--file", help="model.onnx, model.tflite or saved_model.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
-    invert: Annotated[bool, typer.Option("--invert", help="For dark digits on light paper.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Also draw pictures and probabilities into this PNG.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what is on pictures.
-
-    A picture is turned upright, cropped to its centre, resized (bilinear) and made gray or RGB, as the model needs.
-
-    Example: cnnref predict lenet5-mnist photo.png --invert
-    """
-    from ..runtimes import find_bundle, read_bundle
-    from ..runtimes import predict as run
-
-    read = read_bundle(find_bundle(bundle))
-    found = run(read, pictures, artifact=file, top=top, invert=invert)
-    if plot:
-        _plot_predictions(plot, read, found, invert)
-    if as_json:
-        return print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
-    return tables.of_predictions(found).print()
-
-
-def _plot_predictions(path: Path, bundle: Any, found: list[Any], invert: bool) -> None:
-    import numpy as np
-
-    from ..files import write_whole
-    from ..pictures import read_picture
-    from ..plots import predictions
-
-    seen = [read_picture(Path(one.file), *bundle.shape) for one in found]
-    shown = [255 - picture if invert else picture for picture in seen]
-    write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))

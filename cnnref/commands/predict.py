@@ -1,0 +1,53 @@
+"""`cnnref predict`: classify picture files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import tables
+from .options import AsJson, BundleName, print_json
+
+if TYPE_CHECKING:
+    from ..runtimes import Bundle, Prediction
+
+
+def predict(
+    bundle: BundleName,
+    pictures: Annotated[list[Path], typer.Argument(help="PNG, JPEG and others, of any size.")],
+    file: Annotated[str | None, typer.Option("--file", help="model.onnx, model.tflite or saved_model.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
+    invert: Annotated[bool, typer.Option("--invert", help="For dark digits on light paper.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Also draw pictures and probabilities into this PNG.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is on pictures.
+
+    A picture is turned upright, cropped to its centre, resized (bilinear) and made gray or RGB, as the model needs.
+
+    Example: cnnref predict lenet5-mnist photo.png --invert
+    """
+    from ..runtimes import find_bundle, read_bundle
+    from ..runtimes import predict as run
+
+    read = read_bundle(find_bundle(bundle))
+    found = run(read, pictures, artifact=file, top=top, invert=invert)
+    if plot:
+        _plot_predictions(plot, read, found, invert)
+    if as_json:
+        return print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
+    return tables.of_predictions(found).print()
+
+
+def _plot_predictions(path: Path, bundle: Bundle, found: list[Prediction], invert: bool) -> None:
+    import numpy as np
+
+    from ..files import write_whole
+    from ..pictures import read_picture
+    from ..plots import predictions
+
+    seen = [read_picture(Path(one.file), *bundle.shape) for one in found]
+    shown = [255 - picture if invert else picture for picture in seen]
+    write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))
