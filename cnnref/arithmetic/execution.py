@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import keras
-from ..errors import InputError
 from .graph import Call, Graph, Tensor
 
 
-def given(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
+def input_value(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
     """The picture [height, width, channels] as the value of the graph's one input."""
     (tensor,) = graph.inputs
     return {tensor: keras.ops.convert_to_tensor(image[None], tensor.symbol.dtype)}
 
 
-def run(
+def run_calls(
     graph: Graph, known: Mapping[Tensor, Any], instead: Mapping[Call, Callable[[Any], Any]] | None = None
 ) -> dict[Tensor, Any]:
     """The values of all tensors, given some; calls whose outputs are all given are not made.
@@ -53,29 +52,10 @@ def _filled(call: Call, values: Mapping[Tensor, Any]) -> Any:
     return args, kwargs
 
 
-def behind(graph: Graph, tensor: Tensor) -> set[Tensor]:
-    """The tensors that follow from one, without itself."""
+def tensors_after(graph: Graph, tensor: Tensor) -> set[Tensor]:
+    """The tensors that are computed from one tensor, directly or through others; without itself."""
     found = {tensor}
     for call in graph.calls:
         if any(one in found for one in call.inputs):
             found.update(call.outputs)
     return found - {tensor}
-
-
-def classes(model: Any, found: Any) -> NDArray[np.float32]:
-    """What a model gave for n pictures as rows [n, classes].
-
-    Raises:
-        InputError: it gives several things, or maps.
-    """
-    if isinstance(found, dict | list | tuple):
-        raise InputError(
-            f"{model.name} gives {len(found)} outputs, and a classifier is needed; choose one with "
-            "keras.Model(model.inputs, model.outputs[0])."
-        )
-    values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(found, "float32")))
-    if values.ndim < 2 or values.size != values.shape[0] * values.shape[-1]:
-        raise InputError(
-            f"{model.name} gives {list(values.shape[1:])}, and a classifier is needed: one row of classes."
-        )
-    return values.reshape(len(values), -1)

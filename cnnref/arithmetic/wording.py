@@ -17,7 +17,7 @@ ACTIVATIONS = {
     "Relu6", "SELU", "Sigmoid", "Silu", "Softmax", "Softplus", "Tanh",
 }  # fmt: skip
 PADS = {"Pad", "ZeroPadding2D"}
-#: In this order: what a class is, by a word in its name.
+#: The category of a class by a part of its name; the first part that is found decides.
 PARTS = (
     ("Conv", CONVOLUTION),
     ("Pool", POOLING),
@@ -27,8 +27,8 @@ PARTS = (
 )
 
 
-def sort_of(row: LayerRow) -> str:
-    """What a row does: one of the words above. A sum with a constant joins nothing."""
+def category_of(row: LayerRow) -> str:
+    """The category of a layer: one of the nine words above. A sum with a constant joins nothing, so it is OTHER."""
     if row.kind == "InputLayer":
         return INPUT
     if row.kind in JOINS:
@@ -37,15 +37,15 @@ def sort_of(row: LayerRow) -> str:
         return ACTIVATION
     if row.kind in PADS:
         return PADDING
-    return next((sort for part, sort in PARTS if part in row.kind), OTHER)
+    return next((category for part, category in PARTS if part in row.kind), OTHER)
 
 
-def by(sizes: Iterable[float]) -> str:
-    """28x28x1."""
+def format_shape(sizes: Iterable[float]) -> str:
+    """The sizes of a shape as people write them: (28, 28, 1) is "28x28x1"."""
     return "x".join(f"{size:g}" for size in sizes)
 
 
-def short(number: int | None) -> str:
+def format_count(number: int | None) -> str:
     """Three digits and a unit: 416520 is "417 k", 4089184256 "4.09 G"; "?" if it is not known."""
     if number is None:
         return "?"
@@ -59,6 +59,6 @@ def short(number: int | None) -> str:
 
 
 def total_macs(rows: Iterable[LayerRow]) -> int | None:
-    """The sum, None if one is not known."""
+    """The multiply-accumulates of all rows together; None if those of one row are not known."""
     counts = [row.macs for row in rows]
     return None if None in counts else sum(count for count in counts if count)

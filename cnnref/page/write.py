@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..explain.drawing.folding import place
+from ..explain.drawing.folding import stage_and_block
 from ..files import write_whole
 from . import facts as page_facts
 from .facts import PAGE, packed
@@ -118,7 +118,7 @@ def page(
         "output": graph.graph.output[0].name,
         "channelsFirst": channels_first,
         "samples": [{"name": sample.name, "values": packed(sample.image)} for sample in kept],
-        "places": {node.name: list(place(node.name)) for node in graph.graph.node},
+        "places": {node.name: list(stage_and_block(node.name)) for node in graph.graph.node},
         "stored": page_facts.stored(graph, given),
         "gradcam": grad_cam,
     }
@@ -198,7 +198,7 @@ def _that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[
 
 
 def _facts_line(bundle: Bundle) -> str:
-    from ..explain.drawing.tradeoff import measured_accuracy
+    from ..runtimes.report import measured_accuracy
 
     height, width, channels = bundle.shape
     said = [f"takes pictures of {height}x{width}x{channels}", f"says one of {len(bundle.labels):,} classes"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...arithmetic.execution import classes, given, run
+from ...arithmetic.execution import input_value, run_calls
 from ...arithmetic.graph import named, trace
 from ...environment import keras
-from .inputs import checked, unknown
+from .classifier import check_image, class_scores, unknown_layer
 
 
 def activations(
@@ -36,14 +36,14 @@ def activations(
     wanted = list(calls) if layers is None else list(layers)
     for name in wanted:
         if name not in calls:
-            raise unknown(name, calls)
-    values = run(graph, given(graph, checked(model, image)))
+            raise unknown_layer(name, calls)
+    values = run_calls(graph, input_value(graph, check_image(model, image)))
     return {name: _as_array(values[calls[name].outputs[0]]) for name in wanted}
 
 
 def predicted(model: keras.Model, image: ArrayLike) -> NDArray[np.float32]:
     """What the model says of one picture, float32 [classes]."""
-    return classes(model, model(checked(model, image)[None], training=False))[0]
+    return class_scores(model, model(check_image(model, image)[None], training=False))[0]
 
 
 def _as_array(value: Any) -> NDArray[np.float32]:

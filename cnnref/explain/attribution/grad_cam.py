@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...arithmetic.execution import behind, classes, given, run
+from ...arithmetic.execution import input_value, run_calls, tensors_after
 from ...arithmetic.graph import Call, Graph, Tensor, named, trace
 from ...environment import keras
 from ...errors import InputError
-from .gradients import gradient
-from .inputs import checked, chosen, unknown
+from .classifier import check_image, choose_class, class_scores, unknown_layer
 
 CLASSIFIERS = {"softmax", "sigmoid"}
 #: What may come behind the softmax and changes no number.
@@ -42,24 +41,24 @@ def grad_cam(
         InputError: the picture does not fit the model, or there is no such class or layer, it has no maps, or the
             score does not follow from them.
     """
-    pixels = checked(model, image)
+    pixels = check_image(model, image)
     graph = trace(model)
-    values = run(graph, given(graph, pixels))
+    values = run_calls(graph, input_value(graph, pixels))
     outputs = [values[tensor] for tensor in graph.outputs]
-    index = chosen(classes(model, outputs[0] if len(outputs) == 1 else outputs)[0], index)
+    index = choose_class(class_scores(model, outputs[0] if len(outputs) == 1 else outputs)[0], index)
     squash = _squash(graph)
     place = _maps(graph, layer)
-    later = behind(graph, place)
+    later = tensors_after(graph, place)
     if (squash.outputs if squash else graph.outputs)[0] not in later:
         raise InputError(f"The class scores do not follow from the maps of layer {layer}; choose one before them.")
     known = {tensor: value for tensor, value in values.items() if tensor not in later}
     instead = {squash: _without(squash)} if squash else {}
 
     def score(maps: Any) -> Any:
-        found = keras.ops.reshape(run(graph, {**known, place: maps}, instead)[graph.outputs[0]], (-1,))
+        found = keras.ops.reshape(run_calls(graph, {**known, place: maps}, instead)[graph.outputs[0]], (-1,))
         return found[index] if len(found) > 1 else found[0] * (1.0 if index else -1.0)
 
-    slopes = gradient(score, values[place])[0].astype(np.float64)
+    slopes = _gradient(score, values[place])[0].astype(np.float64)
     seen = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(values[place], "float32")))[0].astype(np.float64)
     found = np.maximum(seen @ slopes.mean(axis=(0, 1)), 0)
     if scaled and found.max() > 0:
@@ -104,7 +103,7 @@ def _maps(graph: Graph, layer: str | None) -> Tensor:
     if layer is not None:
         calls = named(graph.calls)
         if layer not in calls:
-            raise unknown(layer, calls)
+            raise unknown_layer(layer, calls)
         found = calls[layer].outputs[0]
         if len(found.shape) != 4:
             raise InputError(f"Layer {layer} has no maps; its output is {list(found.shape[1:])}.")
@@ -114,3 +113,39 @@ def _maps(graph: Graph, layer: str | None) -> Tensor:
         if call.inputs and len(shape) == 4 and shape[1] * shape[2] > 1:
             return call.outputs[0]
     raise InputError("The model has no maps with more than one place, so there is nothing to weigh.")
+
+
+def _gradient(function: Callable[[Any], Any], at: Any) -> Any:
+    """d function / d at as a NumPy array; `function` takes a tensor of the backend and gives one number."""
+    return GRADIENTS[keras.backend.backend()](function, keras.ops.convert_to_tensor(at))
+
+
+def _tensorflow(function: Callable[[Any], Any], at: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        score = function(at)
+    return tape.gradient(score, at, unconnected_gradients=tf.UnconnectedGradients.ZERO).numpy()
+
+
+def _jax(function: Callable[[Any], Any], at: Any) -> Any:
+    import jax
+
+    return np.asarray(jax.grad(function)(at))
+
+
+def _torch(function: Callable[[Any], Any], at: Any) -> Any:
+    import torch
+
+    watched = at.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(function(watched), watched, allow_unused=True)
+    return (torch.zeros_like(watched) if found is None else found).detach().cpu().float().numpy()
+
+
+GRADIENTS: dict[str, Callable[[Callable[[Any], Any], Any], Any]] = {
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "torch": _torch,
+}

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...arithmetic.execution import classes
 from ...errors import InputError
-from .inputs import checked, chosen, probability, whole_number
+from .classifier import check_image, choose_class, class_probability, class_scores, to_integer
 
 if TYPE_CHECKING:
     import keras
@@ -54,16 +53,16 @@ def occlusion(
         InputError: the picture does not fit the model, the model is no classifier, there is no such class, or
             patch, stride, fill or batch_size is none.
     """
-    whole = checked(model, image)
+    whole = check_image(model, image)
     height, width, channels = whole.shape
-    patch = max(1, math.floor(min(height, width) / 7 + 0.5)) if patch is None else whole_number(patch, "patch")
-    stride = max(1, patch // 2) if stride is None else whole_number(stride, "stride")
+    patch = max(1, math.floor(min(height, width) / 7 + 0.5)) if patch is None else to_integer(patch, "patch")
+    stride = max(1, patch // 2) if stride is None else to_integer(stride, "stride")
     if not 1 <= patch <= min(height, width) or stride < 1:
         raise InputError(
             f"A patch of {patch} pixels and a stride of {stride} do not fit a picture of {height}x{width}; "
             f"give a patch of 1 to {min(height, width)} and a stride of at least 1."
         )
-    if whole_number(batch_size, "batch_size") < 1:
+    if to_integer(batch_size, "batch_size") < 1:
         raise InputError(f"batch_size is {batch_size}; give at least 1.")
     colour = whole.mean(axis=(0, 1), dtype=np.float64) if fill is None else np.asarray(fill, np.float64)
     if colour.shape not in ((), (channels,)):
@@ -73,12 +72,12 @@ def occlusion(
     rows, columns = corners(height, patch, stride), corners(width, patch, stride)
     places = [(top, left) for top in rows for left in columns]
     before = _run(model, whole[None])
-    index = chosen(before[0], index)
+    index = choose_class(before[0], index)
     shares = [
-        probability(_run(model, _covered(whole, places[start : start + batch_size], patch, colour)), index)
+        class_probability(_run(model, _covered(whole, places[start : start + batch_size], patch, colour)), index)
         for start in range(0, len(places), batch_size)
     ]
-    falls = probability(before, index)[0] - np.concatenate(shares)
+    falls = class_probability(before, index)[0] - np.concatenate(shares)
     return falls.reshape(len(rows), len(columns)).astype(np.float32)
 
 
@@ -92,4 +91,4 @@ def _covered(
 
 
 def _run(model: keras.Model, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    return classes(model, model(batch, training=False))
+    return class_scores(model, model(batch, training=False))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...arithmetic.geometry import fields_of
 from ...errors import InputError
-from .inputs import unknown, whole_number
+from .classifier import to_integer, unknown_layer
 
 if TYPE_CHECKING:
     import keras
@@ -32,9 +32,9 @@ def receptive_field(model: keras.Model, layer: str, row: int, column: int) -> ND
     """
     known = fields_of(model)
     if layer not in known:
-        raise unknown(layer, known)
+        raise unknown_layer(layer, known)
     shape, fields = known[layer]
-    row, column = whole_number(row, "row"), whole_number(column, "column")
+    row, column = to_integer(row, "row"), to_integer(column, "column")
     places = shape[:2] if len(shape) == 3 else (1, 1)
     if len(shape) == 3 and not (0 <= row < places[0] and 0 <= column < places[1]):
         raise InputError(f"Layer {layer} has no unit at ({row}, {column}); its maps are {places[0]}x{places[1]}.")

@@ -27,6 +27,25 @@ DIMENSION = re.compile(r".*(?:conv|pooling|padding|cropping|sampling)[123]d")
 COUNTED = re.compile(r"[a-z]+(?:_[a-z]+)*(?:[123]d)?(?:_[a-z]+)*_\d+", re.IGNORECASE)
 BLOCK_INSIDE = re.compile(r"(?:^|_)((?:block|layer|unit|cell|module)_?\d+[a-z]?|[a-z]+\d+[a-z])(?=_|$)")
 
+#: More layers than this are counted, not told one by one.
+TOLD = 2
+STEMS = {
+    "DepthwiseConv2D": "depthwise",
+    "SeparableConv2D": "separable",
+    "Conv2DTranspose": "conv up",
+    "MaxPooling2D": "max",
+    "AveragePooling2D": "mean",
+    "GlobalAveragePooling2D": "global mean",
+    "GlobalMaxPooling2D": "global max",
+    "Concatenate": "concat",
+}
+#: What an activation is called in a layer's name, and on paper; a layer of the class Activation tells no other way.
+CURVES = {
+    "relu": "ReLU", "relu6": "ReLU6", "tanh": "tanh", "sigmoid": "sigmoid", "softmax": "softmax", "gelu": "GELU",
+    "swish": "swish", "silu": "swish", "elu": "ELU", "selu": "SELU", "leaky": "leaky ReLU", "leakyrelu": "leaky ReLU",
+    "hardswish": "hard swish", "hardsilu": "hard swish", "hardsigmoid": "hard sigmoid",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -34,7 +53,7 @@ class Volume:
 
     Attributes:
         name: What the layers have in common, "stage2", or the first and the last: "block_4 - block_6".
-        sort: One of the sorts in `words`, the weightiest of the layers'.
+        category: One of the categories in `words`, the weightiest of the layers'.
         output_shape: Without the batch; of the last layer.
         rows: The layers, in the order of the model's summary.
         blocks: How many blocks or modules they make; 0 where they are just one after the other.
@@ -42,7 +61,7 @@ class Volume:
     """
 
     name: str
-    sort: str
+    category: str
     output_shape: tuple[int, ...]
     rows: tuple[LayerRow, ...]
     blocks: int
@@ -51,7 +70,7 @@ class Volume:
     @property
     def convolutions(self) -> int:
         """How many of the layers convolve."""
-        return sum(words.sort_of(row) == words.CONVOLUTION for row in self.rows)
+        return sum(words.category_of(row) == words.CONVOLUTION for row in self.rows)
 
     @property
     def parameters(self) -> int:
@@ -82,7 +101,7 @@ def fold(rows: Sequence[LayerRow]) -> list[Volume]:
     return network.volumes(network.by_size())
 
 
-def place(name: str) -> tuple[str, str]:
+def stage_and_block(name: str) -> tuple[str, str]:
     """The stage and the block that a layer's name tells: ("stage2", "stage2_block1"), ("fire2", "fire2")."""
     outer, slash, local = name.rpartition("/")
     if COUNTED.fullmatch(local):  # conv2d_17: a counter of Keras, no place
@@ -105,7 +124,7 @@ class _Network:
 
     def __init__(self, rows: Sequence[LayerRow]) -> None:
         self.rows = rows
-        self.sorts = [words.sort_of(row) for row in rows]
+        self.categories = [words.category_of(row) for row in rows]
         self.sources: list[list[int]] = []
         self.readers: list[list[int]] = [[] for _ in rows]
         latest: dict[str, int] = {}
@@ -120,12 +139,14 @@ class _Network:
 
     def _is_major(self, index: int) -> bool:
         """Whether a row may be a volume of its own; the others belong to the row that they read."""
-        if self.sorts[index] in (words.INPUT, words.CONVOLUTION, words.POOLING, words.DENSE):
+        if self.categories[index] in (words.INPUT, words.CONVOLUTION, words.POOLING, words.DENSE):
             return True
-        if self.sorts[index] == words.JOINING:
+        if self.categories[index] == words.JOINING:
             # Of branches (a normalization may be written with sums, too), unless it is the named end of a stage.
             name = self.rows[index].name
-            return index in self.joined and (bool(COUNTED.fullmatch(name)) or not re.search(r"\d", place(name)[0]))
+            return index in self.joined and (
+                bool(COUNTED.fullmatch(name)) or not re.search(r"\d", stage_and_block(name)[0])
+            )
         before = [self.rows[source].output_shape for source in self.sources[index]]
         flattens = len(self.rows[index].output_shape) == 1
         return flattens and any(len(shape) > 1 and max(shape[:-1]) > 1 for shape in before)
@@ -142,7 +163,7 @@ class _Network:
         return units
 
     def _branches(self, unit: Iterable[int]) -> bool:
-        return {words.CONVOLUTION, words.JOINING} <= {self.sorts[index] for index in unit}
+        return {words.CONVOLUTION, words.JOINING} <= {self.categories[index] for index in unit}
 
     def by_step(self) -> list[Hashable]:
         """A label a row; none at all if the network is no chain."""
@@ -152,8 +173,8 @@ class _Network:
 
     def by_place(self, depth: int) -> list[Hashable]:
         """Labels from the names: 0 for stages, 1 for blocks."""
-        return self._settled([f"{index}" if sort == words.INPUT else place(self.rows[index].name)[depth]
-                              for index, sort in enumerate(self.sorts)])  # fmt: skip
+        return self._settled([f"{index}" if sort == words.INPUT else stage_and_block(self.rows[index].name)[depth]
+                              for index, sort in enumerate(self.categories)])  # fmt: skip
 
     def by_size(self) -> list[Hashable]:
         """A label for each run of units whose maps are of one size, edges aside; dense layers are on their own."""
@@ -161,15 +182,15 @@ class _Network:
         width = label = 0  # of the first maps of the run; 0 if nothing can follow in the same run
         for unit in self.units:
             shape = self.rows[unit[-1]].output_shape[:-1]
-            alone = not shape or any(self.sorts[index] == words.INPUT for index in unit)
-            if alone or not width < 2 * shape[0] <= 2 * width or self.sorts[unit[-1]] == words.PADDING:
+            alone = not shape or any(self.categories[index] == words.INPUT for index in unit)
+            if alone or not width < 2 * shape[0] <= 2 * width or self.categories[unit[-1]] == words.PADDING:
                 label += 1
-                width = 0 if alone or self.sorts[unit[-1]] == words.PADDING else shape[0]
+                width = 0 if alone or self.categories[unit[-1]] == words.PADDING else shape[0]
             for index in unit:
                 labels[index] = label
         labels = self._settled(labels)
         # A block that begins at the old size, with a 1x1 convolution, say, belongs where it ends.
-        blocks = [place(row.name)[1] for row in self.rows]
+        blocks = [stage_and_block(row.name)[1] for row in self.rows]
         ends = {block: label for block, label in zip(blocks, labels, strict=True) if BLOCK.search(block)}
         whole = [ends.get(block, label) for block, label in zip(blocks, labels, strict=True)]
         return whole if self._is_forward(whole) else labels
@@ -187,7 +208,7 @@ class _Network:
         """Give rows without a volume of their own to one: a pad to what reads it, others to what they read."""
         majors = {label for label, major in zip(labels, self.major, strict=True) if major}
         for index in reversed(range(len(labels))):
-            if self.sorts[index] == words.PADDING and labels[index] not in majors and self.readers[index]:
+            if self.categories[index] == words.PADDING and labels[index] not in majors and self.readers[index]:
                 labels[index] = labels[self.readers[index][0]]
         for index, label in enumerate(labels):
             if label not in majors and self.sources[index]:
@@ -201,7 +222,7 @@ class _Network:
         widths: dict[Hashable, list[int]] = {}
         for unit in self.units:
             size = self.rows[unit[-1]].output_shape[:-1][:2]  # a channel shuffle has more axes, for a while
-            if size and max(size) > 1 and self.sorts[unit[-1]] != words.PADDING:
+            if size and max(size) > 1 and self.categories[unit[-1]] != words.PADDING:
                 widths.setdefault(labels[unit[-1]], []).append(max(size))
         return all(
             label == "stem" or len(found) == 1 or max(found) < ONE_PLACE * min(found) for label, found in widths.items()
@@ -218,7 +239,7 @@ class _Network:
             found.append(
                 Volume(
                     name=self._name(label, inside),
-                    sort=self._sort(inside),
+                    category=self._category(inside),
                     output_shape=self.rows[inside[-1]].output_shape,
                     rows=tuple(self.rows[index] for index in inside),
                     blocks=self._blocks(inside),
@@ -227,20 +248,25 @@ class _Network:
             )
         return found
 
-    def _sort(self, inside: Sequence[int]) -> str:
-        """An activation or a sum changes no sort: convolutions outweigh pooling, that outweighs the rest."""
-        sorts = {self.sorts[index] for index in inside}
+    def _category(self, inside: Sequence[int]) -> str:
+        """An activation or a sum changes no category: convolutions outweigh pooling, that outweighs the rest."""
+        sorts = {self.categories[index] for index in inside}
         for sort in (words.INPUT, words.CONVOLUTION, words.DENSE, words.POOLING, words.JOINING):
             if sort in sorts:
                 return sort
         return words.OTHER
 
     def _name(self, label: Hashable, inside: Sequence[int]) -> str:
-        major = [self.rows[index].name for index in inside if self.major[index] or self.sorts[index] == words.JOINING]
+        major = [
+            self.rows[index].name for index in inside if self.major[index] or self.categories[index] == words.JOINING
+        ]
         names = major or [self.rows[index].name for index in inside]
         if isinstance(label, str) and (len(names) > 1 or re.search(r"\d", label)) and not label.isdigit():
             return label.rpartition("/")[2]
-        stages = [place(name)[0] if re.search(r"\d", place(name)[0]) else name for name in (names[0], names[-1])]
+        stages = [
+            stage_and_block(name)[0] if re.search(r"\d", stage_and_block(name)[0]) else name
+            for name in (names[0], names[-1])
+        ]
         first, last = (stage.rpartition("/")[2] for stage in (stages if len(names) > 1 else (names[0], names[0])))
         return first if first == last else f"{first} - {last}"
 
@@ -255,3 +281,37 @@ class _Network:
         members = set(inside)
         branching = sum(self._branches(unit) for unit in self.units if members.issuperset(unit))
         return len(named) if len(named) > 1 or (named and branching) else branching
+
+
+def operations_of(volume: Volume) -> tuple[str, ...]:
+    """What the layers of a volume do, in short lines for an arrow: ("conv 5x5", "tanh"), or ("3 blocks", "10 conv")."""
+    told = [row for row in volume.rows if words.category_of(row) in (words.CONVOLUTION, words.POOLING, words.DENSE)]
+    if not told:
+        return tuple(row.kind.lower() for row in volume.rows[:1])
+    if len(told) <= TOLD and not volume.blocks:
+        return (*(line for row in told for line in _operation(row)), *_activation(volume.rows))
+    lines = [f"{volume.blocks} block{'s' * (volume.blocks > 1)}"] if volume.blocks else []
+    for sort, word in ((words.CONVOLUTION, "conv"), (words.DENSE, "dense")):
+        if count := sum(words.category_of(row) == sort for row in told):
+            lines.append(f"{count} {word}")
+    if words.category_of(told[-1]) == words.POOLING:
+        lines.extend(_operation(told[-1]))
+    return tuple(lines)
+
+
+def _operation(row: LayerRow) -> tuple[str, ...]:
+    sort = words.category_of(row)
+    name = STEMS.get(row.kind, {words.CONVOLUTION: "conv", words.DENSE: "dense"}.get(sort, row.kind.lower()))
+    if row.kernel is None:
+        return tuple(name.split())
+    stride = f" /{max(row.strides)}" if row.strides and max(row.strides) > 1 else ""
+    return (f"{name} {words.format_shape(row.kernel)}{stride}",)
+
+
+def _activation(rows: Sequence[LayerRow]) -> tuple[str, ...]:
+    """The last activation, where its class or its name says which."""
+    for row in reversed(rows):
+        if words.category_of(row) == words.ACTIVATION:
+            parts = [row.kind.lower(), *re.split(r"[_/]", row.name.lower().replace("hard_", "hard"))[::-1]]
+            return next(((CURVES[part],) for part in parts if part in CURVES), ())
+    return ()

@@ -47,7 +47,7 @@ class Label:
     leader: Point | None
 
 
-def place(bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box] = ()) -> list[Label]:
+def place_labels(bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box] = ()) -> list[Label]:
     """A label for each bubble, within the page and not on what is taken.
 
     Each takes the place that costs least while the others stay where they are, over and over until none moves.

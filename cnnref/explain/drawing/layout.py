@@ -89,7 +89,7 @@ class Page:
     def _name(self, name: str) -> list[str]:
         """One line, or "block_4 -" and "block_6" if that is too wide."""
         first, dash, last = name.partition(" - ")
-        return [name] if not dash or width_of(name, NAME_SIZE, "bold") <= self.room else [f"{first} -", last]
+        return [name] if not dash or text_width(name, NAME_SIZE, "bold") <= self.room else [f"{first} -", last]
 
     @property
     def room(self) -> float:
@@ -101,33 +101,33 @@ class Page:
         volume = self.volumes[index]
         line = self.lines[self.line_of(index)]
         far = [self.volumes[source].name for source in volume.inputs if source < index - 1 and source not in line]
-        stated = [words.by(volume.output_shape)]
+        stated = [words.format_shape(volume.output_shape)]
         if volume.parameters:
-            stated.append(f"{words.short(volume.parameters)} parameters")
+            stated.append(f"{words.format_count(volume.parameters)} parameters")
         if volume.macs != 0:
-            stated.append(f"{words.short(volume.macs)} MACs")
-        if volume.receptive_field and volume.sort != words.INPUT:
-            stated.append(f"sees {words.by(volume.receptive_field)}")
+            stated.append(f"{words.format_count(volume.macs)} MACs")
+        if volume.receptive_field and volume.category != words.INPUT:
+            stated.append(f"sees {words.format_shape(volume.receptive_field)}")
         return [*stated, *(f"from {name}" for name in far)]
 
 
-def width_of(text: str, size: float, weight: str = "normal") -> float:
+def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Inches that a text takes at a size in points."""
-    return _width_of_a_point(text, weight) * size
+    return _width_at_one_point(text, weight) * size
 
 
-def fitted(text: str, room: float, size: float, weight: str) -> tuple[str, float]:
+def fit_text(text: str, room: float, size: float, weight: str) -> tuple[str, float]:
     """Text and its size in points such that it is at most `room` inches wide: smaller, or else cut."""
-    size *= min(1.0, max(SMALLEST, room / max(width_of(text, size, weight), 1e-6)))
+    size *= min(1.0, max(SMALLEST, room / max(text_width(text, size, weight), 1e-6)))
     shown, kept = text, len(text)
-    while (width := width_of(shown, size, weight)) > room * 1.001 and kept > 1:
+    while (width := text_width(shown, size, weight)) > room * 1.001 and kept > 1:
         kept = min(kept - 1, int(kept * room / width))
         shown = f"{text[:kept].rstrip()}..."
     return shown, size
 
 
 @lru_cache(maxsize=1024)
-def _width_of_a_point(text: str, weight: str) -> float:
+def _width_at_one_point(text: str, weight: str) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 

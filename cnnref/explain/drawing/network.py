@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...arithmetic import wording as words
 from ...plots import style
-from .folding import Volume, fold
-from .layout import INDENT, LINE_HEIGHT, MARGIN, NAME_SIZE, WIDTH, Page, fitted, width_of
-from .steps import between
+from .folding import Volume, fold, operations_of
+from .layout import INDENT, LINE_HEIGHT, MARGIN, NAME_SIZE, WIDTH, Page, fit_text, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,23 +147,23 @@ class _Pen:
         self.axes.annotate("", (xs[-1], ys[-1]), (xs[-2], ys[-2]), arrowprops=tip, zorder=2)
 
     def _operation(self, target: int, x: float, y: float, room: float) -> None:
-        for number, line in enumerate(reversed(between(self.volumes[target]))):
+        for number, line in enumerate(reversed(operations_of(self.volumes[target]))):
             self._text(x, y + 0.07 + 0.155 * number, line, room + 0.02, 8.5, INK, va="bottom")
 
     def _text(self, x: float, y: float, text: str, room: float, size: float, color: str, **more: Any) -> None:
-        shown, size = fitted(text, room, size, more.get("weight", "normal"))
-        self.axes.text(x, y, shown, fontsize=size, color=color, ha="center", parse_math=False, zorder=5, **more)
+        shown, size = fit_text(text, room, size, more.get("weight", "normal"))
+        self.axes.text(x, y, shown, fontsize=size, color=color, ha="center", zorder=5, **more)
 
 
 def _title(axes: Axes, rows: Sequence[LayerRow], volumes: Sequence[Volume], name: str, height: float) -> None:
-    layers = sum(words.sort_of(row) != words.INPUT for row in rows)
+    layers = sum(words.category_of(row) != words.INPUT for row in rows)
     facts = [
-        f"{words.short(sum(row.parameters for row in rows))} parameters",
-        f"{words.short(words.total_macs(rows))} MACs",
+        f"{words.format_count(sum(row.parameters for row in rows))} parameters",
+        f"{words.format_count(words.total_macs(rows))} MACs",
         f"{layers:,} layers",
-        f"{words.by(volumes[0].output_shape)} to {words.by(volumes[-1].output_shape)}",
+        f"{words.format_shape(volumes[0].output_shape)} to {words.format_shape(volumes[-1].output_shape)}",
     ]
-    axes.text(MARGIN, height - 0.16, name, parse_math=False, fontsize=18, color=INK, weight="bold", va="top")
+    axes.text(MARGIN, height - 0.16, name, fontsize=18, color=INK, weight="bold", va="top")
     axes.text(MARGIN, height - 0.52, ",  ".join(facts), fontsize=12, color=PALE, va="top")
 
 
@@ -176,19 +175,19 @@ def _legend(axes: Axes, volumes: Sequence[Volume]) -> None:
     for color, meaning in found.items():
         axes.add_patch(Rectangle((x, 0.13), 0.16, 0.14, facecolor=color, edgecolor="none"))
         axes.text(x + 0.22, 0.2, meaning, fontsize=9, color=PALE, va="center")
-        x += 0.22 + width_of(meaning, 9) + 0.3
+        x += 0.22 + text_width(meaning, 9) + 0.3
     note = "height x width x channels on a log scale;  sees: pixels of the image that a unit can see"
     axes.text(WIDTH - MARGIN, 0.2, note, fontsize=9, color=PALE, va="center", ha="right")
 
 
 def _meaning(volume: Volume) -> str:
-    in_blocks = volume.sort == words.CONVOLUTION and volume.blocks
+    in_blocks = volume.category == words.CONVOLUTION and volume.blocks
     names = {words.INPUT: "image", words.OTHER: "flatten", words.JOINING: "sum or concatenation"}
-    return "convolutions in blocks" if in_blocks else names.get(volume.sort, volume.sort)
+    return "convolutions in blocks" if in_blocks else names.get(volume.category, volume.category)
 
 
 def _color(volume: Volume) -> str:
-    return IN_BLOCKS if volume.sort == words.CONVOLUTION and volume.blocks else COLORS[volume.sort]
+    return IN_BLOCKS if volume.category == words.CONVOLUTION and volume.blocks else COLORS[volume.category]
 
 
 def _lighter(color: str, white: float) -> tuple[float, ...]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...arithmetic.wording import short
+from ...arithmetic.wording import format_count
 from ...errors import InputError
 from ...plots import style
-from ...runtimes.bundle import REPORT
-from .labels import Box, Bubble, Label, place
-from .layout import width_of
+from .labels import Box, Bubble, Label, place_labels
+from .layout import text_width
 from .network import FORMS, INK, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...runtimes import Bundle, Timing
+    from ...runtimes import Timing
 
 #: Okabe and Ito's colours, as in the drawings of networks: one a format, told apart without seeing red or green.
 COLORS = {"onnx": "#0072B2", "tflite": "#D55E00", "saved_model": "#009E73"}
@@ -36,25 +34,6 @@ NAME_SIZE, FACT_SIZE = 9.5, 8.0
 LEAST_POINTS = 0.8
 #: The latency axis spans at least this factor.
 LEAST_FACTOR = 8.0
-
-
-def measured_accuracy(bundle: Bundle) -> dict[str, float]:
-    """Accuracy from 0 to 1 of each file that was run on a test set, as report.json has it; empty if none was.
-
-    Raises:
-        InputError: report.json cannot be read.
-    """
-    path = bundle.folder / REPORT
-    if not path.is_file():
-        return {}
-    try:
-        report = json.loads(path.read_bytes())
-        checks = [check for check in report.get("checks", []) if check.get("test")]
-        found = {check["file"]: check["test"]["accuracy"] for check in checks}
-        found = found or report.get("accuracy", {}).get("files", {})
-        return {str(file): float(accuracy) for file, accuracy in found.items()}
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({error!r}); run `cnnref verify {bundle.folder}` again.") from None
 
 
 @style()
@@ -145,13 +124,13 @@ def _bubbles(
     largest = max(timing.bytes for timing in drawn)
     spots, texts = [], []
     for timing in drawn:
-        fact = f"{short(timing.bytes)}B, {timing.p50_ms:.3g} ms, {100 * accuracy[timing.file]:.2f} %"
-        width = max(width_of(timing.file, NAME_SIZE, "bold"), width_of(fact, FACT_SIZE))
+        fact = f"{format_count(timing.bytes)}B, {timing.p50_ms:.3g} ms, {100 * accuracy[timing.file]:.2f} %"
+        width = max(text_width(timing.file, NAME_SIZE, "bold"), text_width(fact, FACT_SIZE))
         place_x, place_y = scales.across(timing.p50_ms or 0), scales.up(100 * accuracy[timing.file])
         spots.append(Bubble(place_x, place_y, LARGEST * math.sqrt(timing.bytes / largest), width, 0.31))
         texts.append((timing.file, fact))
     left, low, width, height = AXES
-    labels = place(spots, (left + 0.05, low + 0.05, left + width, low + height), taken)
+    labels = place_labels(spots, (left + 0.05, low + 0.05, left + width, low + height), taken)
     # Small ones in front of large ones.
     for spot, timing in sorted(zip(spots, drawn, strict=True), key=lambda pair: -pair[0].radius):
         color = COLORS[timing.format]
@@ -165,7 +144,7 @@ def _bubbles(
 
 
 def _label(page: Axes, label: Label, file: str, fact: str) -> None:
-    near: dict[str, Any] = {"ha": "center", "parse_math": False}
+    near: dict[str, Any] = {"ha": "center"}
     page.text(label.x, label.y + 0.01, file, fontsize=NAME_SIZE, weight="bold", color=INK, va="bottom", **near)
     page.text(label.x, label.y - 0.01, fact, fontsize=FACT_SIZE, color=PALE, va="top", **near)
 
@@ -184,18 +163,18 @@ def _corner(page: Axes) -> Box:
     """Say which corner is the good one, and return what the words take."""
     left, top, note = AXES[0] + 0.08, AXES[1] + AXES[3] - 0.05, "faster, more often right"
     page.text(left, top, note, fontsize=8.5, color=PALE, style="italic", va="top")
-    return (left, top - 0.15, left + width_of(note, 8.5), top)
+    return (left, top - 0.15, left + text_width(note, 8.5), top)
 
 
 def _heading(page: Axes, drawn: Sequence[Timing], name: str) -> None:
     left, _, width, _ = AXES
     threads = drawn[0].threads
     facts = f"{threads} thread{'s' * (threads > 1)} on {drawn[0].cpu};  the area of a bubble is the size of the file"
-    page.text(left, HEIGHT - 0.2, name, parse_math=False, fontsize=16, weight="bold", color=INK, va="top")
-    page.text(left, HEIGHT - 0.56, facts, parse_math=False, fontsize=9.5, color=PALE, va="top")
+    page.text(left, HEIGHT - 0.2, name, fontsize=16, weight="bold", color=INK, va="top")
+    page.text(left, HEIGHT - 0.56, facts, fontsize=9.5, color=PALE, va="top")
     x = left + width
     for form in reversed([form for form in COLORS if any(timing.format == form for timing in drawn)]):
-        x -= width_of(NAMES[form], 9.5)
+        x -= text_width(NAMES[form], 9.5)
         page.text(x, HEIGHT - 0.36, NAMES[form], fontsize=9.5, color=INK, va="center")
         page.plot([x - 0.13], [HEIGHT - 0.36], marker="o", markersize=8, color=COLORS[form], alpha=0.85)
         x -= 0.42

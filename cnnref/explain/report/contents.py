@@ -13,7 +13,7 @@ from .measures import Evaluation
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explanation:
     """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls.
 
     The probability is a score where the network gives scores; `grad_cam` is None where there are no maps to weigh.
@@ -52,7 +52,7 @@ class Report:
     maps: tuple[Drawn, ...]
     looked_at: int
     dead: tuple[DeadUnits, ...]
-    explained: tuple[Explained, ...]
+    explained: tuple[Explanation, ...]
     test: Evaluation | None
     no_test: str | None
 

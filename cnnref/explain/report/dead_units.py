@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arithmetic import wording as words
-from ...arithmetic.execution import run
+from ...arithmetic.execution import run_calls
 from ...arithmetic.graph import Call, named, trace
 from ...environment import keras
 
 #: Pictures that are run at a time: at most so many, and with activations of so many bytes.
-BATCH, BYTES = 64, 1 << 28
+BATCH, ACTIVATION_BYTES = 64, 1 << 28
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,30 @@ class DeadUnits:
     dead: tuple[int, ...]
 
 
-def dead_units(model: keras.Model, images: NDArray[Any]) -> list[DeadUnits]:
+def dead_units(
+    model: keras.Model, images: NDArray[Any], *, activation_bytes: int = ACTIVATION_BYTES
+) -> list[DeadUnits]:
     """The layers with an activation that have dead units, in the order of the model's summary.
 
     Args:
         model: a functional or built sequential Keras model; models in it are opened, and a layer that is called
             again is looked at again, as "name#2".
         images: [n, height, width, channels], raw pixel values; a unit is dead if none of them moves it.
+        activation_bytes: how much memory the activations of the pictures that are run together may take.
     """
     graph = trace(model)
     ends = set(graph.outputs)
-    bent = {name: call.outputs[0] for name, call in named(graph.calls).items() if bends(call)}
+    bent = {name: call.outputs[0] for name, call in named(graph.calls).items() if has_activation(call)}
     bent = {name: tensor for name, tensor in bent.items() if tensor not in ends}
     held = 4 * sum(np.prod(tensor.shape[1:]) for call in graph.calls for tensor in call.outputs)
-    batch = int(min(BATCH, max(1, BYTES // held)))
+    batch = int(min(BATCH, max(1, activation_bytes // held)))
     (given,) = graph.inputs
     least: dict[str, NDArray[Any]] = {}
     most: dict[str, NDArray[Any]] = {}
     for start in range(0, len(images), batch):
-        values = run(graph, {given: keras.ops.convert_to_tensor(images[start : start + batch], given.symbol.dtype)})
+        values = run_calls(
+            graph, {given: keras.ops.convert_to_tensor(images[start : start + batch], given.symbol.dtype)}
+        )
         for name, tensor in bent.items():
             places = tuple(range(len(tensor.shape) - 1))
             low, high = (
@@ -57,7 +62,7 @@ def dead_units(model: keras.Model, images: NDArray[Any]) -> list[DeadUnits]:
     return [DeadUnits(name, len(least[name]), tuple(dead.tolist())) for name, dead in same.items() if len(dead)]
 
 
-def bends(call: Call) -> bool:
+def has_activation(call: Call) -> bool:
     """Whether a call ends with an activation; a softmax is none, its values say what the network decides."""
     own = getattr(call.operation, "activation", None)
     if own is None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import plots
-from ..drawing.layout import width_of
+from ..drawing.layout import text_width
 
 #: Kernels and maps of a layer that are drawn; a layer may have thousands. Of a kernel, so many channels.
 MOST_TILES, MOST_CHANNELS = 96, 16
@@ -32,6 +32,7 @@ def signed() -> Any:
     return LinearSegmentedColormap.from_list("signed", RAMP)
 
 
+@plots.style()
 def kernels(kernel: NDArray[np.float32], name: str) -> bytes:
     """The kernels [height, width, channels, filters] of a convolution, slice by slice."""
     height, width, channels, filters = kernel.shape
@@ -54,6 +55,7 @@ def depthwise_kernels(kernel: NDArray[np.float32], name: str) -> bytes:
     return kernels(kernel.reshape(height, width, 1, channels * multiplier), name)
 
 
+@plots.style()
 def maps(values: NDArray[np.float32], name: str) -> bytes:
     """The feature maps [height, width, channels] of a layer for one picture."""
     height, width, channels = values.shape
@@ -79,11 +81,11 @@ def _grid(tiles: NDArray[np.float32], title: str, across: int, together: int = 1
     picture = _mosaic(colors(norm(tiles[:, ::thinned, ::thinned]), bytes=True)[..., :3], across, together)
     height, width = picture.shape[:2]
     dpi = 120
-    total = max(LEFT + width + SCALE, LEFT + math.ceil(width_of(title, 10) * dpi) + LEFT)
+    total = max(LEFT + width + SCALE, LEFT + math.ceil(text_width(title, 10) * dpi) + LEFT)
     figure = plots.new_figure(total / dpi, (HEAD + height + FOOT) / dpi)
     figure.set_layout_engine("none")
     figure.figimage(picture, LEFT, FOOT, origin="upper")
-    figure.text(LEFT / total, 1 - 12 / (HEAD + height + FOOT), title, fontsize=10, va="top", parse_math=False)
+    figure.text(LEFT / total, 1 - 12 / (HEAD + height + FOOT), title, fontsize=10, va="top")
     tall = min(height, 320)
     low = FOOT + (height - tall) / 2
     box = ((LEFT + width + 16) / total, low / (HEAD + height + FOOT), 12 / total, tall / (HEAD + height + FOOT))

@@ -10,7 +10,7 @@ from typing import Any
 from ...arithmetic import LayerRow
 from ...arithmetic import wording as words
 from ...arithmetic.graph import Call
-from .dead_units import bends
+from .dead_units import has_activation
 
 #: Layers whose kernels, and layers whose maps are drawn.
 KERNELS, MAPS = 3, 6
@@ -48,7 +48,7 @@ def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[Draw
     found = [
         name
         for row, (name, call) in zip(rows, calls.items(), strict=True)
-        if len(row.output_shape) == 3 and (words.sort_of(row) in kinds or bends(call))
+        if len(row.output_shape) == 3 and (words.category_of(row) in kinds or has_activation(call))
     ]
     if len(found) > MAPS:
         found = [found[round(place * (len(found) - 1) / (MAPS - 1))] for place in range(MAPS)]

@@ -20,7 +20,7 @@ WORST = 20
 
 
 @dataclass(frozen=True)
-class OfClass:
+class ClassMeasures:
     """Precision, recall and F1, from 0 to 1, of a class with `count` test pictures; 0 where they divide by none."""
 
     label: str
@@ -55,8 +55,8 @@ class Mistake:
 class Evaluation:
     """What was measured on a test set; `confusion` has a row for each true class.
 
-    `calibration_error` is the expected calibration error. Where the network gives scores that are no probabilities, there
-    are no bins and no calibration error.
+    `calibration_error` is the expected calibration error. Where the network gives scores that are no probabilities,
+    there are no bins and no calibration error.
     """
 
     dataset: str
@@ -64,23 +64,25 @@ class Evaluation:
     images: int
     accuracy: float
     confusion: tuple[tuple[int, ...], ...]
-    classes: tuple[OfClass, ...]
+    classes: tuple[ClassMeasures, ...]
     bins: tuple[Bin, ...]
     calibration_error: float | None
     worst: tuple[Mistake, ...]
 
 
-def examined(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated: bool) -> Evaluation:
+def evaluate_bundle(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated: bool) -> Evaluation:
     """Run the test pictures through the bundle's file for ONNX Runtime, or else the first that can be run."""
     from ...runtimes import open_artifact
     from ...runtimes.evaluate import run_in_batches
 
     file = "model.onnx" if "model.onnx" in bundle.artifacts else bundle.must_run()[0].name
     scores = run_in_batches(open_artifact(bundle, file), data.test_images, BATCH)
-    return measured(scores, data.test_labels, labels, dataset=data.name, file=file, calibrated=calibrated)
+    return classification_measures(
+        scores, data.test_labels, labels, dataset=data.name, file=file, calibrated=calibrated
+    )
 
 
-def measured(
+def classification_measures(
     scores: NDArray[np.float32],
     truth: NDArray[np.int64],
     labels: Sequence[str],
@@ -115,7 +117,7 @@ def measured(
         images=len(truth),
         accuracy=float(right.mean()),
         confusion=tuple(tuple(int(count) for count in row) for row in table),
-        classes=tuple(_of_class(label, *row) for label, row in zip(labels, per_class, strict=True)),
+        classes=tuple(_class_measures(label, *row) for label, row in zip(labels, per_class, strict=True)),
         bins=tuple(bins),
         calibration_error=_error(bins) if calibrated else None,
         worst=tuple(
@@ -124,9 +126,9 @@ def measured(
     )
 
 
-def _of_class(label: str, precision: Any, recall: Any, f1: Any, count: Any) -> OfClass:
+def _class_measures(label: str, precision: Any, recall: Any, f1: Any, count: Any) -> ClassMeasures:
     shares = [round(float(share), 6) for share in (precision, recall, f1)]
-    return OfClass(label, shares[0], shares[1], shares[2], int(count))
+    return ClassMeasures(label, shares[0], shares[1], shares[2], int(count))
 
 
 def calibration(sure: NDArray[Any], right: NDArray[np.bool_]) -> list[Bin]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ... import plots
 from ...arithmetic.graph import named, trace
 from ..attribution.activations import activations
-from ..drawing.layout import SMALLEST, fitted
+from ..drawing.layout import SMALLEST, fit_text
 from ..drawing.network import draw
 from .grids import depthwise_kernels, kernels, maps, signed
 
@@ -78,7 +78,7 @@ def _cut(text: str, room: float, size: float, instead: str = "?") -> str:
     known = get_font(findfont("DejaVu Sans")).get_charmap()
     if not all(ord(sign) in known for sign in text):
         return instead
-    return fitted(text, room, size / SMALLEST, "normal")[0]
+    return fit_text(text, room, size / SMALLEST, "normal")[0]
 
 
 def _rows(

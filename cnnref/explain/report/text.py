@@ -59,14 +59,21 @@ def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> st
 
 def _layers(report: Report) -> str:
     def row(one: LayerRow) -> Sequence[str]:
-        field = words.by(one.receptive_field) if one.receptive_field else ""
-        slides = one.kernel and (one.kernel != (1, 1) or words.sort_of(one) == words.CONVOLUTION)
-        window = words.by(one.kernel) if one.kernel and slides else ""
+        field = words.format_shape(one.receptive_field) if one.receptive_field else ""
+        slides = one.kernel and (one.kernel != (1, 1) or words.category_of(one) == words.CONVOLUTION)
+        window = words.format_shape(one.kernel) if one.kernel and slides else ""
         macs = "?" if one.macs is None else f"{one.macs:,}"
         formula = f"`{one.size_formula}`" if one.size_formula else ""
         return [
-            plain(one.name), one.kind, words.by(one.output_shape), window, f"{one.parameters:,}", macs, field, formula,
-        ]  # fmt: skip
+            plain(one.name),
+            one.kind,
+            words.format_shape(one.output_shape),
+            window,
+            f"{one.parameters:,}",
+            macs,
+            field,
+            formula,
+        ]
 
     head = ["layer", "kind", "output", "window", "parameters", "MACs", "sees", "size"]
     return _table(head, "lllrrrll", [row(one) for one in report.layers])

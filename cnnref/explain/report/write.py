@@ -13,10 +13,10 @@ from ...arithmetic import layer_table
 from ...arithmetic.graph import named, trace
 from ...errors import DatasetError, InputError
 from ...files import refuse_existing, whole_folder
-from .contents import Explained, Report
+from .contents import Explanation, Report
 from .dead_units import dead_units
 from .layers import with_kernels, with_maps
-from .measures import examined
+from .measures import evaluate_bundle
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -70,7 +70,7 @@ def write_report(
     test = None
     if data:
         tell(f"running {len(data.test_images):,} test pictures ...")
-        test = examined(bundle, data, labels, calibrated=says == "probability")
+        test = evaluate_bundle(bundle, data, labels, calibrated=says == "probability")
     report = Report(
         name=bundle.name,
         labels=labels,
@@ -142,24 +142,24 @@ def _one_a_class(labels: NDArray[np.int64], classes: int) -> list[int]:
     return [first[label] for label in sorted(first)][: 2 * EXPLAINED]
 
 
-def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explained:
+def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
     from ..attribution.activations import predicted
+    from ..attribution.classifier import choose_class, class_probability
     from ..attribution.grad_cam import grad_cam
-    from ..attribution.inputs import chosen, probability
     from ..attribution.occlusion import occlusion
 
     image, label = samples.images[place], int(samples.labels[place])
     scores = predicted(model, image)
-    index = 1 if _measures(bundle) else chosen(scores, None)
+    index = 1 if _measures(bundle) else choose_class(scores, None)
     try:
         seen = grad_cam(model, image, index)
     except InputError:  # no maps with more than one place
         seen = None
-    return Explained(
+    return Explanation(
         name=f"sample {place}",
         label=labels[label] if 0 <= label < len(labels) else None,
         predicted=labels[index],
-        probability=_short(probability(scores[None], index)[0]),
+        probability=_short(class_probability(scores[None], index)[0]),
         grad_cam=None if seen is None else _shortened(seen),
         occlusion=_shortened(occlusion(model, image, index)),
     )

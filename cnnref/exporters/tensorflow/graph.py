@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ...arithmetic.execution import run
+from ...arithmetic.execution import run_calls
 from ...arithmetic.graph import Call, Graph, trace
 from ...arithmetic.windows import sliced_ranges
 from ...environment import keras, layers
@@ -53,7 +53,8 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
             pictures = tf.map_fn(
                 lambda content: read_picture(content, contract.shape), image_bytes, fn_output_signature=tf.float32
             )
-            return self.serve(tf.cast(tf.reshape(pictures, [-1, *contract.shape]), dtype))
+            answers: dict[str, Any] = self.serve(tf.cast(tf.reshape(pictures, [-1, *contract.shape]), dtype))
+            return answers
 
     return Serving()
 
@@ -62,7 +63,7 @@ def answer(graph: Graph, image: Any, top_k: int) -> dict[str, Any]:
     """The outputs of the contract for raw pixels, by name."""
     import tensorflow as tf
 
-    probabilities = run_graph(graph, image)
+    probabilities = probabilities_of(graph, image)
     if not top_k:
         return {PROBABILITIES: probabilities}
     scores, indices = tf.math.top_k(probabilities, top_k)
@@ -76,14 +77,14 @@ def frozen(module: Any) -> Any:
     return convert_variables_to_constants_v2(module.serve.get_concrete_function())
 
 
-def run_graph(graph: Graph, image: Any) -> Any:
+def probabilities_of(graph: Graph, image: Any) -> Any:
     """Run the calls of a model on a TensorFlow tensor, in inference."""
     rewritten = {}
     for call in graph.calls:
         replacement = REWRITTEN.get(type(call.operation).__name__, lambda _: None)(call)
         if replacement is not None:
             rewritten[call] = replacement
-    return run(graph, {graph.inputs[0]: image}, rewritten)[graph.outputs[0]]
+    return run_calls(graph, {graph.inputs[0]: image}, rewritten)[graph.outputs[0]]
 
 
 def _flatten(call: Call) -> Rewritten | None:

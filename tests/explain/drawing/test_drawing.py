@@ -10,10 +10,9 @@ from keras import layers
 import cnnref
 from cnnref.arithmetic import layer_table
 from cnnref.arithmetic import wording as words
-from cnnref.explain.drawing.folding import fold
-from cnnref.explain.drawing.layout import MOST_IN_A_ROW, NAME_SIZE, Page, fitted, width_of
+from cnnref.explain.drawing.folding import fold, operations_of
+from cnnref.explain.drawing.layout import MOST_IN_A_ROW, NAME_SIZE, Page, fit_text, text_width
 from cnnref.explain.drawing.network import COLORS, FORMS, draw
-from cnnref.explain.drawing.steps import between
 from cnnref.pictures import read_picture
 
 
@@ -86,8 +85,8 @@ def test_boxes_and_labels_do_not_overlap(lenet, forked):
                 *((text, 9, "normal") for text in texts),
                 *((name, NAME_SIZE, "bold") for name in page.names[index]),
             ]:
-                shown, points = fitted(text, page.room, size, weight)
-                assert width_of(shown, points, weight) <= 1.01 * page.room < page.slot
+                shown, points = fit_text(text, page.room, size, weight)
+                assert text_width(shown, points, weight) <= 1.01 * page.room < page.slot
 
 
 def test_many_volumes_are_wrapped_and_connections_are_kept(forked):
@@ -100,22 +99,22 @@ def test_many_volumes_are_wrapped_and_connections_are_kept(forked):
 
 
 def test_a_text_that_is_too_wide_is_made_smaller_and_then_cut():
-    assert fitted("short", 2.0, 10, "normal") == ("short", 10)
-    shown, size = fitted("a" * 100, 1.0, 10, "normal")
+    assert fit_text("short", 2.0, 10, "normal") == ("short", 10)
+    shown, size = fit_text("a" * 100, 1.0, 10, "normal")
     assert shown.endswith("...")
     assert size < 10
-    assert width_of(shown, size) <= 1.01
+    assert text_width(shown, size) <= 1.01
 
 
 def test_what_is_done_is_told_in_a_few_words(lenet, forked):
-    told = [between(volume) for volume in fold(lenet)[1:]]
+    told = [operations_of(volume) for volume in fold(lenet)[1:]]
     assert told[:2] == [("conv 5x5", "tanh"), ("mean 2x2 /2",)]
     assert told[4:6] == [("flatten",), ("dense", "tanh")]
-    assert between(fold(forked)[-2]) == ("global", "mean")
+    assert operations_of(fold(forked)[-2]) == ("global", "mean")
     image = keras.Input((8, 8, 3))
     x = layers.DepthwiseConv2D(3, 2, name="stage1_block1_conv1")(image)
     x = layers.LeakyReLU(name="stage1_block1_leaky_relu")(x)
-    assert between(fold(layer_table(keras.Model(image, x)))[1]) == ("depthwise 3x3 /2", "leaky ReLU")
+    assert operations_of(fold(layer_table(keras.Model(image, x)))[1]) == ("depthwise 3x3 /2", "leaky ReLU")
 
 
 @pytest.mark.parametrize(
@@ -124,4 +123,4 @@ def test_what_is_done_is_told_in_a_few_words(lenet, forked):
      (999_600, "1.00 M"), (25_557_032, "25.6 M"), (4_089_184_256, "4.09 G"), (10**15, "1,000 T"), (None, "?")],
 )  # fmt: skip
 def test_numbers_are_short(number, expected):
-    assert words.short(number) == expected
+    assert words.format_count(number) == expected

@@ -6,7 +6,7 @@ from keras import layers
 
 from cnnref.arithmetic import layer_table
 from cnnref.arithmetic import wording as words
-from cnnref.explain.drawing.folding import FEW, MANY, fold, place
+from cnnref.explain.drawing.folding import FEW, MANY, fold, stage_and_block
 
 
 def conv(x, filters, kernel, stride=1, name=None):
@@ -77,7 +77,7 @@ def test_a_chain_is_shown_layer_by_layer():
     assert [volume.output_shape for volume in volumes[:6]] == [
         (28, 28, 1), (28, 28, 6), (14, 14, 6), (10, 10, 16), (5, 5, 16), (400,),
     ]  # fmt: skip
-    assert [volume.sort for volume in volumes[4:7]] == [words.POOLING, words.OTHER, words.DENSE]
+    assert [volume.category for volume in volumes[4:7]] == [words.POOLING, words.OTHER, words.DENSE]
     assert [row.name for row in volumes[-1].rows] == ["logits", "probabilities"]
 
 
@@ -117,7 +117,7 @@ def test_modules_with_letters_fold_into_their_stage_when_there_are_many(modules,
     ],
 )
 def test_a_name_tells_the_place(name, expected):
-    assert place(name) == expected
+    assert stage_and_block(name) == expected
 
 
 def test_strangers_with_many_layers_fold_by_the_size_of_their_maps():
@@ -146,7 +146,7 @@ def test_a_few_layers_without_a_convention_keep_their_branches():
     y = layers.Conv2D(8, 3, padding="same")(layers.Conv2D(8, 3, padding="same")(x))
     volumes = fold(layer_table(keras.Model(image, layers.ReLU()(layers.Add()([x, y])))))
     assert [volume.inputs for volume in volumes] == [(), (0,), (1,), (2,), (1, 3)]
-    assert volumes[-1].sort == words.JOINING
+    assert volumes[-1].category == words.JOINING
 
 
 def test_a_chain_of_many_sizes_is_folded_all_the_same():
@@ -175,7 +175,7 @@ def test_every_layer_is_in_one_volume_and_nothing_is_lost(name):
     assert len(volumes) <= max(FEW, MANY)
     for index, volume in enumerate(volumes):
         assert all(source < index for source in volume.inputs)
-        assert bool(volume.inputs) == (volume.sort != words.INPUT)
+        assert bool(volume.inputs) == (volume.category != words.INPUT)
 
 
 def test_a_nested_model_is_opened_and_its_name_left_out():

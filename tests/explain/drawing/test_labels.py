@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnref.explain.drawing.labels import AIR, GAPS, Bubble, place
+from cnnref.explain.drawing.labels import AIR, GAPS, Bubble, place_labels
 
 PAGE = (0.0, 0.0, 10.0, 6.0)
 
@@ -33,7 +33,7 @@ def overlap(one, other):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(bubbles, min_size=1, max_size=7))
 def test_no_label_leaves_the_page_or_lies_on_another(given):
-    boxes = [box(bubble, label) for bubble, label in zip(given, place(given, PAGE), strict=True)]
+    boxes = [box(bubble, label) for bubble, label in zip(given, place_labels(given, PAGE), strict=True)]
     for left, low, right, high in boxes:
         assert min(left, low) >= -1e-9
         assert right <= PAGE[2] + 1e-9
@@ -44,7 +44,7 @@ def test_no_label_leaves_the_page_or_lies_on_another(given):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(bubbles, min_size=1, max_size=7))
 def test_a_label_is_beside_its_bubble_or_has_a_line_that_begins_at_its_edge(given):
-    for bubble, label in zip(given, place(given, PAGE), strict=True):
+    for bubble, label in zip(given, place_labels(given, PAGE), strict=True):
         left, low, right, high = box(bubble, label)
         nearest = min(max(bubble.x, left), right), min(max(bubble.y, low), high)
         if label.leader is None:
@@ -56,7 +56,7 @@ def test_a_label_is_beside_its_bubble_or_has_a_line_that_begins_at_its_edge(give
 
 def test_a_lonely_bubble_has_its_label_beside_it():
     bubble = Bubble(5, 3, 0.3, 1.5, 0.3)
-    (label,) = place([bubble], PAGE)
+    (label,) = place_labels([bubble], PAGE)
     assert label.leader is None
     assert not overlap(box(bubble, label), (4.7, 2.7, 5.3, 3.3))
 
@@ -64,7 +64,7 @@ def test_a_lonely_bubble_has_its_label_beside_it():
 def test_labels_keep_off_what_is_taken_and_off_the_bubbles_of_others():
     crowd = [Bubble(5, 3, 0.3, 1.5, 0.3), Bubble(5.9, 3, 0.3, 1.5, 0.3)]
     wall = (0.0, 3.4, 10.0, 6.0)
-    for bubble, label in zip(crowd, place(crowd, PAGE, [wall]), strict=True):
+    for bubble, label in zip(crowd, place_labels(crowd, PAGE, [wall]), strict=True):
         assert label.y + bubble.height / 2 + AIR <= wall[1] + 1e-9
         for other in crowd:
             square = (other.x - 0.2, other.y - 0.2, other.x + 0.2, other.y + 0.2)  # well inside the circle
@@ -73,7 +73,7 @@ def test_labels_keep_off_what_is_taken_and_off_the_bubbles_of_others():
 
 def test_bubbles_in_the_same_place_have_labels_with_lines_that_do_not_cross():
     same = [Bubble(5, 3, 0.3, 1.5, 0.3), Bubble(5.02, 3, 0.25, 1.5, 0.3), Bubble(5.04, 3, 0.2, 1.5, 0.3)]
-    labels = place(same, PAGE)
+    labels = place_labels(same, PAGE)
     assert sum(label.leader is not None for label in labels) >= 2
     angles = [math.atan2(label.y - 3, label.x - 5.02) for label in labels]
     assert len({round(angle, 1) for angle in angles}) == 3
@@ -81,4 +81,4 @@ def test_bubbles_in_the_same_place_have_labels_with_lines_that_do_not_cross():
 
 def test_the_same_bubbles_have_the_same_labels():
     crowd = [Bubble(3 + 0.3 * number, 3, 0.3, 1.5, 0.3) for number in range(6)]
-    assert place(crowd, PAGE) == place(list(crowd), PAGE)
+    assert place_labels(crowd, PAGE) == place_labels(list(crowd), PAGE)

@@ -8,9 +8,10 @@ import pytest
 
 from cnnref.errors import InputError
 from cnnref.explain.drawing.network import FORMS
-from cnnref.explain.drawing.tradeoff import COLORS, draw_tradeoff, measured_accuracy
+from cnnref.explain.drawing.tradeoff import COLORS, draw_tradeoff
 from cnnref.pictures import read_picture
 from cnnref.runtimes import Timing
+from cnnref.runtimes.report import measured_accuracy
 
 
 def timing(file, form, size, p50, **more):

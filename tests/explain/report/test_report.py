@@ -18,7 +18,7 @@ from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.explain.report.dead_units import dead_units
 from cnnref.explain.report.grids import GAP, LARGE, LEFT, RAMP, maps
-from cnnref.explain.report.measures import calibration, measured
+from cnnref.explain.report.measures import calibration, classification_measures
 from cnnref.explain.report.text import plain
 from cnnref.explain.report.write import write_report
 from cnnref.exporters.source import from_model
@@ -136,11 +136,13 @@ def test_calibration_by_hand() -> None:
     bins = calibration(sure, right)
     assert [(one.count, one.confidence, one.accuracy) for one in bins] == [(2, 0.6, 1.0), (2, 0.9, 0.5)]
     scores = np.stack([1 - sure, sure], 1).astype(np.float32)
-    told = measured(scores, right.astype(np.int64), ("no", "yes"), dataset="toy", file="model.onnx")
+    told = classification_measures(scores, right.astype(np.int64), ("no", "yes"), dataset="toy", file="model.onnx")
     assert told.calibration_error == pytest.approx(0.4, abs=1e-6)
     assert told.confusion == ((0, 1), (0, 3))
     assert [(one.index, one.predicted) for one in told.worst] == [(1, "yes")]
-    single = measured(scores[:, 1:], right.astype(np.int64), ("no", "yes"), dataset="toy", file="model.onnx")
+    single = classification_measures(
+        scores[:, 1:], right.astype(np.int64), ("no", "yes"), dataset="toy", file="model.onnx"
+    )
     assert single == told
 
 
@@ -152,13 +154,15 @@ def test_no_picture_is_lost_at_the_ends_of_the_bins() -> None:
 
 def test_half_is_a_yes_as_everywhere() -> None:
     scores = np.array([[0.5], [0.2]], np.float32)
-    told = measured(scores, np.array([1, 0]), ("no", "yes"), dataset="toy", file="model.onnx")
+    told = classification_measures(scores, np.array([1, 0]), ("no", "yes"), dataset="toy", file="model.onnx")
     assert told.accuracy == accuracy(Said(scores), np.zeros((2, 1, 1, 1), np.uint8), np.array([1, 0])) == 1
 
 
 def test_scores_that_are_no_probabilities_are_not_calibrated() -> None:
     scores = np.array([[3.0, -7.0], [4.0, 12.0]], np.float32)
-    told = measured(scores, np.array([0, 0]), ("a", "b"), dataset="toy", file="model.onnx", calibrated=False)
+    told = classification_measures(
+        scores, np.array([0, 0]), ("a", "b"), dataset="toy", file="model.onnx", calibrated=False
+    )
     assert (told.calibration_error, told.bins, told.accuracy) == (None, (), 0.5)
     assert [(one.index, one.probability) for one in told.worst] == [(1, 12.0)]
 
@@ -181,7 +185,7 @@ def test_dead_units_are_found_and_live_ones_are_not() -> None:
     ]
 
 
-def test_dead_units_of_models_in_models_and_of_layers_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_units_of_models_in_models_and_of_layers_called_again() -> None:
     given = keras.Input((6, 6, 2))
     inner = keras.Model(given, keras.layers.ReLU(name="curve")(given), name="backbone")
     image = keras.Input((6, 6, 1))
@@ -198,8 +202,7 @@ def test_dead_units_of_models_in_models_and_of_layers_called_again(monkeypatch: 
         ("backbone/curve", (1,)),
         ("again#2", (0, 1)),
     ]
-    monkeypatch.setattr("cnnref.explain.report.dead_units.BYTES", 1)  # a picture at a time
-    assert dead_units(model, images) == found
+    assert dead_units(model, images, activation_bytes=1) == found  # a picture at a time
 
 
 def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What the explanations take: a model and one picture, checked and told about in one sentence where they do not fit."""
+"""What the attribution methods ask of a classifier: a picture that fits it, its scores, and a class that it has."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...environment import keras
 from ...errors import InputError, did_you_mean
 
 
-def checked(model: Any, image: ArrayLike) -> NDArray[np.float32]:
+def check_image(model: Any, image: ArrayLike) -> NDArray[np.float32]:
     """The picture as float32 [height, width, channels].
 
     Raises:
@@ -34,7 +35,7 @@ def checked(model: Any, image: ArrayLike) -> NDArray[np.float32]:
     return values
 
 
-def whole_number(value: Any, name: str) -> int:
+def to_integer(value: Any, name: str) -> int:
     """The value as int.
 
     Raises:
@@ -46,14 +47,33 @@ def whole_number(value: Any, name: str) -> int:
         raise InputError(f"{name} is {value!r}; give a whole number.") from None
 
 
-def unknown(name: str, known: Iterable[str]) -> InputError:
+def unknown_layer(name: str, known: Iterable[str]) -> InputError:
     """The refusal of a layer's name, with the names that come close."""
     names = list(known)
     hint = did_you_mean(name, names, most=3).strip() or f"it has {', '.join(names[:8])}, ..."
     return InputError(f"There is no layer {name!r} in the model; {hint}")
 
 
-def chosen(probabilities: NDArray[np.float32], index: int | None) -> int:
+def class_scores(model: Any, found: Any) -> NDArray[np.float32]:
+    """The scores that a model gave for n pictures, float32 [n, classes].
+
+    Raises:
+        InputError: it gives several outputs, or maps.
+    """
+    if isinstance(found, dict | list | tuple):
+        raise InputError(
+            f"{model.name} gives {len(found)} outputs, and a classifier is needed; choose one with "
+            "keras.Model(model.inputs, model.outputs[0])."
+        )
+    values = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(found, "float32")))
+    if values.ndim < 2 or values.size != values.shape[0] * values.shape[-1]:
+        raise InputError(
+            f"{model.name} gives {list(values.shape[1:])}, and a classifier is needed: one row of classes."
+        )
+    return values.reshape(len(values), -1)
+
+
+def choose_class(probabilities: NDArray[np.float32], index: int | None) -> int:
     """The class asked for, or the most probable one; a single output has the classes 0 (no) and 1 (yes).
 
     Raises:
@@ -62,13 +82,13 @@ def chosen(probabilities: NDArray[np.float32], index: int | None) -> int:
     classes = max(2, len(probabilities))
     if index is None:
         return int(probabilities[0] > 0.5) if len(probabilities) == 1 else int(probabilities.argmax())
-    index = whole_number(index, "index")
+    index = to_integer(index, "index")
     if not 0 <= index < classes:
         raise InputError(f"There is no class {index}; give 0 to {classes - 1}.")
     return index
 
 
-def probability(probabilities: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+def class_probability(probabilities: NDArray[np.float32], index: int) -> NDArray[np.float32]:
     """The probability of a class in rows [n, classes]; with a single output, class 0 has what is left."""
     if probabilities.shape[1] == 1:
         return probabilities[:, 0] if index else 1 - probabilities[:, 0]
