@@ -11,13 +11,11 @@ from ..environment import lazy_names
 
 if TYPE_CHECKING:
     from .evaluation import evaluate
-    from .fine_tuning import recipe_for
-    from .loop import train
     from .overrides import override, parse_settings
-    from .recipe import Recipe
-    from .recipe_files import list_recipes, read_recipe
+    from .recipe import Recipe, list_recipes, read_recipe, recipe_for
     from .run import Run
     from .sweeping import Sweep, mean_interval, sweep
+    from .trainer import train
 
 __all__ = [
     "Recipe",
@@ -38,13 +36,11 @@ __getattr__ = lazy_names(
     __name__,
     {
         "evaluation": ("evaluate",),
-        "fine_tuning": ("recipe_for",),
-        "loop": ("train",),
         "overrides": ("override", "parse_settings"),
-        "recipe": ("Recipe",),
-        "recipe_files": ("list_recipes", "read_recipe"),
+        "recipe": ("Recipe", "list_recipes", "read_recipe", "recipe_for"),
         "run": ("Run",),
         "sweeping": ("Sweep", "mean_interval", "sweep"),
+        "trainer": ("train",),
     },
 )
 

@@ -1,7 +1,7 @@
 """The whole state of a run between two steps: weights, optimizer, average, and the log so far.
 
-One .npz file of plain arrays, written whole or not at all; the last two are kept. The order of the pictures and their
-augmentation are functions of seed and step, so the step's number stands for them.
+One .npz file of plain arrays; the last two are kept. A file appears under its name only when it is complete. The order
+of the pictures and their augmentation are functions of seed and step, so the step's number stands for them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..environment import keras, ops
 from ..errors import DivergedError, InputError
@@ -47,26 +49,59 @@ class Progress:
     right: float = 0.0
     seen: int = 0
 
+    @property
+    def mean_loss(self) -> float:
+        """Mean loss of the epoch so far."""
+        return self.loss_sum / self.seen
+
+    def accuracy(self, batch_size: int) -> float:
+        """Share (0..1) of right answers in the epoch so far."""
+        return self.right / (self.seen * batch_size)
+
+    def count(self, losses: NDArray[np.float32], right: NDArray[np.float32]) -> None:
+        """Add steps that were just done: the loss of each [n], and its count of right answers [n]."""
+        for loss, correct in zip(losses.tolist(), right.tolist(), strict=True):
+            self.loss_sum += loss
+            self.right += correct
+        self.seen += len(losses)
+        self.step += len(losses)
+
+    def end_epoch(self, row: dict[str, float], timing: dict[str, float]) -> None:
+        """Log an epoch that is over, and begin to count the next one."""
+        self.rows.append(row)
+        self.timings.append(timing)
+        self.loss_sum = self.right = self.seen = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A stored state: the file, how far the run was, and the values of its variables by name."""
+
+    path: Path
+    progress: Progress
+    values: dict[str, NDArray[Any]]
+
 
 class Cadence:
     """Says when the next checkpoint is due: rarely enough to cost less than `SHARE` of the time.
 
     Args:
         least: seconds between two checkpoints, even if they cost nothing.
+        clock: gives the time in seconds.
     """
 
-    def __init__(self, least: float) -> None:
-        self._least = least
-        self._last = time.monotonic()
+    def __init__(self, least: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._least, self._clock = least, clock
+        self._last = self._clock()
         self._wait = least
 
     def due(self) -> bool:
         """Whether it is time."""
-        return time.monotonic() - self._last >= self._wait
+        return self._clock() - self._last >= self._wait
 
     def wrote(self, seconds: float) -> None:
         """A checkpoint was written just now and took `seconds`."""
-        self._last = time.monotonic()
+        self._last = self._clock()
         self._wait = max(self._least, seconds / SHARE)
 
 
@@ -98,8 +133,8 @@ def save(folder: Path, fingerprint: str, progress: Progress, variables: Mapping[
     return path
 
 
-def read(path: Path, fingerprint: str) -> tuple[Progress, dict[str, np.ndarray]]:
-    """A stored state: how far the run was, and the values of its variables.
+def read(path: Path, fingerprint: str) -> Checkpoint:
+    """Read a checkpoint.
 
     Raises:
         InputError: the file is damaged or of another recipe.
@@ -117,20 +152,31 @@ def read(path: Path, fingerprint: str) -> tuple[Progress, dict[str, np.ndarray]]
             f"The checkpoint {path} belongs to another recipe; resume with the recipe in its run folder, "
             "or start over with --force."
         )
-    return progress, state
+    return Checkpoint(path, progress, state)
 
 
-def restore(path: Path, state: Mapping[str, np.ndarray], variables: Mapping[str, keras.Variable]) -> None:
+def read_last(folder: Path, fingerprint: str) -> Checkpoint | None:
+    """The newest checkpoint of a folder; None if it has none.
+
+    Raises:
+        InputError: the file is damaged or of another recipe.
+    """
+    found = list_checkpoints(folder)
+    return read(found[-1], fingerprint) if found else None
+
+
+def restore(stored: Checkpoint, variables: Mapping[str, keras.Variable]) -> None:
     """Put a stored state into variables of the same names.
 
     Raises:
         InputError: a variable is missing in the file or has another shape there.
     """
+    values = stored.values
     for name, variable in variables.items():
-        if name not in state or state[name].shape != tuple(variable.shape):
-            raise InputError(f"The checkpoint {path} has no fitting {name}; it was written by another version.")
+        if name not in values or values[name].shape != tuple(variable.shape):
+            raise InputError(f"The checkpoint {stored.path} has no fitting {name}; it was written by another version.")
     for name, variable in variables.items():
-        variable.assign(state[name])
+        variable.assign(values[name])
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

@@ -45,6 +45,21 @@ def evaluate(
     }
 
 
+def validate(network: keras.Model, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, float]:
+    """Mean cross-entropy in nats and accuracy (0..1) of a network that gives logits; nothing for no images."""
+    if not len(labels):
+        return {}
+    size = batch_size(images)
+    batches = [images[at : at + size].astype(np.float32) for at in range(0, len(images), size)]
+    logits = np.concatenate([network.predict_on_batch(batch) for batch in batches]).astype(np.float64)
+    top = logits.max(axis=1, keepdims=True)
+    logs = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+    return {
+        "val_loss": float(-logs[np.arange(len(labels)), labels].mean()),
+        "val_accuracy": float((logits.argmax(axis=1) == labels).mean()),
+    }
+
+
 def views_of(images: NDArray[Any], views: str) -> Iterable[tuple[float, NDArray[Any]]]:
     """Weight and pictures of every view; the weights add up to one.
 

@@ -12,8 +12,7 @@ from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
-from .recipe import Recipe
-from .recipe_files import recipe_from
+from .recipe import Recipe, recipe_from
 
 #: The table of a recipe that every model fills with keys of its own.
 OPTIONS = "options"

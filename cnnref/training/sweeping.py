@@ -18,8 +18,7 @@ from typing import Any
 from ..errors import DivergedError, InputError
 from ..files import refuse_existing, write_whole
 from .overrides import full_key, override, value_of
-from .recipe import Recipe
-from .recipe_files import read_recipe
+from .recipe import Recipe, read_recipe
 from .run import Run
 
 #: What a sweep leaves in its folder, beside the run folders.
@@ -127,7 +126,7 @@ def sweep(
     found = Sweep(folder, recipe.name, "validation" if len(cells) > 1 else "test", chosen, cells)
     failures = _failures(folder, {folder_name(cell.settings, one.seed) for cell, one in runs})
     if train is None:
-        from .loop import train as default
+        from .trainer import train as default
 
         train = default
     with _no_word_of_retracing():

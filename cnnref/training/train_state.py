@@ -15,7 +15,7 @@ from .recipe import Recipe
 from .schedules import WarmupDecay
 
 
-class Learner:
+class TrainState:
     """The state of a run and one step of it.
 
     Args:
@@ -23,14 +23,19 @@ class Learner:
         model: from raw pixels to probabilities, with a layer "logits".
         steps: of the whole schedule.
         rate: peak of the learning rate, instead of the recipe's.
+
+    Attributes:
+        network: from raw pixels to logits.
+        trained: the variables that gradients change.
+        buffers: all other variables of the network: statistics, and the weights of layers that do not learn.
     """
 
     def __init__(self, recipe: Recipe, model: keras.Model, steps: int, *, rate: float | None = None) -> None:
         self.recipe, self.steps = recipe, steps
         # Without the softmax: cross-entropy of logits is exact where softmax saturates.
-        self.network = self._seeing = keras.Model(model.input, model.get_layer("logits").output)
+        self.network = self._resized = keras.Model(model.input, model.get_layer("logits").output)
         self.trained = self.network.trainable_variables
-        self.settled = [v for v in self.network.variables if not any(v is t for t in self.trained)]
+        self.buffers = [v for v in self.network.variables if not any(v is t for t in self.trained)]
         norms = (layer for layer in self.network.layers if isinstance(layer, keras.layers.BatchNormalization))
         self._of_norms = {id(variable) for layer in norms for variable in layer.trainable_variables}
         self.optimizer = self._optimizer(rate or recipe.optimizer.learning_rate)
@@ -62,16 +67,16 @@ class Learner:
             for place, variable in enumerate(variables)
         }
 
-    def see(self, size: int) -> None:
+    def set_image_size(self, size: int) -> None:
         """Learn from pictures `size` pixels high from now on; 0: as high as they are. See `smaller`."""
-        self._seeing = smaller(self.network, size) if size else self.network
+        self._resized = smaller(self.network, size) if size else self.network
 
     def forward(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32."""
         images = ops.cast(images, "float32")
-        if self._seeing is not self.network:
-            images = ops.image.resize(images, self._seeing.input_shape[1:3], antialias=True)
-        logits = ops.cast(self._seeing(images, training=True), "float32")
+        if self._resized is not self.network:
+            images = ops.image.resize(images, self._resized.input_shape[1:3], antialias=True)
+        logits = ops.cast(self._resized(images, training=True), "float32")
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
         right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32")), "float32"))
@@ -107,8 +112,8 @@ class Learner:
             if settings.kind == "lookahead":
                 variable.assign(ops.where(now, new, variable.value))
 
-    def settle(self) -> None:
-        """At the end of training: the average becomes the weights."""
+    def use_average(self) -> None:
+        """Make the average the weights, at the end of training; without an average nothing changes."""
         for average, variable in zip(self.average, self.trained, strict=bool(self.average)):
             variable.assign(average.value)
 

@@ -1,36 +1,120 @@
-"""A run while it is trained: model and data made from a recipe, its phases, and the network that comes out."""
+"""Training: `train` takes a recipe to a finished run folder, and `Trainer` has the loop over epochs and steps."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import environment
-from ..data import Dataset, channel_statistics
+from ..data import Dataset, channel_statistics, load
 from ..data.batches import BatchPlan
 from ..environment import keras
-from ..errors import InputError
-from ..models import build
+from ..errors import DivergedError, InputError
+from ..files import refuse_existing, write_whole
+from ..models import build, spec
 from ..models.initial import draw_weights
+from ..models.normalization import normalization_of
 from ..models.saving import weights_sha256
 from . import checkpoint
-from .callbacks import Listener
-from .checkpoint import Cadence, Progress
+from .budget import epochs_that_fit, measure
+from .callbacks import Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
+from .checkpoint import Progress
 from .cluster import is_first_process
-from .evaluation import recompute_statistics
-from .fit import Phase, Pictures, fit
-from .progress import ProgressDisplay
-from .recipe import Recipe
+from .engines import make_engine
+from .engines.progressive_resizing import ProgressiveResizing
+from .evaluation import recompute_statistics, validate
+from .phases import Phase, Pictures, phases_of
+from .recipe import Recipe, read_recipe
+from .results import write_results
 from .run import Run
-from .tensorboard import TensorBoardLog
-from .train_state import Learner, computing_in, keep_ends_exact, smaller
-from .transfer import body_and_head, normalization_of, pretrained, transfer
+from .train_state import TrainState, computing_in, keep_ends_exact, smaller
+from .transfer import body_and_head, pretrained, transfer
 from .whitening import whiten
 
 #: Training pictures that BatchNormalization statistics are computed from after weights were averaged.
 STATISTICS = 10_000
+
+
+def train(
+    recipe: str | Path | Recipe,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    budget_minutes: float | None = None,
+    weights: str | Path | None = None,
+    devices: str = "one",
+    tensorboard: bool = False,
+    checkpoint_seconds: float = 10.0,
+    quiet: bool = False,
+) -> Run:
+    """Train by a recipe; the test set is looked at once, at the end.
+
+    Args:
+        recipe: name of a shipped recipe, path of a .toml file, or a `Recipe`.
+        data_dir: folder with the published files of the data set; see `cnnref.data.load`.
+        out: the run folder, by default runs/NAME.
+        resume: continue the run in `out` after its last checkpoint.
+        force: replace what is in `out`.
+        budget_minutes: measure the machine, and train as many epochs as fit, instead of the recipe's.
+        weights: a bundle, run folder or weights file to start from; see `cnnref.training.transfer.pretrained`.
+        devices: "one", or "all": every batch is divided between all that Keras on JAX sees.
+        tensorboard: write TensorBoard logs into the run folder.
+        checkpoint_seconds: the shortest time between two checkpoints.
+        quiet: no progress on standard error.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: the recipe, the data or the folder cannot be used; the message says what to do.
+        DatasetError: the data set is missing or damaged.
+    """
+    started = time.monotonic()
+    settings = Settings(weights, devices, tensorboard, checkpoint_seconds, quiet)
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    run = Run(Path(out) if out else Path("runs") / recipe.name)
+    spec(recipe.model)  # refuses a model that there is not, before anything takes time
+    recipe = _for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None)
+    _check_folder(run, recipe, resume=resume, force=force)
+    if resume and run.finished:
+        return run
+    dataset = _dataset(recipe, data_dir)
+    if recipe.dataset.startswith("folder:"):  # there may be few pictures
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
+    trainer = Trainer.prepare(recipe, dataset, settings)
+    if budget_minutes and not resume:
+        left = 60 * budget_minutes - (time.monotonic() - started)
+        recipe = replace(recipe, epochs=_epochs_for(left, trainer, dataset))
+        trainer = Trainer.prepare(recipe, dataset, settings)  # measuring has changed the weights of the first
+    try:
+        if is_first_process():
+            if not resume:  # nothing is deleted or made before data and model have proved to fit
+                shutil.rmtree(run.folder, ignore_errors=True)
+                write_whole(run.recipe, recipe.toml())
+            run.write_json("environment.json", environment.report())
+            if not settings.quiet:
+                print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
+                print(environment.device_line(), file=sys.stderr)
+        trainer.run(run, resume=resume)
+        if is_first_process():
+            write_results(recipe, dataset, trainer.pictures, run, trainer.final_model(), trainer.progress)
+    except OSError as error:  # a full disk, mostly
+        raise InputError(
+            f"The run in {run.folder} cannot be written: {error.strerror or error}; what it has is kept. Make room and "
+            "go on with --resume."
+        ) from None
+    return run
 
 
 @dataclass(frozen=True)
@@ -53,31 +137,48 @@ class Settings:
 
 
 @dataclass
-class Job:
-    """A run while it is trained."""
+class Trainer:
+    """A run while it is trained: the one owner of everything that changes during the run.
+
+    Attributes:
+        recipe, settings: what is run, and how.
+        build: makes the network of the recipe anew, in float32.
+        model: the network that learns, from raw pixels to probabilities.
+        plan: which pictures and which distortions make up the batch of each step.
+        pictures: the training and the validation images.
+        phases: the parts of the run, in order.
+        origin: SHA-256 of the trained weights that the run starts from; empty if it starts from fresh ones.
+        progress: how far the run is.
+    """
 
     recipe: Recipe
-    how: Settings
+    settings: Settings
     build: Callable[[], keras.Model]
     model: keras.Model
     plan: BatchPlan
     pictures: Pictures
-    origin: str
+    phases: list[Phase]
+    origin: str = ""
+    progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def prepare(cls, recipe: Recipe, dataset: Dataset, how: Settings) -> Job:
-        """Data and model, with the weights that the run begins with."""
+    def prepare(cls, recipe: Recipe, dataset: Dataset, settings: Settings) -> Trainer:
+        """Data and model, with the weights that the run begins with.
+
+        Raises:
+            InputError: recipe, data and starting weights do not fit each other. Nothing has been written then.
+        """
         # The split is for choices that are compared with each other, so it does not change with the seed.
         pictures = Pictures(*dataset.split(recipe.validation, seed=0))
         count = len(pictures.images)
         if count < recipe.batch_size:
             raise InputError(f"batch_size is {recipe.batch_size} and there are only {count} training images.")
         plan = BatchPlan(pictures.images.shape, recipe.batch_size, recipe.seed, recipe.augmentation)
-        source = pretrained(recipe.model, how.weights, **recipe.options) if how.weights else None
+        source = pretrained(recipe.model, settings.weights, **recipe.options) if settings.weights else None
         if source is not None and source.input_shape[-1] != dataset.image_shape[-1]:
             raise InputError(
-                f"{how.weights} takes pictures of {source.input_shape[-1]} channels, and those of {dataset.name} have "
-                f"{dataset.image_shape[-1]}; choose weights for as many."
+                f"{settings.weights} takes pictures of {source.input_shape[-1]} channels, and those of {dataset.name} "
+                f"have {dataset.image_shape[-1]}; choose weights for as many."
             )
         statistics = normalization_of(source) if source is not None else None
 
@@ -101,75 +202,52 @@ class Job:
             transfer(source, model)
         elif recipe.whiten:
             whiten(model, pictures.images)
-        return cls(recipe, how, make, model, plan, pictures, weights_sha256(source) if source is not None else "")
+        phases = phases_of(recipe, plan.steps_per_epoch, pretrained=source is not None)
+        origin = weights_sha256(source) if source is not None else ""
+        return cls(recipe, settings, make, model, plan, pictures, phases, origin)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the weights: the recipe, and the weights that the run begins with."""
         return hashlib.sha256(f"{self.recipe.fingerprint()}{self.origin}".encode()).hexdigest()
 
-    @property
-    def phases(self) -> list[Phase]:
-        """The parts of the run: the classifier alone, where the recipe says so, then everything."""
-        tuning, total = self.recipe.fine_tuning, round(self.recipe.epochs * self.plan.steps_per_epoch)
-        head = min(tuning.frozen_epochs * self.plan.steps_per_epoch, total) if self.how.weights else 0
-        phases = [Phase(0, 0, head, tuning.head_rate, head_only=True)] if head else []
-        if head < total or not head:
-            last, low = max(total, 1), self.recipe.low_resolution
-            small_until = head + round(low.share * (last - head)) if low.size else head
-            phases.append(Phase(len(phases), head, last, self.recipe.optimizer.learning_rate, small_until=small_until))
-        return phases
+    def run(self, run: Run, *, resume: bool, callbacks: Sequence[Callback] = ()) -> None:
+        """Train all phases, from the last checkpoint on if there is one and `resume` says so.
 
-    def learner(self, phase: Phase) -> Learner:
-        """What learns in a phase."""
-        if self.how.weights:
+        Args:
+            run: the folder for the log and the checkpoints.
+            callbacks: are called after those for the log and the display, and before the one for the checkpoints.
+
+        Raises:
+            DivergedError: the loss or a weight is no finite number.
+            InputError: the last checkpoint cannot be used, or the disk is full; what was stored before is kept.
+        """
+        stored = checkpoint.read_last(run.checkpoints, self.fingerprint) if resume else None
+        if stored is not None:
+            self.progress = stored.progress
+        called = self._callbacks(run, callbacks)
+        try:
+            for phase in self.phases[self.progress.phase :]:
+                self.progress.phase = phase.place
+                state = self.train_state(phase)
+                if stored is not None:
+                    checkpoint.restore(stored, state.variables)
+                    stored = None
+                self._run_phase(phase, state, called)
+                state.use_average()
+        finally:
+            for callback in called:
+                callback.close()
+
+    def train_state(self, phase: Phase) -> TrainState:
+        """Network, optimizer and average as they are at the beginning of a phase."""
+        if self.settings.weights:
             body, _ = body_and_head(self.model)
             for layer in body:
                 layer.trainable = not phase.head_only
         if self.recipe.whiten:
             self.model.get_layer("whiten").kernel.trainable = False
-        return Learner(self.recipe, self.model, phase.last - phase.first, rate=phase.rate)
-
-    def go(self, run: Run, *, resume: bool) -> Progress:
-        """Train, from the last checkpoint if there is one."""
-        progress, state, path = Progress(), None, None
-        if resume and (found := checkpoint.list_checkpoints(run.checkpoints)):
-            path = found[-1]
-            progress, state = checkpoint.read(path, self.fingerprint)
-        phases = self.phases
-        listeners: list[Listener] = []
-        if is_first_process():
-            if not self.how.quiet:
-                steps = self.plan.steps_per_epoch
-                listeners.append(ProgressDisplay(self.recipe.batch_size, steps, phases[-1].last, progress.step))
-            if self.how.tensorboard:
-                listeners.append(TensorBoardLog(run.folder / "tensorboard"))
-        cadence = Cadence(self.how.checkpoint_seconds)
-        try:
-            for phase in phases[progress.phase :]:
-                learner = self.learner(phase)
-                if state is not None and path is not None:
-                    checkpoint.restore(path, state, learner.variables)
-                    state = None
-                progress.phase = phase.place
-                fit(
-                    learner,
-                    self.plan,
-                    self.pictures,
-                    phase,
-                    progress,
-                    run,
-                    fingerprint=self.fingerprint,
-                    cadence=cadence,
-                    listeners=listeners,
-                    devices=self.how.devices,
-                    writing=is_first_process(),
-                )
-                learner.settle()
-        finally:
-            for listener in listeners:
-                listener.close()
-        return progress
+        return TrainState(self.recipe, self.model, phase.last - phase.first, rate=phase.rate)
 
     def final_model(self) -> keras.Model:
         """The trained network in float32, with the statistics of its own weights."""
@@ -182,3 +260,135 @@ class Job:
             batches = self.plan.batches(self.pictures.images, self.pictures.labels, 0, steps)
             recompute_statistics(model, (images for images, _ in batches))
         return model
+
+    def _run_phase(self, phase: Phase, state: TrainState, callbacks: Sequence[Callback]) -> None:
+        """The loop over epochs and steps: do the steps of a phase that are left, from `progress.step` on."""
+        progress = self.progress
+        if progress.step == phase.last:
+            return
+        make = partial(make_engine, state, self.plan, self.pictures, devices=self.settings.devices)
+        sizes = (self.recipe.low_resolution.size, phase.small_until), (0, phase.last)
+        engine = ProgressiveResizing(state, sizes, progress.step, make)
+        watch = _Stopwatch(progress)
+        try:
+            while progress.step < phase.last:
+                epoch = progress.step // self.plan.steps_per_epoch
+                epoch_end = min((epoch + 1) * self.plan.steps_per_epoch, phase.last)
+                while progress.step < epoch_end:
+                    stop = min(progress.step + engine.steps_per_call, epoch_end)
+                    losses, right = engine.run(progress.step, stop)
+                    self._check(losses)
+                    progress.count(losses, right)
+                    watch.update()
+                    rate = float(state.optimizer.learning_rate)
+                    loss, accuracy = progress.mean_loss, progress.accuracy(self.plan.batch_size)
+                    for callback in callbacks:
+                        callback.after_steps(stop, loss, accuracy, rate)
+                    watch.update()
+                    if stop == epoch_end:
+                        row = self._end_epoch(state, rate, watch)
+                        for callback in callbacks:
+                            callback.after_epoch(row)
+                    for callback in callbacks:
+                        callback.at_save_point(state.variables, last=stop == phase.last)
+        finally:
+            engine.close()
+
+    def _end_epoch(self, state: TrainState, rate: float, watch: _Stopwatch) -> dict[str, float]:
+        """Validate, and add a row to the log: of metrics.csv, which is returned, and of timings.csv."""
+        progress, size = self.progress, self.plan.batch_size
+        row = {"epoch": len(progress.rows) + 1, "loss": progress.mean_loss, "accuracy": progress.accuracy(size)}
+        row |= validate(state.network, self.pictures.held_images, self.pictures.held_labels)
+        row["learning_rate"] = rate
+        seconds = watch.end_epoch()
+        timing = {"epoch": row["epoch"], "seconds": seconds, "images_a_second": progress.seen * size / seconds}
+        progress.end_epoch(row, timing)
+        return row
+
+    def _callbacks(self, run: Run, more: Sequence[Callback]) -> list[Callback]:
+        """What is called during the run, in order; nothing in a process that is not the first of its cluster."""
+        if not is_first_process():
+            return []
+        found: list[Callback] = [MetricsLog(run, self.progress)]
+        if not self.settings.quiet:
+            steps, last = self.plan.steps_per_epoch, self.phases[-1].last
+            found.append(ProgressDisplay(self.recipe.batch_size, steps, last, self.progress.step))
+        if self.settings.tensorboard:
+            found.append(TensorBoardLog(run.folder / "tensorboard"))
+        cadence = checkpoint.Cadence(self.settings.checkpoint_seconds)
+        # The checkpoint comes last, so that the log never lacks an epoch that a checkpoint has.
+        return [*found, *more, CheckpointWriter(run.checkpoints, self.fingerprint, self.progress, cadence)]
+
+    def _check(self, losses: NDArray[np.float32]) -> None:
+        """Stop at the first loss that is no finite number, and name its step."""
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        if len(wrong):
+            epoch, place = divmod(self.progress.step + int(wrong[0]), self.plan.steps_per_epoch)
+            raise DivergedError(
+                f"The loss is no longer a finite number at step {place + 1} of epoch {epoch + 1}; the last good "
+                "checkpoint is kept. Try a lower optimizer.learning_rate."
+            )
+
+
+class _Stopwatch:
+    """Adds the time that passes to `progress.seconds`, and tells how much of it an epoch took."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._before, self._started = progress, progress.seconds, time.monotonic()
+        self._epoch_began = sum(timing["seconds"] for timing in progress.timings)
+
+    def update(self) -> None:
+        """Bring `progress.seconds` up to date."""
+        self._progress.seconds = self._before + time.monotonic() - self._started
+
+    def end_epoch(self) -> float:
+        """The seconds of the epoch that ends now."""
+        self.update()
+        spent = self._progress.seconds - self._epoch_began
+        self._epoch_began = self._progress.seconds
+        return spent
+
+
+def _epochs_for(seconds: float, trainer: Trainer, dataset: Dataset) -> float:
+    """How many epochs fit into `seconds`, measuring included. The weights of the trainer are changed by it."""
+    began = time.monotonic()
+    state = trainer.train_state(trainer.phases[-1])
+    pace = measure(seconds, state, trainer.plan, trainer.pictures, trainer.model)
+    held, tested = len(trainer.pictures.held_images), len(dataset.test_images)
+    spent = time.monotonic() - began
+    return epochs_that_fit(seconds - spent, pace, trainer.recipe, trainer.plan.steps_per_epoch, held, tested)
+
+
+def _for_this_machine(recipe: Recipe, run: Run, *, resume: bool, sized: bool) -> Recipe:
+    """The recipe with its precision decided, and to resume, with what the start of the run has measured."""
+    if resume and run.recipe.is_file():
+        before = read_recipe(run.recipe)
+        if sized:
+            recipe = replace(recipe, epochs=before.epochs)
+        if recipe.dataset.startswith("folder:"):
+            recipe = replace(recipe, batch_size=min(recipe.batch_size, before.batch_size))
+    if recipe.precision == "auto":
+        recipe = replace(recipe, precision="bfloat16" if environment.fast_bfloat16() else "float32")
+    return recipe
+
+
+def _dataset(recipe: Recipe, data_dir: str | Path | None) -> Dataset:
+    """Pictures of a folder are read in the model's size, every other data set has its own; or both the recipe's."""
+    side, usual = recipe.image_size, spec(recipe.model).input_shape
+    shape = (side or usual[0], side or usual[1], usual[2])
+    dataset = load(recipe.dataset, data_dir, image_shape=shape if recipe.dataset.startswith("folder:") else None)
+    return dataset.resized(side, side) if side else dataset
+
+
+def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> None:
+    """Refuse a folder that is there without `force`, and to resume, one that holds no run of this recipe."""
+    if resume:
+        if not run.recipe.is_file():
+            raise InputError(f"There is no run in {run.folder} to resume; start it without --resume.")
+        if read_recipe(run.recipe).fingerprint() != recipe.fingerprint():
+            raise InputError(
+                f"The run in {run.folder} was started with other settings; resume it with those in its "
+                "recipe.toml, or start over with --force."
+            )
+        return
+    refuse_existing(run.folder, force=force, marker=run.recipe.name, hint="continue it with --resume, ")

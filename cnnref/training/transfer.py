@@ -11,9 +11,9 @@ from .. import models
 from ..convert.matching import CLASSIFIERS
 from ..convert.pytorch import convert, layout_of
 from ..convert.reading import PYTORCH_FILES, SAFETENSORS_FILES, read_weights
-from ..convert.rules import Normalization
 from ..environment import keras
 from ..errors import InputError
+from ..models.normalization import Normalization, normalization_of
 from ..models.saving import load_model
 from ..runtimes.locate import find_model
 
@@ -55,19 +55,6 @@ def pretrained(name: str, source: str | Path, **options: Any) -> keras.Model:
     model = load_model(path)
     _check_architecture(model, name, path, options)
     return model
-
-
-def normalization_of(model: keras.Model) -> Normalization | None:
-    """Means and deviations, of values 0..1, that one of our networks normalizes raw pixels with; None if it does not.
-
-    It is what `cnnref.build` takes as `normalization`.
-    """
-    layer = next((layer for layer in model.layers if layer.name == "normalization"), None)
-    if not isinstance(layer, keras.layers.Rescaling):
-        return None
-    deviations = 1 / (255 * np.ravel(layer.scale))
-    means = -np.ravel(layer.offset) * deviations
-    return tuple(means.tolist()), tuple(deviations.tolist())
 
 
 def transfer(source: keras.Model, target: keras.Model) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..environment import keras
 from ..errors import InputError
+from ..models import normalization
 
 LAYER = "whiten"
 
@@ -57,7 +58,7 @@ def whiten(model: keras.Model, images: NDArray[np.uint8], *, epsilon: float = 5e
             f"{list(wanted)}, at least one."
         )
     sums = sums_of_products(images[:SAMPLE], shape[0], shape[1])
-    half = filters_of(moments(sums, normalization(model, numbers)), epsilon)
+    half = filters_of(moments(sums, normalization_matrix(model, numbers)), epsilon)
     layer.kernel.assign(np.concatenate([half, -half], axis=1).reshape(shape).astype(np.float32))
     if layer.use_bias:
         layer.bias.assign(np.zeros(shape[3], np.float32))
@@ -79,12 +80,12 @@ def sums_of_products(images: NDArray[np.uint8], height: int, width: int) -> Matr
     return total
 
 
-def normalization(model: keras.Model, numbers: int) -> Matrix:
+def normalization_matrix(model: keras.Model, numbers: int) -> Matrix:
     """What a model makes of the `numbers` of a patch and a 1 behind them, as a matrix [numbers + 1, numbers]."""
-    layer = next((layer for layer in model.layers if layer.name == "normalization"), None)
+    layer = next((layer for layer in model.layers if layer.name == normalization.LAYER), None)
     channels = model.input_shape[-1]
     given = (1.0, 0.0) if layer is None else (layer.scale, layer.offset)
-    scale, offset = (np.resize(np.broadcast_to(np.ravel(value), channels), numbers) for value in given)
+    scale, offset = (np.resize(normalization.per_channel(value, channels), numbers) for value in given)
     return np.vstack([np.diag(scale), offset])
 
 

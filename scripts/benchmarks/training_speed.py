@@ -44,14 +44,14 @@ def with_cnnref(precision: str) -> Callable[[int], float]:
     from cnnref.data import Dataset
     from cnnref.training import read_recipe
     from cnnref.training.engines import make_engine
-    from cnnref.training.trainer import Job, Settings
+    from cnnref.training.trainer import Settings, Trainer
 
     images, labels = pictures(10_000)
     names = tuple(map(str, range(CLASSES)))
     dataset = Dataset("random", images, labels, images[:100], labels[:100], names, "random numbers")
-    job = Job.prepare(replace(read_recipe("resnet20-cifar10"), precision=precision), dataset, Settings())
-    learner = job.learner(job.phases[-1])
-    engine = make_engine(learner, job.plan, images, labels, last_step=10**9)
+    trainer = Trainer.prepare(replace(read_recipe("resnet20-cifar10"), precision=precision), dataset, Settings())
+    state = trainer.train_state(trainer.phases[-1])
+    engine = make_engine(state, trainer.plan, trainer.pictures, last_step=10**9)
     done = [0]
 
     def run(steps: int) -> float:

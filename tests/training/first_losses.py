@@ -16,9 +16,9 @@ from cnnref.data.augmentation import Augmentation
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
-from cnnref.training.engines.progressive_resizing import Relay
+from cnnref.training.engines.progressive_resizing import ProgressiveResizing
 from cnnref.training.recipe import Average, Optimizer
-from cnnref.training.trainer import Job, Settings
+from cnnref.training.trainer import Settings, Trainer
 
 RECIPE = Recipe(
     name="first",
@@ -42,11 +42,10 @@ def noise() -> Dataset:
 
 def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -> list[float]:
     """Losses of the steps from 0 on; in the first half of them the pictures are `small` pixels high."""
-    job = Job.prepare(replace(RECIPE, model=model), noise(), Settings())
-    learner = job.learner(job.phases[-1])
-    images, labels = job.pictures.images, job.pictures.labels
-    make = partial(make_engine, learner, job.plan, images, labels, devices=devices)
-    engine = Relay(learner, ((small, steps // 2), (0, steps)), 0, make)
+    trainer = Trainer.prepare(replace(RECIPE, model=model), noise(), Settings())
+    state = trainer.train_state(trainer.phases[-1])
+    make = partial(make_engine, state, trainer.plan, trainer.pictures, devices=devices)
+    engine = ProgressiveResizing(state, ((small, steps // 2), (0, steps)), 0, make)
     losses, _ = engine.run(0, steps)
     engine.close()
     return losses.tolist()

@@ -1,5 +1,6 @@
 """Checkpoints: the whole state comes back, or the file is refused by name."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,10 +24,10 @@ def variables(shape=(2, 3), value=0.5):
 
 def test_the_state_and_the_log_come_back_to_the_bit(tmp_path):
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables(value=1 / 7))
-    progress, state = checkpoint.read(path, "recipe")
-    assert progress == PROGRESS
+    stored = checkpoint.read(path, "recipe")
+    assert stored.progress == PROGRESS
     fresh = variables(value=0)
-    checkpoint.restore(path, state, fresh)
+    checkpoint.restore(stored, fresh)
     np.testing.assert_array_equal(np.asarray(fresh["model/0000/kernel"]), np.full((2, 3), 1 / 7, np.float32))
     assert int(fresh["optimizer/0000/iteration"]) == 3
 
@@ -39,7 +40,8 @@ def test_the_last_two_are_kept_and_the_newest_is_last(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
-def test_no_folder_has_no_checkpoints(tmp_path):
+def test_no_folder_has_no_checkpoints(tmp_path: Path) -> None:
+    assert checkpoint.read_last(tmp_path / "absent", "recipe") is None
     assert checkpoint.list_checkpoints(tmp_path / "absent") == []
 
 
@@ -69,11 +71,11 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path):
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables())
-    _, state = checkpoint.read(path, "recipe")
+    stored = checkpoint.read(path, "recipe")
     other = {"optimizer/0000/iteration": keras.Variable(0, dtype="int64")} | variables(shape=(2, 4))
     other["optimizer/0000/iteration"].assign(0)
     with pytest.raises(InputError, match=r"step-00000007\.npz has no fitting model/0000/kernel"):
-        checkpoint.restore(path, state, other)
+        checkpoint.restore(stored, other)
     assert int(other["optimizer/0000/iteration"]) == 0
 
 
@@ -106,13 +108,12 @@ def test_a_full_disk_is_one_sentence_and_the_checkpoint_before_stays(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert list(tmp_path.iterdir()) == [good]
-    assert checkpoint.read(good, "recipe")[0] == PROGRESS
+    assert checkpoint.read(good, "recipe").progress == PROGRESS
 
 
-def test_checkpoints_cost_at_most_one_percent_of_the_time(monkeypatch):
+def test_checkpoints_cost_at_most_one_percent_of_the_time() -> None:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    cadence, cost, spent = Cadence(least=2.0), 0.5, 0.0
+    cadence, cost, spent = Cadence(2.0, lambda: clock.now), 0.5, 0.0
     assert not cadence.due()
     while clock.now < 10_000:
         clock.now += 0.7
@@ -121,7 +122,7 @@ def test_checkpoints_cost_at_most_one_percent_of_the_time(monkeypatch):
             spent += cost
             cadence.wrote(cost)
     assert 0.008 < spent / clock.now <= 0.01
-    cheap = Cadence(least=2.0)
+    cheap = Cadence(2.0, lambda: clock.now)
     cheap.wrote(0.001)
     clock.now += 1.9
     assert not cheap.due()

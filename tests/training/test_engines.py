@@ -19,7 +19,7 @@ from cnnref.errors import InputError
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
 from cnnref.training.engines.fused_batch_norm import fused_batch_norm
-from cnnref.training.trainer import Job, Settings
+from cnnref.training.trainer import Settings, Trainer
 
 STEPS = 20
 SCRIPT = Path(__file__).with_name("first_losses.py")
@@ -90,24 +90,23 @@ def test_two_processes_train_as_one(on_one_device):
         np.testing.assert_allclose(found, on_one_device, atol=1e-5)
 
 
-def job(**changes):
-    return Job.prepare(replace(RECIPE, **changes), noise(), Settings())
+def trainer(**changes):
+    return Trainer.prepare(replace(RECIPE, **changes), noise(), Settings())
 
 
 def steps_of(prepared, count):
-    learner = prepared.learner(prepared.phases[-1])
-    images, labels = prepared.pictures.images, prepared.pictures.labels
-    engine = make_engine(learner, prepared.plan, images, labels, first_step=0, last_step=count)
+    state = prepared.train_state(prepared.phases[-1])
+    engine = make_engine(state, prepared.plan, prepared.pictures, first_step=0, last_step=count)
     found = [engine.run(step, step + 1)[0][0] for step in range(count)]
     engine.close()
     return found, [np.asarray(variable) for variable in prepared.model.variables]
 
 
 def test_fused_batch_normalization_gives_the_numbers_of_the_layers(monkeypatch):
-    losses, variables = steps_of(job(), 4)
+    losses, variables = steps_of(trainer(), 4)
     with monkeypatch.context() as patched:
         patched.setattr("cnnref.training.engines.tensorflow.fused_batch_norm", lambda _: contextlib.nullcontext())
-        plain_losses, plain_variables = steps_of(job(), 4)
+        plain_losses, plain_variables = steps_of(trainer(), 4)
     assert losses != plain_losses  # other sums, so it was another operator
     np.testing.assert_allclose(losses, plain_losses, atol=2e-5)
     for found, expected in zip(variables, plain_variables, strict=True):
@@ -125,8 +124,8 @@ def test_a_network_is_as_it_was_after_fusing():
 
 
 def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32():
-    exact, _ = steps_of(job(), STEPS)
-    prepared = job(precision="bfloat16")
+    exact, _ = steps_of(trainer(), STEPS)
+    prepared = trainer(precision="bfloat16")
     rough, variables = steps_of(prepared, STEPS)
     assert {str(array.dtype) for array in variables} == {"float32"}
     assert prepared.model.get_layer("stem").compute_dtype == "bfloat16"
@@ -138,12 +137,10 @@ def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32():
 
 def test_several_gpus_need_jax(monkeypatch):
     monkeypatch.setattr("cnnref.environment.accelerators", lambda: ["GPU 0", "GPU 1"])
-    prepared = job()
-    learner = prepared.learner(prepared.phases[-1])
+    prepared = trainer()
+    state = prepared.train_state(prepared.phases[-1])
     with pytest.raises(InputError, match="There are 2 GPUs, and Keras on tensorflow trains on one; set KERAS_BACKEND"):
-        make_engine(
-            learner, prepared.plan, prepared.pictures.images, prepared.pictures.labels, last_step=1, devices="all"
-        )
+        make_engine(state, prepared.plan, prepared.pictures, last_step=1, devices="all")
 
 
 def test_only_jax_joins_processes():

@@ -13,7 +13,7 @@ from cnnref.errors import InputError
 from cnnref.models.initial import draw_weights
 from cnnref.models.saving import load_model, save_model
 from cnnref.pictures import write_picture
-from cnnref.training import Run, checkpoint, read_recipe, recipe_for
+from cnnref.training import Run, checkpoint, read_recipe, recipe_for, trainer
 from cnnref.training.recipe import FineTuning
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_stopped_in_either_part_goes_on_to_the_same_weights(tuned, re
 
 
 def test_other_weights_are_not_resumed_with(recipe, source, tmp_path, monkeypatch):
-    monkeypatch.setattr("cnnref.training.loop.finish", lambda *_: None)  # as if it had stopped there
+    monkeypatch.setattr(trainer, "write_results", lambda *_: None)  # as if it had stopped there
     cnnref.train(recipe, out=tmp_path / "run", weights=source, quiet=True)
     other = tmp_path / "other.keras"
     changed = cnnref.build("resnet8", normalization=((0.4, 0.5, 0.6), (0.2, 0.2, 0.3)))
@@ -115,6 +115,6 @@ def test_the_command_takes_a_model_a_folder_and_weights(pictures, source, tmp_pa
 
 
 def test_a_name_that_is_neither_recipe_nor_model_is_answered_with_the_nearest(pictures):
-    with pytest.raises(InputError, match="no recipe or model 'resnet81'; did you mean resnet8"):
+    with pytest.raises(InputError, match="no recipe or model 'resnet81'; did you mean 'resnet8'"):
         recipe_for("resnet81", f"folder:{pictures}")
     assert recipe_for("lenet5-mnist", f"folder:{pictures}").model == "lenet5"

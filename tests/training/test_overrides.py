@@ -113,7 +113,7 @@ def test_quotes_keep_commas_and_make_an_empty_text():
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("momentun=1", "no key 'momentun'; did you mean momentum"),
+        ("momentun=1", "no key 'momentun'; did you mean 'momentum'"),
         ("xyzzy=1", r"no key 'xyzzy'; known are name, .*optimizer\.momentum.*options\.NAME"),
         ("momentum", "--set momentum lacks a value; write it as KEY=VALUE"),
         ("momentum=", "lacks a value"),

@@ -180,7 +180,7 @@ def test_what_is_wrong_with_a_recipe_is_said_in_one_line_with_file_and_key(writt
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match="no recipe 'lenet5-minst'; did you mean lenet5-mnist"):
+    with pytest.raises(InputError, match="no recipe 'lenet5-minst'; did you mean 'lenet5-mnist'"):
         read_recipe("lenet5-minst")
 
 

@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from cnnref.cli import app
 from cnnref.errors import InputError
-from cnnref.training import Recipe, Run, mean_interval, read_recipe, sweep
-from cnnref.training.loop import train
+from cnnref.training import Recipe, Run, mean_interval, read_recipe, sweep, train
 from cnnref.training.recipe import Optimizer
 from cnnref.training.sweeping import folder_name
 
@@ -293,6 +292,6 @@ print({"tensorflow", "keras"} & set(sys.modules))
     *told, modules = done.stdout.splitlines()
     assert modules == "set()"
     assert [line.split()[0] for line in told] == ["sweep"] * 5 + ["train"] * 5
-    wrong = ("'momentun'; did you mean momentum", "momentum is 'lots'", "'lenet6'", "'widht'", "border is 'grey'")
+    wrong = ("'momentun'; did you mean 'momentum'", "momentum is 'lots'", "'lenet6'", "'widht'", "border is 'grey'")
     assert all(words in line for words, line in zip(2 * wrong, told, strict=True))
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from cnnref.environment import keras
 from cnnref.errors import DatasetError, InputError
 from cnnref.models.saving import load_model, weights_sha256
 from cnnref.pictures import write_picture
-from cnnref.training import Recipe, Run, checkpoint, evaluate, read_recipe
+from cnnref.training import Recipe, Run, checkpoint, evaluate, read_recipe, results
 from cnnref.training.recipe import Optimizer
 
 RECIPE = Recipe(
@@ -189,7 +189,7 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path):
 
 
 def test_an_unknown_data_set_is_refused(tmp_path):
-    with pytest.raises((InputError, DatasetError), match="no data set 'digitz'; did you mean digits"):
+    with pytest.raises((InputError, DatasetError), match=r"no data set 'digitz'; did you mean '?digits"):
         train(tmp_path / "run", replace(RECIPE, dataset="digitz"))
 
 
@@ -252,7 +252,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_from_there(fin
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("cnnref.training.finish.save_model", full)
+        patched.setattr(results, "save_model", full)
         with pytest.raises(InputError, match=r"run cannot be written: No space left .*; what it has is kept"):
             train(tmp_path / "run")
     assert not Run(tmp_path / "run").finished

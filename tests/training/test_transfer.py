@@ -13,9 +13,10 @@ from cnnref.convert.rules import IMAGENET
 from cnnref.convert.slots import pytorch_slots
 from cnnref.environment import keras
 from cnnref.errors import InputError
+from cnnref.models.normalization import normalization_of
 from cnnref.models.saving import save_model
 from cnnref.runtimes import find_bundle, read_bundle, read_samples
-from cnnref.training.transfer import body_and_head, normalization_of, pretrained, transfer
+from cnnref.training.transfer import body_and_head, pretrained, transfer
 
 SHAPE = (32, 40, 3)
 SCALE = ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))

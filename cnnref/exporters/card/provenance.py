@@ -10,8 +10,7 @@ from typing import Any
 
 from ... import environment
 from ...errors import InputError
-from ...training.recipe import Recipe
-from ...training.recipe_files import list_recipes, read_recipe
+from ...training.recipe import Recipe, list_recipes, read_recipe
 from ...training.run import Run
 
 #: Of a recipe, what decides no weight.

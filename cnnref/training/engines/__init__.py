@@ -1,9 +1,9 @@
-"""Engines: how a learner's steps are run on each backend of Keras. All of them compute the same steps.
+"""Engines: how the steps of a train state are run on each backend of Keras. All of them compute the same steps.
 
 tensorflow.py   a compiled step, batches prepared by a thread
 jax.py          one compiled scan over many steps; pictures and augmentation live on the device; data-parallel
 torch.py        eager steps
-relay.py        one of these after the other, where pictures grow during a run
+progressive_resizing.py     one of these after the other, where pictures grow during a run
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from ...data.batches import BatchPlan
 from ...environment import keras
 from ...errors import InputError
-from ..train_state import Learner
+from ..phases import Pictures
+from ..train_state import TrainState
 
 
 class Engine(Protocol):
-    """Runs the steps of a learner, in order."""
+    """Runs the steps of a state, in order."""
 
     #: How many steps a call of `run` is best given.
-    stride: int
+    steps_per_call: int
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Do the steps from `first` to before `last`; gives each step's loss [n] and count of right answers [n]."""
@@ -35,10 +36,9 @@ class Engine(Protocol):
 
 
 def make_engine(
-    learner: Learner,
+    state: TrainState,
     plan: BatchPlan,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
+    pictures: Pictures,
     *,
     first_step: int = 0,
     last_step: int,
@@ -47,7 +47,7 @@ def make_engine(
     """The engine of the running backend.
 
     Args:
-        learner, plan, images, labels: what learns, and from what.
+        state, plan, pictures: what learns, and from what.
         first_step, last_step: which steps will be asked for, in order.
         devices: "one", or "all": data-parallel on every device of the host, and of all hosts of a JAX cluster.
 
@@ -58,18 +58,18 @@ def make_engine(
     if backend == "jax":
         from .jax import JaxEngine
 
-        return JaxEngine(learner, plan, images, labels, devices=devices)
+        return JaxEngine(state, plan, pictures, devices=devices)
     from ...environment import accelerators
 
     if devices == "all" and (found := len(accelerators())) > 1:
         raise InputError(
             f"There are {found} GPUs, and Keras on {backend} trains on one; set KERAS_BACKEND=jax to train on all."
         )
-    batches = plan.batches(images, labels, first_step, last_step)
+    batches = plan.batches(pictures.images, pictures.labels, first_step, last_step)
     if backend == "torch":
         from .torch import TorchEngine
 
-        return TorchEngine(learner, batches)
+        return TorchEngine(state, batches)
     from .tensorflow import TensorFlowEngine
 
-    return TensorFlowEngine(learner, batches)
+    return TensorFlowEngine(state, batches)

@@ -16,24 +16,17 @@ from numpy.typing import NDArray
 from ...data.batches import BatchPlan
 from ...environment import keras
 from ...errors import InputError
-from ..train_state import Learner
+from ..phases import Pictures
+from ..train_state import TrainState
 
 
 class JaxEngine:
     """See `cnnref.training.engines.Engine`."""
 
-    def __init__(
-        self,
-        learner: Learner,
-        plan: BatchPlan,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.int64],
-        *,
-        devices: str = "one",
-    ) -> None:
-        self.stride = plan.steps_per_epoch
-        self._learner, self._plan = learner, plan
-        self._variables = list(learner.variables.values())
+    def __init__(self, state: TrainState, plan: BatchPlan, pictures: Pictures, *, devices: str = "one") -> None:
+        self.steps_per_call = plan.steps_per_epoch
+        self._state, self._plan = state, plan
+        self._variables = list(state.variables.values())
         chosen = jax.devices() if devices == "all" else jax.devices()[:1]
         if plan.batch_size % len(chosen):
             raise InputError(
@@ -42,7 +35,7 @@ class JaxEngine:
         mesh = jax.sharding.Mesh(np.array(chosen), ("batch",))
         self._everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
-        self._data = self._put((images, labels.astype(np.int32)), self._everywhere)
+        self._data = self._put((pictures.images, pictures.labels.astype(np.int32)), self._everywhere)
         self._compiled = jax.jit(self._scan, donate_argnums=0, out_shardings=self._everywhere)
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -79,18 +72,18 @@ class JaxEngine:
 
     def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """One step inside a scope that stands for the variables."""
-        learner = self._learner
-        settled = [variable.value for variable in learner.settled]
+        state = self._state
+        buffers = [variable.value for variable in state.buffers]
 
         def loss_of(trained: Sequence[Any]) -> Any:
-            known = [*zip(learner.trained, trained, strict=True), *zip(learner.settled, settled, strict=True)]
+            known = [*zip(state.trained, trained, strict=True), *zip(state.buffers, buffers, strict=True)]
             with keras.StatelessScope(known) as scope:
-                loss, right = learner.forward(images, labels)
-                return loss, (right, [scope.get_current_value(variable) for variable in learner.settled])
+                loss, right = state.forward(images, labels)
+                return loss, (right, [scope.get_current_value(variable) for variable in state.buffers])
 
-        trained = [variable.value for variable in learner.trained]
+        trained = [variable.value for variable in state.trained]
         (loss, (right, found)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
-        for variable, value in zip(learner.settled, found, strict=True):
+        for variable, value in zip(state.buffers, found, strict=True):
             variable.assign(value)
-        learner.update(gradients)
+        state.update(gradients)
         return loss, right

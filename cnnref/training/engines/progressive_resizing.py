@@ -7,33 +7,33 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..train_state import Learner
+from ..train_state import TrainState
 from . import Engine
 
 Found = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class Relay:
+class ProgressiveResizing:
     """An engine made of several; see `cnnref.training.engines.Engine`.
 
     Args:
-        learner: sees the size of each part while it lasts.
+        state: sees the size of each part while it lasts.
         parts: of the run, in order: height of the pictures (0: as they are) and the step before which it ends.
         first: the step that will be asked for first.
         make: `make_engine` with all that every part shares.
     """
 
     def __init__(
-        self, learner: Learner, parts: Sequence[tuple[int, int]], first: int, make: Callable[..., Engine]
+        self, state: TrainState, parts: Sequence[tuple[int, int]], first: int, make: Callable[..., Engine]
     ) -> None:
-        self._learner, self._make = learner, make
+        self._state, self._make = state, make
         self._parts = [part for part in parts if part[1] > first]
         self._engine, self._end = self._next(first)
 
     @property
-    def stride(self) -> int:
+    def steps_per_call(self) -> int:
         """How many steps a call of `run` is best given."""
-        return self._engine.stride
+        return self._engine.steps_per_call
 
     def run(self, first: int, last: int) -> Found:
         """Do the steps from `first` to before `last`."""
@@ -54,5 +54,5 @@ class Relay:
 
     def _next(self, first: int) -> tuple[Engine, int]:
         size, end = self._parts.pop(0)
-        self._learner.see(size)
+        self._state.set_image_size(size)
         return self._make(first_step=first, last_step=end), end

@@ -11,22 +11,22 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ...data.batches import Batch, prefetch
-from ..train_state import Learner
+from ..train_state import TrainState
 from .fused_batch_norm import fused_batch_norm
 
 #: Steps between two returns to Python: at most so many, and about a second's worth.
-MOST = 16
+MAX_STEPS_PER_CALL = 16
 
 
 class TensorFlowEngine:
     """See `cnnref.training.engines.Engine`."""
 
-    def __init__(self, learner: Learner, batches: Iterator[Batch]) -> None:
+    def __init__(self, state: TrainState, batches: Iterator[Batch]) -> None:
         if tf.config.list_physical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()  # on a CPU the operators used are deterministic already
-        self.stride = 1
-        self._batches = prefetch(batches, depth=2 * MOST)
-        self._learner = learner
+        self.steps_per_call = 1
+        self._batches = prefetch(batches, depth=2 * MAX_STEPS_PER_CALL)
+        self._state = state
         self._compiled = tf.function(self._loop, reduce_retracing=True, autograph=False)
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -38,7 +38,7 @@ class TensorFlowEngine:
         losses, right = self._compiled(tf.convert_to_tensor(images), tf.convert_to_tensor(labels))
         found = losses.numpy(), right.numpy()
         pace = (last - first) / (time.monotonic() - began)
-        self.stride = int(np.clip(pace, 1, MOST))
+        self.steps_per_call = int(np.clip(pace, 1, MAX_STEPS_PER_CALL))
         return found
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class TensorFlowEngine:
         return losses.stack(), right.stack()
 
     def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape, fused_batch_norm(self._learner.network):
-            loss, right = self._learner.forward(images, labels)
-        self._learner.update(tape.gradient(loss, [variable.value for variable in self._learner.trained]))
+        with tf.GradientTape() as tape, fused_batch_norm(self._state.network):
+            loss, right = self._state.forward(images, labels)
+        self._state.update(tape.gradient(loss, [variable.value for variable in self._state.trained]))
         return loss, right

@@ -9,19 +9,19 @@ import torch
 from numpy.typing import NDArray
 
 from ...data.batches import Batch, prefetch
-from ..train_state import Learner
+from ..train_state import TrainState
 
 
 class TorchEngine:
     """See `cnnref.training.engines.Engine`."""
 
-    stride = 16
+    steps_per_call = 16
 
-    def __init__(self, learner: Learner, batches: Iterator[Batch]) -> None:
+    def __init__(self, state: TrainState, batches: Iterator[Batch]) -> None:
         self._batches = prefetch(batches)
-        self._learner = learner
-        for variable in learner.network.variables:
-            trained = any(variable is other for other in learner.trained)
+        self._state = state
+        for variable in state.network.variables:
+            trained = any(variable is other for other in state.trained)
             variable.value.requires_grad_(trained and variable.value.is_floating_point())
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -35,9 +35,9 @@ class TorchEngine:
         self._batches.close()
 
     def _step(self, images: NDArray[np.generic], labels: NDArray[np.int64]) -> tuple[float, float]:
-        values = [variable.value for variable in self._learner.trained]
-        loss, right = self._learner.forward(torch.as_tensor(images), torch.as_tensor(labels))
+        values = [variable.value for variable in self._state.trained]
+        loss, right = self._state.forward(torch.as_tensor(images), torch.as_tensor(labels))
         gradients = torch.autograd.grad(loss, values)
         with torch.no_grad():
-            self._learner.update(gradients)
+            self._state.update(gradients)
         return float(loss.detach()), float(right)

@@ -12,15 +12,15 @@ from cnnref.environment import keras
 from cnnref.models.initial import draw_weights, values
 from cnnref.training import Recipe
 from cnnref.training.recipe import Average, Optimizer, Schedule
-from cnnref.training.train_state import Learner
+from cnnref.training.train_state import TrainState
 
 RECIPE = Recipe(name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, schedule=Schedule(0.0, "constant"))
 
 
-def learner(recipe, steps=100, name="lenet5"):
+def state_of(recipe, steps=100, name="lenet5"):
     model = models.build(name, (12, 12, 1), 3)
     draw_weights(model, 3)
-    return Learner(recipe, model, steps)
+    return TrainState(recipe, model, steps)
 
 
 def gradients_of(trained, seed):
@@ -32,7 +32,7 @@ def gradients_of(trained, seed):
 def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
     torch = pytest.importorskip("torch")
     settings = Optimizer("sgd", 0.1, 0.9, nesterov, weight_decay=0.05, norm_rate=3)
-    ours = learner(replace(RECIPE, optimizer=settings), name="resnet8")
+    ours = state_of(replace(RECIPE, optimizer=settings), name="resnet8")
     copies = [torch.nn.Parameter(torch.tensor(np.asarray(variable.value))) for variable in ours.trained]
     groups = {"kernel": [], "bias": [], "norm": []}
     for variable, copy in zip(ours.trained, copies, strict=True):
@@ -59,7 +59,7 @@ def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
 
 
 def test_adamw_lets_only_kernels_decay():
-    ours = learner(replace(RECIPE, optimizer=Optimizer("adamw", 0.1, 0.9, weight_decay=0.5)))
+    ours = state_of(replace(RECIPE, optimizer=Optimizer("adamw", 0.1, 0.9, weight_decay=0.5)))
     for variable in ours.trained:
         variable.assign(np.ones(tuple(variable.shape), np.float32))
     ours.update([keras.ops.zeros_like(variable) for variable in ours.trained])
@@ -71,7 +71,7 @@ def test_adamw_lets_only_kernels_decay():
 @pytest.mark.parametrize("kind", ["ema", "lookahead"])
 def test_averages_follow_their_formula(kind):
     steps, average = 20, Average(kind, decay=0.9, every=3)
-    ours = learner(replace(RECIPE, average=average), steps)
+    ours = state_of(replace(RECIPE, average=average), steps)
     weight = ours.trained[0]
     slow = fast = np.asarray(weight.value).astype(np.float64)
     for step in range(1, steps + 1):
@@ -89,14 +89,14 @@ def test_averages_follow_their_formula(kind):
         np.testing.assert_allclose(np.asarray(ours.average[0].value), slow, rtol=1e-4, atol=1e-5)
         if kind == "lookahead" and step % 3 == 0:
             np.testing.assert_array_equal(now, np.asarray(ours.average[0].value).astype(np.float64))
-    ours.settle()
+    ours.use_average()
     np.testing.assert_array_equal(np.asarray(weight.value), np.asarray(ours.average[0].value))
 
 
-def test_without_an_average_nothing_is_settled():
-    ours = learner(RECIPE)
+def test_without_an_average_the_weights_stay():
+    ours = state_of(RECIPE)
     before = [np.asarray(variable.value) for variable in ours.trained]
-    ours.settle()
+    ours.use_average()
     for variable, expected in zip(ours.trained, before, strict=True):
         np.testing.assert_array_equal(np.asarray(variable.value), expected)
 

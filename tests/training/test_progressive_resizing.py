@@ -1,6 +1,7 @@
 """Smaller pictures first: the same weights at every size, the same run however it is cut, and clear refusals."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ import cnnref
 from cnnref import models
 from cnnref.errors import InputError
 from cnnref.models.initial import draw_weights
-from cnnref.training import Recipe, Run, budget, checkpoint, fit
+from cnnref.training import Recipe, Run, budget, checkpoint
+from cnnref.training.callbacks import Callback
 from cnnref.training.recipe import Average, LowResolution, Optimizer
-from cnnref.training.train_state import Learner, smaller
-from cnnref.training.trainer import Job, Settings
+from cnnref.training.train_state import TrainState, smaller
+from cnnref.training.trainer import Settings, Trainer
 
 RECIPE = Recipe(
     name="grows",
@@ -56,13 +58,13 @@ def test_what_is_learned_from_is_the_picture_made_smaller():
     whole, native = (models.build("resnet8", (size, size, 3), 10, normalization=None) for size in (16, 12))
     for model in (whole, native):
         draw_weights(model, 2)
-    learner, expected = Learner(SHORT, whole, 10), Learner(SHORT, native, 10)
+    state, expected = TrainState(SHORT, whole, 10), TrainState(SHORT, native, 10)
     images, labels = noise().test_images[:32], noise().test_labels[:32]
-    learner.see(12)
-    found = [float(value) for value in learner.forward(images, labels)]
+    state.set_image_size(12)
+    found = [float(value) for value in state.forward(images, labels)]
     assert found == pytest.approx([float(v) for v in expected.forward(by_pillow(images, 12), labels)], abs=1e-4)
-    learner.see(0)
-    assert float(learner.forward(images, labels)[0]) != pytest.approx(found[0], abs=1e-3)
+    state.set_image_size(0)
+    assert float(state.forward(images, labels)[0]) != pytest.approx(found[0], abs=1e-3)
 
 
 def by_pillow(images, size):
@@ -92,7 +94,7 @@ def whole(tmp_path_factory):
 
 
 def test_a_run_grows_once_and_every_epoch_has_one_row(whole):
-    prepared = Job.prepare(RECIPE, cnnref.data.load("digits"), Settings())
+    prepared = Trainer.prepare(RECIPE, cnnref.data.load("digits"), Settings())
     (phase,) = prepared.phases
     assert (phase.small_until, phase.last) == (SMALL_STEPS, STEPS)
     assert [row["epoch"] for row in whole.metrics()] == [1, 2]
@@ -104,20 +106,25 @@ def test_the_first_pictures_decide_the_weights(whole, tmp_path):
     assert other.results["weights_sha256"] != whole.results["weights_sha256"]
 
 
-@pytest.mark.parametrize("step", [SMALL_STEPS - 9, SMALL_STEPS, SMALL_STEPS + 5])
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(whole, tmp_path, monkeypatch, step):
-    check = fit._check
+class StopAfter(Callback):
+    """Interrupts a run after a step, before its state is stored."""
 
-    def stop(losses, first, steps):
-        check(losses, first, steps)
-        if first + len(losses) > step:
+    def __init__(self, step: int) -> None:
+        self.last = step
+
+    def after_steps(self, step: int, *_: float) -> None:
+        if step > self.last:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(fit, "_check", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "run")
+
+@pytest.mark.parametrize("step", [SMALL_STEPS - 9, SMALL_STEPS, SMALL_STEPS + 5])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(whole: Run, tmp_path: Path, step: int) -> None:
     run = Run(tmp_path / "run")
+    run.folder.mkdir()
+    run.recipe.write_text(RECIPE.toml())
+    trainer = Trainer.prepare(RECIPE, cnnref.data.load("digits"), Settings(quiet=True, checkpoint_seconds=0))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(run, resume=False, callbacks=[StopAfter(step)])
     assert not run.finished
     assert checkpoint.list_checkpoints(run.checkpoints)
     resumed = train(run.folder, resume=True)
@@ -125,16 +132,21 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(whole, tmp_path, monkey
     assert (run.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
 
 
-def test_a_budget_counts_small_steps_as_the_short_ones_that_they_are(monkeypatch):
-    prepared = Job.prepare(RECIPE, cnnref.data.load("digits"), Settings())
-    learner = prepared.learner(prepared.phases[-1])
-    seen = []
-    monkeypatch.setattr(learner, "see", seen.append)
-    monkeypatch.setattr(budget, "_step_seconds", lambda *_: 0.25 if seen[-1] else 1.0)
-    monkeypatch.setattr(budget, "_picture_seconds", lambda *_: 0.0)
-    found = budget.epochs_that_fit(
-        1000, learner, prepared.plan, prepared.pictures, prepared.model, cnnref.data.load("digits")
-    )
-    assert seen == [12, 0]
-    epoch = 22 * (0.7 * 0.25 + 0.3) * (1 + checkpoint.SHARE)
-    assert found == pytest.approx((1000 - budget.CLOSING) / epoch, rel=0.01)
+def test_a_budget_counts_small_steps_as_the_short_ones_that_they_are() -> None:
+    trainer = Trainer.prepare(RECIPE, cnnref.data.load("digits"), Settings())
+    state, sizes, now = trainer.train_state(trainer.phases[-1]), [], [0.0]
+    set_image_size = state.set_image_size
+
+    def noted(size: int) -> None:
+        sizes.append(size)
+        set_image_size(size)
+
+    def clock() -> float:
+        """Each look at the clock comes after ten steps: of a quarter of a second while pictures are small, else one."""
+        now[0] += 2.5 if sizes[-1] else 10.0
+        return now[0]
+
+    state.set_image_size = noted  # type: ignore[method-assign]
+    pace = budget.measure(1000, state, trainer.plan, trainer.pictures, trainer.model, clock)
+    assert sizes == [12, 0]
+    assert pace.step == pytest.approx(0.7 * 0.25 + 0.3 * 1.0)

@@ -10,12 +10,14 @@ import numpy as np
 
 from .. import plots
 from ..data import Dataset
-from ..environment import keras, ops
+from ..data.dataset import one_of_each_class_first
+from ..environment import keras
 from ..files import write_whole
+from ..models.normalization import normalization_of
 from ..models.saving import save_model, weights_sha256
 from .checkpoint import Progress
 from .evaluation import evaluate
-from .fit import Pictures
+from .phases import Pictures
 from .recipe import Recipe
 from .run import Run
 
@@ -23,7 +25,7 @@ from .run import Run
 SAMPLES = 16
 
 
-def finish(
+def write_results(
     recipe: Recipe, dataset: Dataset, pictures: Pictures, run: Run, model: keras.Model, progress: Progress
 ) -> None:
     """Test once, and write everything that the run leaves behind; results.json comes last."""
@@ -65,18 +67,13 @@ def finish(
 
 def _normalization(model: keras.Model) -> dict[str, list[float]]:
     """Mean and standard deviation, of values 0..1, that the model was built with."""
-    layer = model.get_layer("normalization")
-    scale, offset = (np.atleast_1d(ops.convert_to_numpy(value)) for value in (layer.scale, layer.offset))
-    return {"mean": (-offset / scale / 255).tolist(), "std": (1 / (255 * scale)).tolist()}
+    mean, std = normalization_of(model) or ((), ())
+    return {"mean": list(mean), "std": list(std)}
 
 
 def _keep_samples(dataset: Dataset, run: Run) -> None:
-    """The first test pictures, spread over the classes as evenly as they come."""
-    rank = np.zeros(len(dataset.test_labels), dtype=np.int64)
-    for label in range(dataset.classes):
-        of_class = dataset.test_labels == label
-        rank[of_class] = np.arange(of_class.sum())
-    chosen = np.lexsort((dataset.test_labels, rank))[:SAMPLES]
+    """Keep the first test pictures, the classes taking turns."""
+    chosen = one_of_each_class_first(dataset.test_labels, SAMPLES)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=dataset.test_images[chosen], labels=dataset.test_labels[chosen])
     write_whole(run.samples, buffer.getvalue())
