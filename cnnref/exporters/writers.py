@@ -64,7 +64,8 @@ class Writer:
 
             assert self.calibration is not None, "int8 is not among the kinds without calibration images"
             written = int8_model(written, self.calibration, layout=self.options.layout)
-        return written.SerializeToString(deterministic=True)
+        content: bytes = written.SerializeToString(deterministic=True)
+        return content
 
     def _tflite(self, kind: ArtifactKind) -> bytes:
         from .tensorflow.tflite import tflite_model

@@ -1,16 +1,45 @@
-"""A listed model, built small, with random weights, and what the tests of its files ask for."""
+"""Listed architectures, built small with random weights, and what the tests of their files ask for."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 from small_models import answers, randomise, small_shape, some_images, spread
 
 from cnnref import models
-from cnnref.exporters.contract import contract_of
+from cnnref.exporters.contract import Contract, contract_of
 from cnnref.exporters.tensorflow.graph import frozen, serving_module
+
+#: Blocks that the smallest networks of the families do not have: bottlenecks; local response normalization and groups.
+OTHER_BLOCKS = ("resnet50_cifar", "alexnet_2012")
+
+#: Large networks of layers that smaller ones have as well; they are written in float32 only.
+ONLY_FLOAT32 = {"alexnet_cifar", "preact_resnet164", "resnet50_cifar", "wrn_16_8", "zfnet_cifar"}
+
+
+def smallest_of_each_family() -> list[str]:
+    """The network with the fewest parameters of each family."""
+    smallest: dict[str, str] = {}
+    for spec in sorted(map(models.spec, models.list_models()), key=lambda spec: spec.params):
+        smallest.setdefault(spec.family, spec.name)
+    return sorted(smallest.values())
+
+
+def architectures(*, reduced_precision: bool) -> list[str]:
+    """The names that a test is run for; with CNNREF_EVERY_NAME=1 they are all that are listed.
+
+    `tests/conftest.py` says which of them the quick tests take.
+    """
+    if os.environ.get("CNNREF_EVERY_NAME"):
+        return models.list_models()
+    names = sorted({*smallest_of_each_family(), *OTHER_BLOCKS})
+    # The same place in both lists, so that pytest runs all tests of a network one after the other.
+    names.sort(key=lambda name: name in ONLY_FLOAT32)
+    return [name for name in names if name not in ONLY_FLOAT32] if reduced_precision else names
 
 
 @dataclass
@@ -18,23 +47,23 @@ class Subject:
     """`expected` is what Keras gives for `images`."""
 
     model: Any
-    images: np.ndarray
-    expected: np.ndarray
+    images: NDArray[np.float32]
+    expected: NDArray[np.float32]
 
     @cached_property
-    def contract(self):
+    def contract(self) -> Contract:
         return contract_of(self.model, self.model.name)
 
     @cached_property
-    def module(self):
+    def module(self) -> Any:
         return serving_module(self.model, self.contract)
 
     @cached_property
-    def function(self):
+    def function(self) -> Any:
         return frozen(self.module)
 
 
-def subject_of(name):
+def subject_of(name: str) -> Subject:
     model = randomise(models.build(name, small_shape(name), classes=7))
     images = some_images(model.input_shape[1:])
     spread(model, images)
@@ -44,7 +73,7 @@ def subject_of(name):
     return Subject(model, images, expected)
 
 
-def run(content, images):
+def run(content: bytes, images: NDArray[np.float32]) -> Any:
     """What a .tflite file gives in LiteRT."""
     interpreter = Interpreter(model_content=content)
     given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]

@@ -37,7 +37,8 @@ def read_seeds(training: Path) -> dict[str, Any]:
     """The same of a bundle's folder training/; where it has no seeds.json, of the one run in results.json."""
     try:
         if (training / FILE).is_file():
-            return json.loads((training / FILE).read_bytes())
+            document: dict[str, Any] = json.loads((training / FILE).read_bytes())
+            return document
         return sum_up([json.loads((training / "results.json").read_bytes())])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"The results in {training} cannot be read ({error!r}); export the run again.") from None

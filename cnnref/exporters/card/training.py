@@ -183,6 +183,7 @@ def _duration(seconds: float) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_bytes())
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        return document
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); export the run again.") from None

@@ -63,13 +63,13 @@ def _takes_padding(
     if any(margin[[0, 1, 4, 5]]) or len(pad.input) > 2:
         return False
     if node.op_type == "Conv":
-        return mode == b"constant"
+        return bool(mode == b"constant")
     # MaxPool pads with minus infinity: the same wherever the padding cannot win and no window lies in it alone.
     attributes = _attributes(node)
     sides = np.add(attributes["pads"], margin[[2, 3, 6, 7]])
     if any(sides >= np.tile(attributes["kernel_shape"], 2)):
         return False
-    return mode == b"edge" or (mode == b"constant" and _is_never_negative(pad.input[0], builder, writers))
+    return bool(mode == b"edge") or (mode == b"constant" and _is_never_negative(pad.input[0], builder, writers))
 
 
 def _is_never_negative(name: str, builder: GraphBuilder, writers: dict[str, onnx.NodeProto]) -> bool:

@@ -22,8 +22,8 @@ from cnnref.exporters.calibration import Calibration, sample_of
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.onnx.float16 import float16_model
 from cnnref.exporters.onnx.int8 import filter_scales, int8_model
-from cnnref.exporters.onnx.integer_parts import is_clamp
 from cnnref.exporters.onnx.model import onnx_model
+from cnnref.exporters.onnx.node_precisions import is_clamp
 from cnnref.exporters.onnx.tf2onnx import onnx_model_by_tf2onnx
 from cnnref.exporters.tensorflow.graph import serving_module
 from cnnref.models.saving import load_model
