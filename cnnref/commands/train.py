@@ -63,7 +63,7 @@ def train(
     chosen = recipe_for(recipe, data) if data else read_recipe(recipe)
     chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
     changed = replace(chosen, **{key: value for key, value in given.items() if value is not None})
-    from ..training import train as run_training  # takes seconds; a misspelt recipe is told at once
+    from ..training import train as run_training  # takes seconds; a misspelt recipe has been reported before
 
     if coordinator:
         from ..training.cluster import join
@@ -84,7 +84,7 @@ def train(
     except KeyboardInterrupt:
         print("cnnref: stopped; the same command with --resume goes on after the last checkpoint.", file=sys.stderr)
         raise typer.Exit(130) from None
-    if process:  # the first one has written the results, and speaks of them
+    if process:  # process 0 has written the results, and prints them
         return None
     results = run.results
     if as_json:

@@ -22,7 +22,7 @@ def verify(
 ) -> None:
     """Check every file of a bundle: hashes, names, shapes, labels, size, and numbers in its runtime.
 
-    Writes report.json into the bundle. A file that fails loses its name (model.onnx.failed), and the exit status is 1.
+    Writes report.json into the bundle. A file that fails is renamed (model.onnx.failed), and the exit status is 1.
 
     Example: cnnref verify lenet5-mnist --data-dir ~/datasets
     """

@@ -46,8 +46,8 @@ PEERS: dict[str, list[tuple[str, str, str, type, str]]] = {
 def peers(folder: str | Path, *, threads: int | None = None, timeout: float = TIMEOUT) -> Iterator[list[Contestant]]:
     """The contestants that `benchmark` takes as `others`; their files are gone when the block ends.
 
-    The exporters run in processes of their own, one a backend, at most `timeout` seconds: whatever becomes of
-    them becomes a note. Where OpenVINO is installed, the bundle's own .onnx files are run in it as well.
+    The exporters run in processes of their own, one a backend, for at most `timeout` seconds. Where one fails,
+    the contestant's note says why. Where OpenVINO is installed, the bundle's own .onnx files are run in it as well.
 
     Raises:
         InputError: the folder is not a bundle.
@@ -71,19 +71,19 @@ def peers(folder: str | Path, *, threads: int | None = None, timeout: float = TI
 def _made(source: Path, folder: Path, threads: int | None, timeout: float) -> list[Contestant]:
     """The peers of the backend that the folder is named after."""
     folder.mkdir()
-    excuse = _export(source, folder, timeout)
+    reason = _export(source, folder, timeout)
     notes = json.loads((folder / NOTES).read_bytes()) if (folder / NOTES).is_file() else {}
     made = []
     for name, label, form, runner, by in PEERS[folder.name]:
         path = folder / name
         start: partial[Runner] | None = partial(runner, path, threads=threads) if path.exists() else None
-        note = "" if start else f"not timed: {notes.get(name, excuse)}"
+        note = "" if start else f"not timed: {notes.get(name, reason)}"
         made.append(Contestant(label, form, "float32", start, _bytes(path), by, note))
     return made
 
 
 def _export(source: Path, folder: Path, timeout: float) -> str:
-    """Run the exporters; if they came to an end too soon, why."""
+    """Run the exporters of one backend; returns why a file that they did not write is missing."""
     backend = folder.name
     if importlib.util.find_spec(backend) is None:
         return f"{backend} is not installed"
@@ -106,8 +106,8 @@ def _export(source: Path, folder: Path, timeout: float) -> str:
         return f"the export took longer than {timeout:g} s"
     if ended.returncode < 0:
         return f"the export was ended by signal {-ended.returncode}"
-    said = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    return said[-1][:160] if said else f"the export ended with exit status {ended.returncode}"
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    return lines[-1][:160] if lines else f"the export ended with exit status {ended.returncode}"
 
 
 def _bytes(path: Path) -> int:

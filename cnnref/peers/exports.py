@@ -1,4 +1,4 @@
-"""What Keras' and torch's own exporters make of a .keras file; a program of its own, run by `peers`.
+"""Export a .keras file with Keras' and torch's own exporters: a program of its own, which `peers` runs.
 
 KERAS_BACKEND decides which of them write. Each writes an input `image` and an output `probabilities`, so that the
 runners of a bundle run the files as they are.
@@ -21,12 +21,12 @@ from ..models.saving import load_model
 from ..runtimes.bundle import IMAGE, PROBABILITIES
 from ..runtimes.runner import one_line
 
-#: Beside the files: why one is missing.
+#: A JSON file beside the exported ones, which says why one is missing.
 NOTES = "notes.json"
 
 
 def write_all(source: Path, folder: Path) -> None:
-    """Write what the backend can write into `folder`, each file whole or not at all, and the reasons into NOTES."""
+    """Write what the backend can write into `folder`, never a part of a file, and why one is missing into NOTES."""
     model = load_model(source)
     partial, notes = folder / "partial", {}
     partial.mkdir()
@@ -58,7 +58,7 @@ def _by_torch(dynamo: bool) -> Callable[[Any, Path], None]:
         if dynamo:
             import onnxscript  # noqa: F401  torch says less clearly that it is missing
 
-        class Network(torch.nn.Module):
+        class Network(torch.nn.Module):  # type: ignore[misc, unused-ignore]
             def __init__(self) -> None:
                 super().__init__()
                 self.model = model
@@ -68,9 +68,9 @@ def _by_torch(dynamo: bool) -> Callable[[Any, Path], None]:
 
         # A batch of one would be taken for a constant.
         images = torch.zeros(2, *model.inputs[0].shape[1:])
-        how: dict[str, Any] = {"dynamic_axes": {IMAGE: {0: "batch"}, PROBABILITIES: {0: "batch"}}}
+        options: dict[str, Any] = {"dynamic_axes": {IMAGE: {0: "batch"}, PROBABILITIES: {0: "batch"}}}
         if dynamo:
-            how = {"dynamic_shapes": {IMAGE: {0: torch.export.Dim.DYNAMIC}}, "external_data": False}
+            options = {"dynamic_shapes": {IMAGE: {0: torch.export.Dim.DYNAMIC}}, "external_data": False}
         torch.onnx.export(
             Network().eval(),
             (images,),
@@ -79,7 +79,7 @@ def _by_torch(dynamo: bool) -> Callable[[Any, Path], None]:
             input_names=[IMAGE],
             output_names=[PROBABILITIES],
             verbose=False,
-            **how,
+            **options,
         )
 
     return write

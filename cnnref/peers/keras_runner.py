@@ -1,4 +1,4 @@
-"""Keras itself as a runner: what a .keras file costs when nothing is exported."""
+"""Keras itself as a runner, to be timed beside the exported files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An .onnx file in OpenVINO, for those who have it installed: `bench` times it, nothing else needs it."""
+"""An .onnx file in OpenVINO, which `cnnref bench` times where OpenVINO is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..runtimes.runner import Tensor, as_input, failure, import_runtime, one_lin
 
 #: Where OpenVINO's names for element types differ from NumPy's.
 DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
-#: OpenVINO would compute in bfloat16 on a CPU that can, and that is another network to five digits.
+#: Otherwise OpenVINO computes in bfloat16 on a CPU that can, which rounds to about three digits.
 EXACT = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 
 

@@ -1,4 +1,7 @@
-"""From an artifact's name to the runner that its format needs."""
+"""From an artifact's name to the runner that its format needs.
+
+This is a file of its own because the runners import runner.py: nothing may import both ways.
+"""
 
 from __future__ import annotations
 

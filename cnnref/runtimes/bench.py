@@ -1,7 +1,7 @@
-"""How fast the artifacts of a bundle load and run on this machine's CPU, and others beside them.
+"""How fast the artifacts of a bundle, and others beside them, load and run on this machine's CPU.
 
-All take turns, a few calls each, round after round and every round in another order: a machine that gets slower
-while it is measured gets slower for all of them.
+All take turns: each gets a few calls in every round, and every round has another order. If the machine gets slower
+during the measurement, it gets slower for all of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FAR = 0.01
 
 OURS, KERAS = "cnnref", "Keras"
 
-#: What decides how fast a CPU multiplies, by the names that Linux has for it.
+#: The instruction sets that decide how fast a CPU multiplies, by the names that Linux has for them.
 FEATURES = (
     *(
         "avx2",
@@ -143,7 +143,7 @@ def benchmark(
     rounds = min(ROUNDS, runs)
     for turn in range(rounds):
         calls = runs // rounds + (turn < runs % rounds)
-        # Another order each round, so that nobody always follows the same neighbour.
+        # The order changes each round, so that no contestant always runs after the same other one.
         for entry in random.Random(turn).sample(entries, len(entries)):
             if entry.runner is not None:
                 images = _pictures(entry.runner, samples)
@@ -158,8 +158,8 @@ def benchmark(
 
 def cpu_features(facts: Path = Path("/proc/cpuinfo")) -> list[str]:
     """Which of FEATURES the processor has; empty where the operating system does not say."""
-    said = cpu_flags(facts)
-    return [name for name in FEATURES if name in said]
+    flags = cpu_flags(facts)
+    return [name for name in FEATURES if name in flags]
 
 
 def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
@@ -191,7 +191,7 @@ def _load(who: Contestant) -> _Entry:
 
 
 def _load_other(who: Contestant, samples: Samples) -> _Entry:
-    """Load it and have it prove that it can be run at both batches, and that it is the same network."""
+    """Load it, and check that it runs at both batches and computes what the network computes."""
     try:
         entry = _load(who)
         if entry.runner is None:
@@ -204,7 +204,7 @@ def _load_other(who: Contestant, samples: Samples) -> _Entry:
         difference = float(np.abs(found - wanted).max())
         if who.precision == "float32" and not difference <= FAR:
             raise VerificationError(f"it computes something else, {difference:.2g} off")
-    except Exception as error:  # the work of others: whatever it does, the rest is timed
+    except Exception as error:  # a peer may raise anything, and the rest is still timed
         return _Entry(who, note=f"not timed: {one_line(error, 160)}")
     return entry
 

@@ -1,8 +1,8 @@
-"""What a bundle promises: bundle.json read, checked and turned into a record.
+"""The contract of a bundle: bundle.json, read, checked and turned into a record.
 
 A bundle is a folder of files that all compute the same function, and bundle.json says which: the names,
 shapes and types at both ends, the labels, the preprocessing that is inside every graph, and the size and
-SHA-256 of every other file. Reading it proves nothing about those files; `verify` does that.
+SHA-256 of every other file. Reading it proves nothing about those files; `verify` checks them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's promise. `shape` is (height, width, channels); `document` is bundle.json as it was read."""
+    """The contract of a bundle. `shape` is (height, width, channels); `document` is bundle.json as it was read."""
 
     folder: Path
     name: str
@@ -184,13 +184,13 @@ class _Manifest:
         if dtype not in (("float32", "uint8") if key == "input" else ("float32",)):
             self.refuse(f"{key}.dtype {dtype!r} is not one that a bundle may have")
         shape = self.take(end, "shape", f"{key}.", list, "a list")
-        sizes = shape[1:]
+        sizes: list[int] = shape[1:]
         if len(sizes) != rank or shape[0] != "batch" or not all(type(size) is int and size > 0 for size in sizes):
             self.refuse(f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}')
         return sizes
 
     def top_k(self, output: Mapping[str, Any], classes: int) -> int:
-        count = output.get("top_k", 0)
+        count: int = output.get("top_k", 0)
         if type(count) is not int or not 0 <= count <= classes:
             self.refuse(f"output.top_k is {count!r}, not a whole number from 0 to {classes}")
         return count
@@ -252,10 +252,12 @@ class _Manifest:
         return name
 
     def table(self, table: Mapping[str, Any], key: str, at: str) -> dict[str, Any]:
-        return self.take(table, key, at, dict, "an object")
+        found: dict[str, Any] = self.take(table, key, at, dict, "an object")
+        return found
 
     def text(self, table: Mapping[str, Any], key: str, at: str) -> str:
-        return self.take(table, key, at, str, "a string")
+        found: str = self.take(table, key, at, str, "a string")
+        return found
 
     def take(self, table: Mapping[str, Any], key: str, at: str, kind: Any, words: str) -> Any:
         if key not in table:

@@ -65,7 +65,7 @@ def top1(scores: NDArray[Any]) -> NDArray[np.int64]:
     """The decided class for each row of [n, classes]."""
     if scores.shape[1] == 1:
         return (scores[:, 0] >= 0.5).astype(np.int64)
-    return scores.argmax(axis=1)
+    return np.asarray(scores.argmax(axis=1), np.int64)
 
 
 def run_in_batches(runner: Runs, images: NDArray[Any], batch: int) -> NDArray[np.float32]:
@@ -112,7 +112,7 @@ def evaluate_on_test_set(
     """Run the whole test set and hold the file to its bounds; what is found goes into `check`.
 
     A float32 file must agree with Keras on every image, within its tolerance. Any other may lose the accuracy that
-    bundle.json allows, in percentage points; of a small test set, on which chance decides, it is only told.
+    bundle.json allows, in percentage points; of a small test set, where chance decides, the loss is only reported.
     """
     result = run_in_batches(runner, test_set.images, BATCH)
     difference = float(np.abs(result - test_set.reference).max())

@@ -55,12 +55,12 @@ class Schema:
 
     def read(self, table: str, content: bytes) -> View:
         """The root table of a buffer. Damage shows when a field is read, as one of READ_ERRORS."""
-        return View(self, table, content, Table(content, 0).Indirect(0))
+        return View(self, table, content, int(Table(content, 0).Indirect(0)))
 
     def _put(self, builder: Any, kind: str, value: Any) -> int:
         """Write what does not fit into a slot, and return where it lies."""
         if kind == "string":
-            return builder.CreateString(value)
+            return int(builder.CreateString(value))
         if kind.startswith("["):
             return self._put_vector(builder, kind[1:-1], value)
         slots = []  # what a table points to must be complete before the table begins
@@ -78,7 +78,7 @@ class Schema:
                 builder.PrependSlot(scalar, number, item, 0)
             else:
                 builder.PrependUOffsetTRelativeSlot(number, item, 0)
-        return builder.EndObject()
+        return int(builder.EndObject())
 
     def _put_vector(self, builder: Any, kind: str, items: Sequence[Any]) -> int:
         scalar = SCALARS.get(kind)
@@ -90,7 +90,7 @@ class Schema:
                 builder.Prepend(scalar, part)
             else:
                 builder.PrependUOffsetTRelative(part)
-        return builder.EndVector()
+        return int(builder.EndVector())
 
 
 class View:

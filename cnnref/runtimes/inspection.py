@@ -1,4 +1,4 @@
-"""What a file is made of: its operators, and how many pieces of it a runtime computes.
+"""The operators of a file, and the partitions of it that XNNPACK computes.
 
 A .tflite is handed to XNNPACK in partitions: every operator that XNNPACK does not know cuts the graph in two, and
 the numbers cross from one side to the other.

@@ -50,7 +50,7 @@ class LiteRTRunner:
         self._scales = {name: detail["quantization"] for name, detail in details.items()}
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        return self.answer(images)[PROBABILITIES]
+        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self._inputs.get(IMAGE)
@@ -68,7 +68,7 @@ class LiteRTRunner:
         """Scores of an integer file as the numbers that they stand for; indices stay whole."""
         scale, zero_point = self._scales[name]
         if values.dtype in (np.int8, np.uint8):
-            return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+            return np.asarray((values.astype(np.float32) - zero_point) * scale, np.float32)
         return values
 
     def inputs(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What a bundle sees in picture files."""
+"""Classify picture files with an artifact of a bundle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .artifacts import open_artifact
 from .bundle import Bundle, read_bundle
 from .runner import Runner, RuntimeMissingError
 
-#: Which artifact is taken when none is named: those first that load in no time.
+#: Which artifact is taken when none is named: the first of these that the bundle has.
 PREFERRED = ("model.onnx", "model.tflite", "saved_model")
 #: Pictures in memory at a time.
 BATCH = 64

@@ -1,4 +1,4 @@
-"""What the three runtimes have in common: the shape of a runner, what goes in, and how a refusal is told."""
+"""What the runtimes have in common: the protocol of a runner, the type of its input, and its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..environment import quiet_stderr
 from ..errors import InputError, VerificationError
 
-#: What an exported file says of itself, and the keys under which it does.
+#: The keys of the metadata that an exported file has inside.
 EMBEDDED = ("name", "labels", "preprocessing", "color", "picture", "provenance", "weights_sha256", "license")
 
 

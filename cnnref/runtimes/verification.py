@@ -1,4 +1,4 @@
-"""Does every file of a bundle hold what bundle.json promises?
+"""Check that every file of a bundle is what bundle.json says.
 
 Sizes and hashes first; then each artifact is loaded in its runtime and held to its names, shapes, types,
 embedded facts, size, operators, and to the numbers that Keras gave at export. All failures are collected. Nothing is
@@ -35,7 +35,7 @@ from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
 
-#: An open batch is believed when it has been run at these sizes; the last one takes every sample.
+#: Every file is run at these batch sizes, to show that its batch is open; the last one takes every sample.
 BATCHES = (1, 3, 8)
 #: Of smaller float32 files the metadata and the graph itself weigh too much for a bound on the size to mean anything.
 SIZE_COUNTS_FROM = 1_000_000
@@ -117,7 +117,7 @@ def _hash_of(parts: dict[str, ListedFile], folder: bool) -> str | None:
 
 
 def _size(bundle: Bundle, artifact: Artifact, check: Check) -> None:
-    """Compare with the float32 file of the same format."""
+    """Compare the size with that of the float32 file of the same format."""
     same_format = [other for other in bundle.artifacts.values() if other.format == artifact.format]
     whole = next((other for other in same_format if other.precision == "float32"), None)
     base = sum(facts.bytes for facts in bundle.parts(whole.name).values()) if whole else 0

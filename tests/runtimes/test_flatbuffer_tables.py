@@ -1,10 +1,14 @@
 """Flatbuffer tables come back as they were written."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from cnnref.runtimes.flatbuffer_tables import READ_ERRORS, Schema
+from cnnref.runtimes.flatbuffer_tables import READ_ERRORS, Schema, View
 
 DRAWING = Schema(
     tables={
@@ -37,10 +41,10 @@ DRAWINGS = st.fixed_dictionaries(
 ABSENT = {"flags": 0, "count": 0, "shift": 0}
 
 
-def plain(kind, view):
+def plain(kind: str, view: View) -> dict[str, Any]:
     """A table with all its fields, as a dict."""
 
-    def value(field):
+    def value(field: str) -> Any:
         found, sort = view[field], DRAWING.tables[kind][field][1]
         if found is None or sort in ("string", "byte", "uint", "int", "float", "[string]", "[ubyte]"):
             return found
@@ -51,9 +55,9 @@ def plain(kind, view):
     return {field: value(field) for field in DRAWING.tables[kind]}
 
 
-def complete(drawing):
+def complete(drawing: dict[str, Any]) -> dict[str, Any]:
     """`drawing` as a reader sees it."""
-    whole = {field: ABSENT.get(field) for field in DRAWING.tables["Drawing"]} | drawing
+    whole: dict[str, Any] = {field: ABSENT.get(field) for field in DRAWING.tables["Drawing"]} | drawing
     if whole["shape"] and whole["shape"][0] == "Circle":
         whole["shape"] = "Circle", {"centre": None} | whole["shape"][1]
     return whole
@@ -61,27 +65,27 @@ def complete(drawing):
 
 @settings(max_examples=60, deadline=None)
 @given(DRAWINGS)
-def test_every_field_comes_back_as_it_was_written(drawing):
+def test_every_field_comes_back_as_it_was_written(drawing: dict[str, Any]) -> None:
     content = DRAWING.write("Drawing", drawing, b"TEST")
     assert content[4:8] == b"TEST"
     assert plain("Drawing", DRAWING.read("Drawing", content)) == complete(drawing)
     assert DRAWING.write("Drawing", drawing, b"TEST") == content
 
 
-def test_a_union_takes_two_numbers_and_a_placeholder_takes_one():
+def test_a_union_takes_two_numbers_and_a_placeholder_takes_one() -> None:
     assert [number for number, _ in DRAWING.tables["Drawing"].values()] == [0, 1, 3, 4, 5, 6, 7, 8]
     content = DRAWING.write("Drawing", {"title": "t", "flags": 5}, b"TEST")
     partial = Schema({"Drawing": "_:_ flags:byte"})
     assert partial.read("Drawing", content)["flags"] == 5
 
 
-def test_a_table_of_a_newer_schema_is_read_as_far_as_it_is_known():
+def test_a_table_of_a_newer_schema_is_read_as_far_as_it_is_known() -> None:
     newer = Schema({"Point": "x:float y:float z:float"})
     content = newer.write("Point", {"x": 1.0, "y": 2.0, "z": 3.0}, b"TEST")
     assert DRAWING.read("Point", content)["y"] == 2.0
 
 
-def test_damage_shows_as_an_error_that_is_announced():
+def test_damage_shows_as_an_error_that_is_announced() -> None:
     drawing = {
         "title": "title",
         "shape": ("Square", {"side": 3}),
@@ -101,7 +105,7 @@ def test_damage_shows_as_an_error_that_is_announced():
     assert noticed > len(content)
 
 
-def test_a_vector_that_claims_more_than_the_buffer_holds_is_refused():
+def test_a_vector_that_claims_more_than_the_buffer_holds_is_refused() -> None:
     content = DRAWING.write("Drawing", {"raw": b"abcd"}, b"TEST")
     place = content.index(b"\4\0\0\0abcd")
     longer = content[:place] + b"\xff\xff\xff\xff" + content[place + 4 :]
