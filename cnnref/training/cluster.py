@@ -30,4 +30,4 @@ def is_first_process() -> bool:
         return True
     import jax
 
-    return jax.process_index() == 0
+    return bool(jax.process_index() == 0)

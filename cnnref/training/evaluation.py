@@ -88,13 +88,15 @@ def _scores(model: keras.Model, images: NDArray[np.uint8], size: int, views: str
     """Probabilities [n, classes] of up to `size` pictures; a smaller batch is filled up, so nothing compiles anew."""
     full = np.concatenate([images, np.repeat(images[-1:], size - len(images), axis=0)])
     if not views:
-        return model.predict_on_batch(full.astype(np.float32))[: len(images)]
+        scores: NDArray[np.floating[Any]] = model.predict_on_batch(full.astype(np.float32))[: len(images)]
+        return scores
     logs = sum(
         weight * np.log(np.maximum(model.predict_on_batch(view.astype(np.float32)), 1e-30))
         for weight, view in views_of(full, views)
     )
-    product = np.exp(logs - np.max(logs, axis=1, keepdims=True))
-    return (product / product.sum(axis=1, keepdims=True))[: len(images)]
+    product: NDArray[np.floating[Any]] = np.exp(logs - np.max(logs, axis=1, keepdims=True))
+    product /= product.sum(axis=1, keepdims=True)
+    return product[: len(images)]
 
 
 def recompute_statistics(model: keras.Model, batches: Iterable[NDArray[Any]]) -> None:

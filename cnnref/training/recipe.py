@@ -264,7 +264,8 @@ def recipe_from(table: dict[str, Any], where: str) -> Recipe:
     Raises:
         InputError: a key is unknown or missing, or a value does not fit; the message names the key.
     """
-    return _record(Recipe, table, where, "")
+    recipe: Recipe = _record(Recipe, table, where, "")
+    return recipe
 
 
 def recipe_for(name: str, data: str) -> Recipe:

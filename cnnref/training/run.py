@@ -64,7 +64,8 @@ class Run:
         if not path.is_file():
             state = "has not finished; continue it with --resume" if self.recipe.is_file() else "is not a run folder"
             raise InputError(f"{self.folder} {state}.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file of the run."""

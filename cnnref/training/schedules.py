@@ -9,7 +9,7 @@ from ..environment import keras, ops
 from .recipe import Schedule
 
 
-class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc, unused-ignore]
     """Linearly from start * `peak` to `peak`, then down to end * `peak` after the last step."""
 
     def __init__(self, peak: float, total_steps: int, schedule: Schedule) -> None:

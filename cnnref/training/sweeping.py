@@ -48,6 +48,15 @@ class Cell:
     views_mean: float | None = None
     views_interval: float | None = None
 
+    def add(self, seed: int, results: Mapping[str, Any], judged_on: str) -> None:
+        """Take the accuracy from the results of a finished run."""
+        if judged_on == "validation":
+            self.accuracy[seed] = results["validation_accuracy"]
+            return
+        self.accuracy[seed] = results["test"]["accuracy"]
+        if views := results["test_views"]:
+            self.views_accuracy[seed] = views["accuracy"]
+
     def sum_up(self) -> None:
         """Compute mean and interval from what is there."""
         if self.accuracy:
@@ -129,9 +138,19 @@ def sweep(
         from .trainer import train as default
 
         train = default
-    with _no_word_of_retracing():
+    with _without_retracing_warnings():
         for cell, one in runs:
-            _run(cell, one, folder, data_dir, found.judged_on, quiet, train, failures)
+            run = Run(folder / folder_name(cell.settings, one.seed))
+            if not quiet:
+                print(run.folder.name, file=sys.stderr)
+            if run.folder.name in failures and _is_of(run, one):
+                cell.failed[one.seed] = failures[run.folder.name]
+            else:
+                try:
+                    run = train(one, data_dir, run.folder, resume=run.recipe.is_file(), quiet=quiet)
+                    cell.add(one.seed, run.results, found.judged_on)
+                except DivergedError as error:  # a result; every other refusal is a mistake
+                    cell.failed[one.seed] = str(error)
             cell.sum_up()
             found.write()
     return found
@@ -183,37 +202,6 @@ def _failures(folder: Path, names: set[str]) -> dict[str, str]:
         return {}
 
 
-def _run(
-    cell: Cell,
-    recipe: Recipe,
-    folder: Path,
-    data_dir: str | Path | None,
-    judged_on: str,
-    quiet: bool,
-    train: Train,
-    failures: Mapping[str, str],
-) -> None:
-    """Train one run, or go on with it, and note what came of it."""
-    name = folder_name(cell.settings, recipe.seed)
-    run = Run(folder / name)
-    if not quiet:
-        print(name, file=sys.stderr)
-    if name in failures and _is_of(run, recipe):
-        cell.failed[recipe.seed] = failures[name]
-        return
-    try:
-        run = train(recipe, data_dir, run.folder, resume=run.recipe.is_file(), quiet=quiet)
-    except DivergedError as error:  # a result; every other refusal is a mistake
-        cell.failed[recipe.seed] = str(error)
-        return
-    if judged_on == "validation":
-        cell.accuracy[recipe.seed] = run.results["validation_accuracy"]
-        return
-    cell.accuracy[recipe.seed] = run.results["test"]["accuracy"]
-    if views := run.results["test_views"]:
-        cell.views_accuracy[recipe.seed] = views["accuracy"]
-
-
 def _is_of(run: Run, recipe: Recipe) -> bool:
     """Whether a run was started, by this recipe, and has not finished."""
     if run.finished or not run.recipe.is_file():
@@ -225,7 +213,7 @@ def _is_of(run: Run, recipe: Recipe) -> bool:
 
 
 @contextlib.contextmanager
-def _no_word_of_retracing() -> Iterator[None]:
+def _without_retracing_warnings() -> Iterator[None]:
     """Keep TensorFlow from warning that every run compiles its own steps."""
 
     def keep(record: logging.LogRecord) -> bool:

@@ -8,8 +8,6 @@ nothing. (The mean of the patches is not subtracted; pixels that a network norma
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,10 +69,11 @@ def sums_of_products(images: NDArray[np.uint8], height: int, width: int) -> Matr
     numbers that float64 adds without rounding, so that no machine finds other sums than another.
     """
     step = max(1, CHUNK // (images.shape[1] * images.shape[2]))
-    total: Any = 0
+    numbers = height * width * images.shape[3]
+    total: Matrix = np.zeros((numbers + 1, numbers + 1))
     for start in range(0, len(images), step):
         found = np.lib.stride_tricks.sliding_window_view(images[start : start + step], (height, width), axis=(1, 2))
-        patches = found.transpose(0, 1, 2, 4, 5, 3).reshape(-1, height * width * images.shape[3]).astype(np.float64)
+        patches = found.transpose(0, 1, 2, 4, 5, 3).reshape(-1, numbers).astype(np.float64)
         patches = np.column_stack([patches, np.ones(len(patches))])
         total += patches.T @ patches
     return total
@@ -91,7 +90,8 @@ def normalization_matrix(model: keras.Model, numbers: int) -> Matrix:
 
 def moments(sums: Matrix, change: Matrix) -> Matrix:
     """Mean products of the numbers of changed patches; the last entry of `sums` is their count."""
-    return change.T @ (sums / sums[-1, -1]) @ change
+    products: Matrix = change.T @ (sums / sums[-1, -1]) @ change
+    return products
 
 
 def filters_of(products: Matrix, epsilon: float) -> Matrix:
@@ -104,4 +104,5 @@ def filters_of(products: Matrix, epsilon: float) -> Matrix:
     sizes = np.abs(directions)
     largest = np.argmax(sizes >= (1 - TIE) * sizes.max(axis=0), axis=0)
     signs = np.sign(np.take_along_axis(directions, largest[None], axis=0))
-    return signs * directions / np.sqrt(np.maximum(squares, 0) + epsilon)
+    filters: Matrix = signs * directions / np.sqrt(np.maximum(squares, 0) + epsilon)
+    return filters
