@@ -1,5 +1,9 @@
 """Plots: readable pictures of a sane size, and the same bytes for the same numbers."""
 
+import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +93,7 @@ def test_a_prediction_too_few_is_an_error():
         plots.predictions(pictures, scores[:2], labels)
 
 
-HOSTILE = [r"$\frac$", "$x$ and $y", "a\\b", "größer & <so>", "x" * 80]
+HOSTILE = [r"$\frac$", "$x$ and $y", "a\\b\nc", "größer & <狗>", "x" * 80]
 
 
 def hostile_drawings() -> list[bytes]:
@@ -102,11 +106,13 @@ def hostile_drawings() -> list[bytes]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Glyph", "ignore:constrained_layout not applied")
 def test_names_with_dollars_and_backslashes_are_drawn_as_they_are() -> None:
     for drawing in hostile_drawings():
         assert drawing.startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore:Glyph", "ignore:constrained_layout not applied")
 def test_settings_of_the_user_change_no_byte(tmp_path: Path) -> None:
     import matplotlib as mpl
 
@@ -119,7 +125,17 @@ def test_settings_of_the_user_change_no_byte(tmp_path: Path) -> None:
     }
     (tmp_path / "matplotlibrc").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     before = hostile_drawings()
-    with mpl.rc_context(rc=mpl.rc_params_from_file(tmp_path / "matplotlibrc", use_default_template=True)):
-        assert mpl.rcParams["font.size"] == 20
+    with mpl.rc_context(settings):
         assert hostile_drawings() == before
         assert mpl.rcParams["font.size"] == 20  # drawing leaves the settings as they were
+    program = (
+        "import hashlib, matplotlib, test_plots\n"
+        "assert matplotlib.rcParams['font.size'] == 20\n"
+        "for drawing in test_plots.hostile_drawings(): print(hashlib.sha256(drawing).hexdigest())"
+    )
+    environment = os.environ | {"MATPLOTLIBRC": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.split() == [hashlib.sha256(drawing).hexdigest() for drawing in before]

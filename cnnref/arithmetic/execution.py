@@ -19,21 +19,21 @@ def input_value(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
 
 
 def run_calls(
-    graph: Graph, known: Mapping[Tensor, Any], instead: Mapping[Call, Callable[[Any], Any]] | None = None
+    graph: Graph, known: Mapping[Tensor, Any], replacements: Mapping[Call, Callable[[Any], Any]] | None = None
 ) -> dict[Tensor, Any]:
     """The values of all tensors, given some; calls whose outputs are all given are not made.
 
     Args:
         graph: of `cnnref.arithmetic.graph.trace`.
         known: values with a batch; enough to compute the others from.
-        instead: what is done in place of some calls, with the first of their inputs.
+        replacements: functions that are called in place of some calls, each with the first input of its call.
     """
     values = dict(known)
     for call in graph.calls:
         if all(tensor in values for tensor in call.outputs):
             continue
-        if instead and call in instead:
-            found = instead[call](values[call.inputs[0]])
+        if replacements and call in replacements:
+            found = replacements[call](values[call.inputs[0]])
         else:
             args, kwargs = _filled(call, values)
             found = call.operation(*args, **kwargs)

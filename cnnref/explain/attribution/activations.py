@@ -41,10 +41,12 @@ def activations(
     return {name: _as_array(values[calls[name].outputs[0]]) for name in wanted}
 
 
-def predicted(model: keras.Model, image: ArrayLike) -> NDArray[np.float32]:
-    """What the model says of one picture, float32 [classes]."""
-    return class_scores(model, model(check_image(model, image)[None], training=False))[0]
+def predict_scores(model: keras.Model, image: ArrayLike) -> NDArray[np.float32]:
+    """The class scores of one picture as the model gives them, float32 [classes]."""
+    scores: NDArray[np.float32] = class_scores(model, model(check_image(model, image)[None], training=False))[0]
+    return scores
 
 
 def _as_array(value: Any) -> NDArray[np.float32]:
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")))[0]
+    values: NDArray[np.float32] = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")))[0]
+    return values

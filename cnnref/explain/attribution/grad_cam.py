@@ -46,16 +46,16 @@ def grad_cam(
     values = run_calls(graph, input_value(graph, pixels))
     outputs = [values[tensor] for tensor in graph.outputs]
     index = choose_class(class_scores(model, outputs[0] if len(outputs) == 1 else outputs)[0], index)
-    squash = _squash(graph)
-    place = _maps(graph, layer)
-    later = tensors_after(graph, place)
-    if (squash.outputs if squash else graph.outputs)[0] not in later:
+    activation = _last_activation(graph)
+    place = _maps_of(graph, layer)
+    after = tensors_after(graph, place)
+    if (activation.outputs if activation else graph.outputs)[0] not in after:
         raise InputError(f"The class scores do not follow from the maps of layer {layer}; choose one before them.")
-    known = {tensor: value for tensor, value in values.items() if tensor not in later}
-    instead = {squash: _without(squash)} if squash else {}
+    known = {tensor: value for tensor, value in values.items() if tensor not in after}
+    replacements = {activation: _without_activation(activation)} if activation else {}
 
     def score(maps: Any) -> Any:
-        found = keras.ops.reshape(run_calls(graph, {**known, place: maps}, instead)[graph.outputs[0]], (-1,))
+        found = keras.ops.reshape(run_calls(graph, {**known, place: maps}, replacements)[graph.outputs[0]], (-1,))
         return found[index] if len(found) > 1 else found[0] * (1.0 if index else -1.0)
 
     slopes = _gradient(score, values[place])[0].astype(np.float64)
@@ -63,23 +63,25 @@ def grad_cam(
     found = np.maximum(seen @ slopes.mean(axis=(0, 1)), 0)
     if scaled and found.max() > 0:
         found = found / found.max()
-    return found.astype(np.float32)
+    heat: NDArray[np.float32] = found.astype(np.float32)
+    return heat
 
 
-def _squash(graph: Graph) -> Call | None:
+def _last_activation(graph: Graph) -> Call | None:
     """The softmax or sigmoid that makes the class scores probabilities; None if there is none."""
     maker = {tensor: call for call in graph.calls for tensor in call.outputs}
     call = maker[graph.outputs[0]]
     while call.inputs:
-        if _kind(call.operation) in CLASSIFIERS:
+        if _function_name(call.operation) in CLASSIFIERS:
             return call
-        if call.keras_class not in KEEPING or _kind(call.operation) not in ("linear", call.keras_class.lower()):
+        unchanged = ("linear", call.keras_class.lower())
+        if call.keras_class not in KEEPING or _function_name(call.operation) not in unchanged:
             return None
         call = maker[call.inputs[0]]
     return None
 
 
-def _kind(operation: Any) -> str:
+def _function_name(operation: Any) -> str:
     """The function that an operation applies last: its activation, which may be a layer, or what it is itself."""
     own = getattr(operation, "activation", None)
     if own is None:
@@ -87,18 +89,19 @@ def _kind(operation: Any) -> str:
     return str(getattr(own, "__name__", type(own).__name__)).lower()
 
 
-def _without(call: Call) -> Callable[[Any], Any]:
+def _without_activation(call: Call) -> Callable[[Any], Any]:
     """The call without its softmax or sigmoid."""
     layer = call.operation
     if not getattr(layer, "weights", None):
         return lambda value: value
-    twin = type(layer).from_config({**layer.get_config(), "activation": "linear", "name": f"{layer.name}_scores"})
+    config = {**layer.get_config(), "activation": "linear", "name": f"{layer.name}_scores"}
+    twin: Any = type(layer).from_config(config)
     twin.build(call.inputs[0].shape)
     twin.set_weights(layer.get_weights())
-    return twin
+    return lambda value: twin(value)
 
 
-def _maps(graph: Graph, layer: str | None) -> Tensor:
+def _maps_of(graph: Graph, layer: str | None) -> Tensor:
     """The maps of a layer, or those that the head reads."""
     if layer is not None:
         calls = named(graph.calls)

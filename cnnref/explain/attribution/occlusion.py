@@ -74,14 +74,15 @@ def occlusion(
     before = _run(model, whole[None])
     index = choose_class(before[0], index)
     shares = [
-        class_probability(_run(model, _covered(whole, places[start : start + batch_size], patch, colour)), index)
+        class_probability(_run(model, _with_patches(whole, places[start : start + batch_size], patch, colour)), index)
         for start in range(0, len(places), batch_size)
     ]
     falls = class_probability(before, index)[0] - np.concatenate(shares)
-    return falls.reshape(len(rows), len(columns)).astype(np.float32)
+    grid: NDArray[np.float32] = falls.reshape(len(rows), len(columns)).astype(np.float32)
+    return grid
 
 
-def _covered(
+def _with_patches(
     image: NDArray[np.float32], places: Sequence[tuple[int, int]], patch: int, colour: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     batch = np.repeat(image[None], len(places), axis=0)

@@ -143,13 +143,13 @@ def _one_a_class(labels: NDArray[np.int64], classes: int) -> list[int]:
 
 
 def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
-    from ..attribution.activations import predicted
+    from ..attribution.activations import predict_scores
     from ..attribution.classifier import choose_class, class_probability
     from ..attribution.grad_cam import grad_cam
     from ..attribution.occlusion import occlusion
 
     image, label = samples.images[place], int(samples.labels[place])
-    scores = predicted(model, image)
+    scores = predict_scores(model, image)
     index = 1 if _measures(bundle) else choose_class(scores, None)
     try:
         seen = grad_cam(model, image, index)

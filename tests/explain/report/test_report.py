@@ -206,11 +206,11 @@ def test_dead_units_of_models_in_models_and_of_layers_called_again() -> None:
 
 
 def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(*_: Any) -> None:
+    def get_file(*_: Any, **__: Any) -> None:
         raise AssertionError("a download was begun")
 
-    monkeypatch.setattr("cnnref.data.sources.fetch", fetch)
-    monkeypatch.setattr("cnnref.data.sources.cache_folder", lambda: tmp_path / "nothing")
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "nothing"))
     monkeypatch.delenv("CNNREF_DATA", raising=False)
     told: list[str] = []
     report = write_report(read_bundle(find_bundle("lenet5-mnist")), tmp_path / "report", tell=told.append)

@@ -187,10 +187,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence() -> None:
     wrong = [
         (lambda: activations(model, image[:5]), r"The picture is \[5, 10, 3\], and .* takes \[12, 10, 3\]"),
         (lambda: activations(model, image * np.nan), "not finite"),
-        (lambda: activations(model, image, ["map"]), "did you mean maps"),
+        (lambda: activations(model, image, ["map"]), "did you mean 'maps'"),
         (lambda: grad_cam(model, image, 4), "no class 4; give 0 to 3"),
         (lambda: grad_cam(model, image, 0, "last"), "has no maps"),
-        (lambda: grad_cam(model, image, 0, "mops"), "did you mean maps"),
+        (lambda: grad_cam(model, image, 0, "mops"), "did you mean 'maps'"),
         (lambda: occlusion(model, image, patch=11), "give a patch of 1 to 10"),
         (lambda: occlusion(model, image, fill=(1, 2)), "one a channel"),
         (lambda: receptive_field(model, "maps", 10, 0), "no unit at"),
