@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..convert.rules import HALF, IMAGENET, Normalization
+from ..convert.rules import HALF, IMAGENET
 from ..errors import InputError
+from ..models.normalization import Normalization
 
 #: The choices of --normalization.
 NORMALIZATIONS: dict[str, Normalization | Literal["published"] | None] = {

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from .. import models
 from ..errors import InputError
+from ..models.normalization import Normalization
 from ..models.saving import save_model
 from .matching import Conversion
 from .pytorch import convert, layout_of
 from .reading import read_weights
-from .rules import Normalization
 
 
 def convert_file(

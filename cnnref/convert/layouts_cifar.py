@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..models.normalization import Normalization
 from .layouts_torchvision import RESNET, STRIDE_ON_3X3, vgg_features
-from .rules import Layout, Names, Normalization, both, table
+from .rules import Layout, Names, both, table
 
 PYTORCH_CIFAR_RESNET = {
     **RESNET,

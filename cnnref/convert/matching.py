@@ -13,7 +13,7 @@ import numpy as np
 from .. import models
 from ..environment import keras
 from ..errors import InputError
-from .rules import Normalization
+from ..models.normalization import Normalization
 from .slots import Slot
 
 #: The layers that `classes` decides.

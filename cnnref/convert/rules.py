@@ -19,8 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: Mean and standard deviation of each channel, of values 0..1, as `cnnref.build` takes them.
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+from ..models.normalization import Normalization
 
 #: What most published weights were trained with.
 IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

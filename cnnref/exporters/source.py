@@ -16,7 +16,7 @@ from .. import environment
 from ..environment import keras
 from ..errors import InputError
 from ..models import build, list_models, spec
-from ..models.initial import draw_weights
+from ..models.initializers import draw_weights
 from ..models.normalization import per_channel, scale_and_offset
 from ..models.saving import load_model
 from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples

@@ -14,10 +14,11 @@ which is the same; the moving variance is that of the batch, where PyTorch keeps
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..environment import layers, ops
-from .blocks import Tensor, activate, flatten, named, pool, stage_end
-from .head import Head
-from .partial_identity import partial_identity_conv, pytorch_uniform
+from .blocks import Head, Tensor, activate, check_fits, flatten, named, pool, stage_end
+from .initializers import pytorch_uniform, with_identity
 from .registry import Variant, register
 
 WIDTHS = (64, 256, 256)
@@ -64,3 +65,28 @@ def offset_norm(x: Tensor, name: str) -> Tensor:
 def scaled_vector(x: Tensor) -> Tensor:
     """Features as a vector, divided by nine. [n, h, w, c] -> [n, h * w * c]."""
     return named(ops.multiply(flatten(x), LOGIT_SCALE), "scale")
+
+
+def partial_identity_conv(
+    x: Tensor, filters: int, kernel: int, *, padding: str = "same", use_bias: bool = False, name: str
+) -> Tensor:
+    """A convolution of stride 1 that begins by passing its channels on. [n, h, w, c] -> [n, h', w', filters].
+
+    The first filters copy a channel each, which is a shortcut without an addition; the others begin as PyTorch's do.
+
+    `padding` is "same" or "valid". The layer carries `begins_as_identity`, for those who draw its weights anew.
+    """
+    check_fits(x, kernel if padding == "valid" else 1, 1, 0, name)
+    layer = layers.Conv2D(
+        filters, kernel, padding=padding, use_bias=use_bias, kernel_initializer=_partial_identity, name=name
+    )
+    result = layer(x)
+    # Keras' own initializer for the files: with another, nobody could open them without this package.
+    layer.kernel_initializer = pytorch_uniform()
+    layer.begins_as_identity = True
+    return result
+
+
+def _partial_identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    drawn = ops.convert_to_numpy(pytorch_uniform()(shape, dtype))
+    return ops.convert_to_tensor(with_identity(drawn), dtype)

@@ -18,9 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .blocks import HE, Padding, Tensor, conv, dense, dropout, flatten, pool
-from .channels import local_response_norm
-from .head import Head
+from .blocks import HE, Head, Padding, Tensor, conv, dense, dropout, flatten, local_response_norm, pool
 from .registry import Variant, register
 
 ONE_TOWER: dict[str, Any] = {"widths": (64, 192, 384, 256, 256), "groups": 1, "normalized": False}

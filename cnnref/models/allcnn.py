@@ -12,8 +12,7 @@ convolution of stride 2. Deviation: weights start as He et al. say.
 
 from __future__ import annotations
 
-from .blocks import HE, Tensor, conv, dropout
-from .head import Head
+from .blocks import HE, Head, Tensor, conv, dropout
 from .registry import Variant, register
 
 

@@ -11,8 +11,7 @@ introductions use.
 
 from __future__ import annotations
 
-from .blocks import Tensor, conv, dense, flatten, pool
-from .head import Head
+from .blocks import Head, Tensor, conv, dense, flatten, pool
 from .registry import Variant, register
 
 

@@ -1,4 +1,4 @@
-"""What the families are made of: small functions from tensor to tensor, and every decision about padding.
+"""Building blocks of all families: small functions from tensor to tensor, every decision about padding, and the head.
 
 Tensors are [batch, height, width, channels]. Paddings have these names:
 
@@ -10,11 +10,12 @@ Tensors are [batch, height, width, channels]. Paddings have these names:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..environment import layers, ops
+from ..environment import keras, layers, ops
 from ..errors import InputError
+from .normalization import LAYER, scale_and_offset
 
 #: A symbolic Keras tensor.
 Tensor = Any
@@ -37,6 +38,9 @@ ACTIVATIONS = {
 
 POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
 
+#: What a classifier may end in; None gives logits.
+CLASSIFIER_ACTIVATIONS = ("softmax", "sigmoid", "linear", None)
+
 #: He et al.: Delving Deep into Rectifiers, 2015: keeps the variance through many ReLUs.
 HE = "he_normal"
 GLOROT = "glorot_uniform"
@@ -57,9 +61,7 @@ def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
             f"normalization has {len(mean)} means and {len(std)} standard deviations for {channels} channels; "
             "give one of each a channel, the deviations above 0."
         )
-    scale = [1 / (255 * deviation) for deviation in std]
-    offset = [-average / deviation for average, deviation in zip(mean, std, strict=True)]
-    return layers.Rescaling(scale, offset, name="normalization")(image)
+    return layers.Rescaling(*scale_and_offset(mean, std), name=LAYER)(image)
 
 
 def conv(
@@ -165,7 +167,7 @@ def pool(
         raise InputError(f"pooling is {kind!r}; choose 'max' or 'average'.")
     stride = stride or size
     if padding == "ceil":
-        return _whole_pool(x, kind, size, stride, name)
+        return _pool_with_partial_windows(x, kind, size, stride, name)
     x, mode = padded(x, size, stride, padding, name)
     return getattr(layers, POOLINGS[kind])(size, stride, padding=mode, name=name)(x)
 
@@ -224,6 +226,39 @@ def flatten(x: Tensor) -> Tensor:
     return layers.Flatten(name="flatten")(x)
 
 
+def squeeze_excite(x: Tensor, squeezed: int, *, activation: str = "relu", gate: str = "sigmoid", name: str) -> Tensor:
+    """Weigh each channel by what all of them show on average (Hu et al., 2018). [n, h, w, c] -> the same shape."""
+    weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    weights = conv(weights, squeezed, 1, activation=activation, name=f"{name}_reduce")
+    weights = conv(weights, x.shape[-1], 1, activation=gate, name=f"{name}_expand")
+    return layers.Multiply(name=f"{name}_scale")([x, weights])
+
+
+def local_response_norm(x: Tensor, *, size: int, alpha: float, beta: float, bias: float, name: str) -> Tensor:
+    """x / (bias + alpha * sum of the squares of `size` neighbouring channels) ** beta. Same shape.
+
+    Krizhevsky et al., 2012, section 3.3. (Caffe and PyTorch divide their alpha by `size`.)
+    """
+    channels, half = x.shape[-1], size // 2
+    squares = named(ops.square(x), f"{name}_square")
+    squares = named(ops.pad(squares, [(0, 0), (0, 0), (0, 0), (half, size - 1 - half)]), f"{name}_pad")
+    total = named(squares[..., :channels], f"{name}_channel0")
+    for shift in range(1, size):
+        neighbour = named(squares[..., shift : shift + channels], f"{name}_channel{shift}")
+        total = named(ops.add(total, neighbour), f"{name}_sum{shift}")
+    scaled = named(ops.multiply(total, alpha), f"{name}_alpha")
+    power = named(ops.power(named(ops.add(scaled, bias), f"{name}_bias"), beta), f"{name}_power")
+    return named(ops.divide(x, power), name)
+
+
+def channel_shuffle(x: Tensor, groups: int, name: str) -> Tensor:
+    """Deal the channels of `groups` groups out in turn (Zhang et al.: ShuffleNet, 2018). Same shape."""
+    _, height, width, channels = x.shape
+    x = named(ops.reshape(x, (-1, height, width, groups, channels // groups)), f"{name}_groups")
+    x = named(ops.transpose(x, (0, 1, 2, 4, 3)), f"{name}_turned")
+    return named(ops.reshape(x, (-1, height, width, channels)), name)
+
+
 def named(x: Tensor, name: str) -> Tensor:
     """Name the keras.ops operation that made x; a counter of the whole process would name it otherwise."""
     x._keras_history.operation.name = name
@@ -259,7 +294,64 @@ def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> N
         raise TooSmallError(f"{name} has a stride of {stride} and gets {height}x{width}")
 
 
-def _whole_pool(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
+class Head:
+    """`top(features, to_vector)` ends a network with a dense layer, `top.by_maps(features)` with one map a class.
+
+    The last layers are called "logits" and "probabilities" either way.
+
+    Raises:
+        InputError: the number of classes and the activation do not make a classifier.
+    """
+
+    def __init__(self, classes: int, activation: str | None = "softmax", include_top: bool = True) -> None:
+        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+            raise InputError(f"classes is {classes!r}; give a whole number of at least 1.")
+        if activation not in CLASSIFIER_ACTIVATIONS:
+            raise InputError(
+                f"classifier_activation is {activation!r}; choose 'softmax', 'sigmoid', 'linear' or None (logits)."
+            )
+        if activation == "softmax" and classes == 1 and include_top:
+            raise InputError("softmax over one class is always 1; use classifier_activation='sigmoid' for a yes or no.")
+        self.classes = classes
+        self.activation = activation
+        self.include = include_top
+
+    def __call__(
+        self,
+        features: Tensor,
+        to_vector: Callable[[Tensor], Tensor],
+        initializer: str | keras.initializers.Initializer = GLOROT,
+        *,
+        use_bias: bool = True,
+    ) -> Tensor:
+        """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
+        if not self.include:
+            return features
+        # Made before the layers in front of it: the order of the random draws belongs to what a seed reproduces.
+        logits = layers.Dense(self.classes, use_bias=use_bias, kernel_initializer=initializer, name="logits")
+        return self._activated(logits(to_vector(features)))
+
+    def by_maps(self, features: Tensor, to_maps: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """A 1x1 convolution to one map a class, ReLU, and the mean of each map. [n, h, w, c] -> [n, classes].
+
+        `to_maps` comes in front of the convolution. The ReLU is left out for "sigmoid" and "linear": they need
+        negative logits.
+        """
+        if not self.include:
+            return features
+        x = to_maps(features) if to_maps else features
+        x = conv(x, self.classes, 1, name="class_maps")
+        if self.activation in (None, "softmax"):
+            x = activate(x, "relu", "class_maps")
+        return self._activated(layers.GlobalAveragePooling2D(name="logits")(x))
+
+    def _activated(self, logits: Tensor) -> Tensor:
+        if self.activation in (None, "linear"):
+            return logits
+        return layers.Activation(self.activation, name="probabilities")(logits)
+
+
+def _pool_with_partial_windows(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
     """Pooling in which the last window may hang over the end: no pixel is left out."""
     check_fits(x, 1, stride, 0, name)
     sizes = x.shape[1:3]

@@ -11,8 +11,7 @@ channels, half of them on each side; no weight sits on a shortcut. No deviation.
 from __future__ import annotations
 
 from ..environment import ops
-from .blocks import Tensor, conv_bn, global_average_pool, named, stage_end
-from .head import Head
+from .blocks import Head, Tensor, conv_bn, global_average_pool, named, stage_end
 from .registry import Variant, register
 from .resnet import joined
 

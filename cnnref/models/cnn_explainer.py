@@ -11,8 +11,7 @@ No padding anywhere; ten filters in every convolution; 19,920 parameters with te
 
 from __future__ import annotations
 
-from .blocks import Tensor, conv, flatten, pool
-from .head import Head
+from .blocks import Head, Tensor, conv, flatten, pool
 from .registry import Variant, register
 
 

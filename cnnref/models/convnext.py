@@ -14,8 +14,7 @@ Stochastic depth grows over the blocks to `drop`. `_cifar` has 2x2 patches in it
 from __future__ import annotations
 
 from ..environment import keras, layers
-from .blocks import Tensor, add, conv, depthwise_conv, drop_path, global_average_pool, stage_end
-from .head import Head
+from .blocks import Head, Tensor, add, conv, depthwise_conv, drop_path, global_average_pool, stage_end
 from .registry import Variant, register
 
 BLOCKS, WIDTHS = (3, 3, 9, 3), (96, 192, 384, 768)

@@ -15,8 +15,19 @@ paper's dropout behind each convolution of a block, none by default. No deviatio
 
 from __future__ import annotations
 
-from .blocks import HE, Tensor, batch_norm, concatenate, conv, conv_bn, dropout, global_average_pool, pool, stage_end
-from .head import Head
+from .blocks import (
+    HE,
+    Head,
+    Tensor,
+    batch_norm,
+    concatenate,
+    conv,
+    conv_bn,
+    dropout,
+    global_average_pool,
+    pool,
+    stage_end,
+)
 from .registry import Variant, register
 
 

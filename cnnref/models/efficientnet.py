@@ -15,6 +15,7 @@ keras.applications have it. Batch normalization has torchvision's epsilon 1e-5. 
 from __future__ import annotations
 
 from .blocks import (
+    Head,
     Padding,
     Tensor,
     add,
@@ -24,10 +25,9 @@ from .blocks import (
     dropout,
     for_small_images,
     global_average_pool,
+    squeeze_excite,
     stage_end,
 )
-from .channels import squeeze_excite
-from .head import Head
 from .registry import Variant, register
 
 #: Expansion, kernel, output channels, blocks, and stride of the first block.

@@ -19,9 +19,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .blocks import HE, Tensor, concatenate, conv, conv_bn, dropout, global_average_pool, pool
-from .channels import local_response_norm
-from .head import Head
+from .blocks import (
+    HE,
+    Head,
+    Tensor,
+    concatenate,
+    conv,
+    conv_bn,
+    dropout,
+    global_average_pool,
+    local_response_norm,
+    pool,
+)
 from .registry import Variant, register
 
 Convolution = Callable[..., Tensor]

@@ -12,8 +12,7 @@ connections; the output is dense with softmax instead of radial basis functions.
 
 from __future__ import annotations
 
-from .blocks import Tensor, conv, dense, flatten, pool
-from .head import Head
+from .blocks import Head, Tensor, conv, dense, flatten, pool
 from .registry import Variant, register
 
 

@@ -10,8 +10,7 @@ Deviations from He et al. are those of the reference model: convolutions have a 
 
 from __future__ import annotations
 
-from .blocks import HE, Tensor, batch_norm, conv, global_average_pool, stage_end
-from .head import Head
+from .blocks import HE, Head, Tensor, batch_norm, conv, global_average_pool, stage_end
 from .registry import Variant, register
 from .resnet import joined
 

@@ -12,8 +12,7 @@ He et al. say.
 
 from __future__ import annotations
 
-from .blocks import HE, Tensor, conv, dropout, pool
-from .head import Head
+from .blocks import HE, Head, Tensor, conv, dropout, pool
 from .registry import Variant, register
 
 

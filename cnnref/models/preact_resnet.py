@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .blocks import HE, Tensor, add, batch_norm, conv, dropout, edge_max_pool, global_average_pool, stage_end
+from .blocks import HE, Head, Tensor, add, batch_norm, conv, dropout, edge_max_pool, global_average_pool, stage_end
 from .cifar_resnet import subsample_and_pad
-from .head import Head
 from .registry import Variant, register
 
 #: Filters (as a multiple of the stage's) and kernel of each convolution of a block.

@@ -15,8 +15,7 @@ from typing import Any
 
 from ..environment import keras
 from ..errors import InputError, did_you_mean
-from .blocks import TooSmallError, normalize
-from .head import Head
+from .blocks import Head, TooSmallError, normalize
 
 Shape = tuple[int, int, int]
 Builder = Callable[..., "keras.Model"]
@@ -129,12 +128,12 @@ def spec(name: str) -> Spec:
     Raises:
         InputError: there is no model of that name.
     """
-    return _specs[_known(name)]
+    return _specs[_checked_name(name)]
 
 
 def builder(name: str) -> Builder:
     """The function that builds a model; `cnnref.models.NAME` is the same one."""
-    return _builders[_known(name)]
+    return _builders[_checked_name(name)]
 
 
 def build(
@@ -178,7 +177,7 @@ def outline(name: str, input_shape: Shape | None = None, classes: int | None = N
         return build(name, input_shape, classes, **options)
 
 
-def _known(name: str) -> str:
+def _checked_name(name: str) -> str:
     if name not in _specs:
         hint = did_you_mean(name, _specs)
         raise InputError(f"There is no model {name!r}; {hint}`cnnref models` lists all.")

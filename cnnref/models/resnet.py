@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .blocks import Tensor, activate, add, conv_bn, global_average_pool, pool, stage_end
-from .head import Head
+from .blocks import Head, Tensor, activate, add, conv_bn, global_average_pool, pool, stage_end
 from .registry import Variant, register
 
 Block = Callable[..., Tensor]

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .blocks import Tensor, global_average_pool, stage_end
-from .head import Head
+from .blocks import Head, Tensor, global_average_pool, stage_end
 from .registry import Variant, register
 from .resnet import bottleneck, stem_for
 

@@ -10,8 +10,7 @@ those of ResNet.
 from __future__ import annotations
 
 from ..errors import InputError
-from .blocks import Tensor, conv_bn, global_average_pool, pool, stage_end
-from .head import Head
+from .blocks import Head, Tensor, conv_bn, global_average_pool, pool, stage_end
 from .registry import Variant, register
 
 

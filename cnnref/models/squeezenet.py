@@ -16,8 +16,7 @@ Deviation: weights start as He et al. say.
 
 from __future__ import annotations
 
-from .blocks import HE, Padding, Tensor, concatenate, conv, dropout, pool
-from .head import Head
+from .blocks import HE, Head, Padding, Tensor, concatenate, conv, dropout, pool
 from .registry import Variant, register
 
 #: What the 1x1 squeezes to; each of the two expansions has four times that.

@@ -15,8 +15,7 @@ as He et al. say; the paper had to train the deep ones from the shallow one.
 from __future__ import annotations
 
 from .alexnets import two_hidden_layers
-from .blocks import HE, Tensor, activate, batch_norm, conv, flatten, pool, stage_end
-from .head import Head
+from .blocks import HE, Head, Tensor, activate, batch_norm, conv, flatten, pool, stage_end
 from .registry import Variant, register
 
 Convs = tuple[int, int, int, int, int]

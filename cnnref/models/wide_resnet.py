@@ -12,8 +12,7 @@ the two convolutions of a block, none by default. No deviation.
 
 from __future__ import annotations
 
-from .blocks import Tensor, global_average_pool
-from .head import Head
+from .blocks import Head, Tensor, global_average_pool
 from .preact_resnet import BASIC, body, convolution
 from .registry import Variant, register
 

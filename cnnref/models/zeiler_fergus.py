@@ -17,9 +17,7 @@ Deviation: weights start as He et al. say.
 from __future__ import annotations
 
 from .alexnets import two_hidden_layers
-from .blocks import HE, Padding, Tensor, conv, pool
-from .channels import local_response_norm
-from .head import Head
+from .blocks import HE, Head, Padding, Tensor, conv, local_response_norm, pool
 from .registry import Variant, register
 
 

@@ -21,7 +21,7 @@ from ..environment import keras
 from ..errors import DivergedError, InputError
 from ..files import refuse_existing, write_whole
 from ..models import build, spec
-from ..models.initial import draw_weights
+from ..models.initializers import draw_weights
 from ..models.normalization import normalization_of
 from ..models.saving import weights_sha256
 from . import checkpoint

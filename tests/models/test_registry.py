@@ -1,6 +1,7 @@
 """Builders and the registry: what they accept, and what they say to a wrong request."""
 
 import inspect
+import pkgutil
 
 import numpy as np
 import pytest
@@ -83,6 +84,12 @@ def test_every_model_is_a_function_of_the_package_with_the_common_arguments(name
     assert function.__name__ == name
     assert name in dir(models)
     assert list(inspect.signature(function).parameters)[: len(registry.COMMON)] == list(registry.COMMON)
+
+
+def test_no_file_of_the_room_has_the_name_of_a_model() -> None:
+    files = {module.name for module in pkgutil.iter_modules(models.__path__)}
+    assert {"registry", "blocks", "resnet"} <= files
+    assert not files & set(NAMES)
 
 
 def test_options_that_a_variant_fixes_cannot_be_given():

@@ -14,7 +14,7 @@ from small_models import answers, randomise, some_images
 
 from cnnref import models
 from cnnref.environment import keras, seed_everything
-from cnnref.models.partial_identity import with_identity
+from cnnref.models.initializers import with_identity
 from cnnref.models.saving import save_model
 
 BLOCKS = [f"stage{stage}_conv{place}" for stage in (1, 2, 3) for place in (1, 2)]

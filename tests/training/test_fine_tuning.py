@@ -1,6 +1,7 @@
 """Training on one's own pictures, from trained weights: the classifier first, then everything."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ import cnnref
 from cnnref.cli import app
 from cnnref.data import load
 from cnnref.errors import InputError
-from cnnref.models.initial import draw_weights
+from cnnref.models.initializers import draw_weights
 from cnnref.models.saving import load_model, save_model
 from cnnref.pictures import write_picture
-from cnnref.training import Run, checkpoint, read_recipe, recipe_for, trainer
+from cnnref.training import Recipe, Run, checkpoint, read_recipe, recipe_for, trainer
 from cnnref.training.recipe import FineTuning
 
 
@@ -49,7 +50,7 @@ def tuned(recipe, source, tmp_path_factory):
     return cnnref.train(recipe, out=folder, weights=source, quiet=True, checkpoint_seconds=0)
 
 
-def test_only_the_classifier_learns_at_first(recipe, source, tmp_path):
+def test_only_the_classifier_learns_at_first(recipe: Recipe, source: Path, tmp_path: Path) -> None:
     head_only = replace(recipe, epochs=2)
     run = cnnref.train(head_only, out=tmp_path / "run", weights=source, quiet=True)
     before, after = load_model(source), load_model(run.model)
@@ -61,7 +62,7 @@ def test_only_the_classifier_learns_at_first(recipe, source, tmp_path):
     assert after.output_shape == (None, 3)
 
 
-def test_then_everything_learns_from_the_normalization_of_the_source(tuned, source):
+def test_then_everything_learns_from_the_normalization_of_the_source(tuned: Run, source: Path) -> None:
     before, after = load_model(source), load_model(tuned.model)
     assert (np.asarray(after.get_layer("stem").kernel) != np.asarray(before.get_layer("stem").kernel)).any()
     np.testing.assert_allclose(tuned.results["normalization"]["mean"], (0.4, 0.5, 0.6), rtol=1e-5)
@@ -70,7 +71,9 @@ def test_then_everything_learns_from_the_normalization_of_the_source(tuned, sour
     assert all(layer.trainable for layer in after.layers)
 
 
-def test_a_run_that_stopped_in_either_part_goes_on_to_the_same_weights(tuned, recipe, source, tmp_path, monkeypatch):
+def test_a_run_that_stopped_in_either_part_goes_on_to_the_same_weights(
+    tuned: Run, recipe: Recipe, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save = checkpoint.save
     for stop in (1, 3):  # epochs of the first and of the second part
         folder = tmp_path / str(stop)
@@ -87,7 +90,9 @@ def test_a_run_that_stopped_in_either_part_goes_on_to_the_same_weights(tuned, re
         assert resumed.results["weights_sha256"] == tuned.results["weights_sha256"]
 
 
-def test_other_weights_are_not_resumed_with(recipe, source, tmp_path, monkeypatch):
+def test_other_weights_are_not_resumed_with(
+    recipe: Recipe, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trainer, "write_results", lambda *_: None)  # as if it had stopped there
     cnnref.train(recipe, out=tmp_path / "run", weights=source, quiet=True)
     other = tmp_path / "other.keras"
@@ -98,14 +103,14 @@ def test_other_weights_are_not_resumed_with(recipe, source, tmp_path, monkeypatc
         cnnref.train(recipe, out=tmp_path / "run", weights=other, quiet=True, resume=True)
 
 
-def test_weights_for_gray_pictures_are_refused_for_colored_ones(recipe, tmp_path):
+def test_weights_for_gray_pictures_are_refused_for_colored_ones(recipe: Recipe, tmp_path: Path) -> None:
     save_model(cnnref.build("resnet8", (32, 32, 1)), tmp_path / "gray.keras")
     with pytest.raises(InputError, match=r"gray\.keras takes pictures of 1 channels, and those of .* have 3"):
         cnnref.train(recipe, out=tmp_path / "run", weights=tmp_path / "gray.keras", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_takes_a_model_a_folder_and_weights(pictures, source, tmp_path):
+def test_the_command_takes_a_model_a_folder_and_weights(pictures: Path, source: Path, tmp_path: Path) -> None:
     command = ["train", "resnet8", "--data", f"folder:{pictures}", "--weights", str(source), "--epochs", "1"]
     done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
@@ -114,7 +119,7 @@ def test_the_command_takes_a_model_a_folder_and_weights(pictures, source, tmp_pa
     assert read_recipe(Run(tmp_path / "run").recipe).batch_size == left < 32
 
 
-def test_a_name_that_is_neither_recipe_nor_model_is_answered_with_the_nearest(pictures):
+def test_a_name_that_is_neither_recipe_nor_model_is_answered_with_the_nearest(pictures: Path) -> None:
     with pytest.raises(InputError, match="no recipe or model 'resnet81'; did you mean 'resnet8'"):
         recipe_for("resnet81", f"folder:{pictures}")
     assert recipe_for("lenet5-mnist", f"folder:{pictures}").model == "lenet5"

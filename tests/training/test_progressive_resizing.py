@@ -12,7 +12,7 @@ from PIL import Image
 import cnnref
 from cnnref import models
 from cnnref.errors import InputError
-from cnnref.models.initial import draw_weights
+from cnnref.models.initializers import draw_weights
 from cnnref.training import Recipe, Run, budget, checkpoint
 from cnnref.training.callbacks import Callback
 from cnnref.training.recipe import Average, LowResolution, Optimizer
@@ -37,7 +37,7 @@ def train(folder, recipe=RECIPE, **options):
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet20", "speednet", "mobilenet_v2", "mnist_cnn"])
-def test_smaller_is_the_network_that_would_be_built_for_that_size_with_the_same_weights(name):
+def test_smaller_is_the_network_that_would_be_built_for_that_size_with_the_same_weights(name: str) -> None:
     whole, native = (models.build(name, (size, size, 3), 5) for size in (48, 32))
     for model in (whole, native):
         draw_weights(model, 1)
@@ -50,11 +50,11 @@ def test_smaller_is_the_network_that_would_be_built_for_that_size_with_the_same_
     assert whole(np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 5)
 
 
-def test_the_width_goes_with_the_height():
+def test_the_width_goes_with_the_height() -> None:
     assert smaller(models.build("resnet8", (32, 48, 3), 4), 16).input_shape == (None, 16, 24, 3)
 
 
-def test_what_is_learned_from_is_the_picture_made_smaller():
+def test_what_is_learned_from_is_the_picture_made_smaller() -> None:
     whole, native = (models.build("resnet8", (size, size, 3), 10, normalization=None) for size in (16, 12))
     for model in (whole, native):
         draw_weights(model, 2)
@@ -82,7 +82,9 @@ def by_pillow(images, size):
         ("speednet", 8, "size is 8, and speednet does not take pictures of that height: they are too small"),
     ],
 )
-def test_what_cannot_be_smaller_is_refused_before_anything_is_written(tmp_path, model, size, words):
+def test_what_cannot_be_smaller_is_refused_before_anything_is_written(
+    tmp_path: Path, model: str, size: int, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         train(tmp_path / "run", replace(RECIPE, model=model, low_resolution=LowResolution(size)))
     assert not (tmp_path / "run").exists()
@@ -93,7 +95,7 @@ def whole(tmp_path_factory):
     return train(tmp_path_factory.mktemp("low") / "whole")
 
 
-def test_a_run_grows_once_and_every_epoch_has_one_row(whole):
+def test_a_run_grows_once_and_every_epoch_has_one_row(whole: Run) -> None:
     prepared = Trainer.prepare(RECIPE, cnnref.data.load("digits"), Settings())
     (phase,) = prepared.phases
     assert (phase.small_until, phase.last) == (SMALL_STEPS, STEPS)
@@ -101,7 +103,7 @@ def test_a_run_grows_once_and_every_epoch_has_one_row(whole):
     assert whole.results["test"]["accuracy"] > 0.3  # three times that of chance, after 44 steps
 
 
-def test_the_first_pictures_decide_the_weights(whole, tmp_path):
+def test_the_first_pictures_decide_the_weights(whole: Run, tmp_path: Path) -> None:
     other = train(tmp_path / "run", replace(RECIPE, low_resolution=LowResolution()))
     assert other.results["weights_sha256"] != whole.results["weights_sha256"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cnnref import models
 from cnnref.environment import keras
-from cnnref.models.initial import draw_weights, values
+from cnnref.models.initializers import draw_weights, values
 from cnnref.training import Recipe
 from cnnref.training.recipe import Average, Optimizer, Schedule
 from cnnref.training.train_state import TrainState
@@ -29,7 +29,7 @@ def gradients_of(trained, seed):
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
+def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov: bool) -> None:
     torch = pytest.importorskip("torch")
     settings = Optimizer("sgd", 0.1, 0.9, nesterov, weight_decay=0.05, norm_rate=3)
     ours = state_of(replace(RECIPE, optimizer=settings), name="resnet8")
@@ -58,7 +58,7 @@ def test_sgd_with_a_penalty_on_kernels_is_that_of_pytorch(nesterov):
         np.testing.assert_allclose(np.asarray(variable.value), copy.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_adamw_lets_only_kernels_decay():
+def test_adamw_lets_only_kernels_decay() -> None:
     ours = state_of(replace(RECIPE, optimizer=Optimizer("adamw", 0.1, 0.9, weight_decay=0.5)))
     for variable in ours.trained:
         variable.assign(np.ones(tuple(variable.shape), np.float32))
@@ -69,7 +69,7 @@ def test_adamw_lets_only_kernels_decay():
 
 
 @pytest.mark.parametrize("kind", ["ema", "lookahead"])
-def test_averages_follow_their_formula(kind):
+def test_averages_follow_their_formula(kind: str) -> None:
     steps, average = 20, Average(kind, decay=0.9, every=3)
     ours = state_of(replace(RECIPE, average=average), steps)
     weight = ours.trained[0]
@@ -93,7 +93,7 @@ def test_averages_follow_their_formula(kind):
     np.testing.assert_array_equal(np.asarray(weight.value), np.asarray(ours.average[0].value))
 
 
-def test_without_an_average_the_weights_stay():
+def test_without_an_average_the_weights_stay() -> None:
     ours = state_of(RECIPE)
     before = [np.asarray(variable.value) for variable in ours.trained]
     ours.use_average()
@@ -117,12 +117,12 @@ def test_first_weights_are_spread_as_keras_spreads_them(kind, shape):
     assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.5)
 
 
-def test_what_is_not_random_stays():
+def test_what_is_not_random_stays() -> None:
     for initializer in (keras.initializers.Zeros(), keras.initializers.Ones(), keras.initializers.Constant(2), None):
         assert values(initializer, (3, 3), np.random.default_rng(0)) is None
 
 
-def test_first_weights_depend_on_the_seed_alone():
+def test_first_weights_depend_on_the_seed_alone() -> None:
     first, again, other = (models.build("resnet8", (16, 16, 3), 4) for _ in range(3))
     for model, seed in ((first, 1), (again, 1), (other, 2)):
         draw_weights(model, seed)
@@ -133,7 +133,7 @@ def test_first_weights_depend_on_the_seed_alone():
         assert (len(a.shape) > 1) == bool((np.asarray(a.value) != np.asarray(c.value)).any())
 
 
-def test_an_identity_start_is_drawn_again_as_one():
+def test_an_identity_start_is_drawn_again_as_one() -> None:
     model = models.build("speednet")
     draw_weights(model, 5)
     kernel = np.asarray(model.get_layer("stage2_conv1").kernel)

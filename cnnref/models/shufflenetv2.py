@@ -12,9 +12,18 @@ The stages are the paper's 2, 3 and 4. `_cifar` has a stem of stride 1 and no po
 
 from __future__ import annotations
 
-from .blocks import Tensor, concatenate, conv_bn, depthwise_bn, global_average_pool, named, pool, stage_end
-from .channels import channel_shuffle
-from .head import Head
+from .blocks import (
+    Head,
+    Tensor,
+    channel_shuffle,
+    concatenate,
+    conv_bn,
+    depthwise_bn,
+    global_average_pool,
+    named,
+    pool,
+    stage_end,
+)
 from .registry import Variant, register
 
 

@@ -1,15 +1,16 @@
-"""First weights drawn with NumPy: one seed gives the same network on TensorFlow, JAX and PyTorch.
+"""First weights: drawn with NumPy, so that one seed gives the same network on TensorFlow, JAX and PyTorch.
 
 Each backend of Keras has a random generator of its own, so Keras' initializers draw other numbers on each.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import keras
-from .partial_identity import with_identity
 
 #: Standard deviation of a normal distribution after both tails beyond two deviations are cut off.
 TRUNCATED_DEVIATION = 0.87962566103423978
@@ -68,3 +69,18 @@ def truncated(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np
     while (outside := np.abs(found) > 2).any():
         found[outside] = random.standard_normal(int(outside.sum()))
     return found
+
+
+def pytorch_uniform() -> keras.initializers.Initializer:
+    """What PyTorch's layers begin with: uniform between -1 and 1 over the root of the fan-in."""
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def with_identity(kernel: NDArray[Any]) -> NDArray[Any]:
+    """A kernel [height, width, channels, filters] whose first filters copy a channel each."""
+    height, width, channels, filters = kernel.shape
+    both = np.arange(min(channels, filters))
+    begun = np.array(kernel)
+    begun[..., both] = 0
+    begun[height // 2, width // 2, both, both] = 1  # of an even window, the pixel behind the centre, as in PyTorch
+    return begun

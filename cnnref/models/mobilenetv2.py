@@ -14,6 +14,7 @@ and keras.applications have it. Batch normalization has torchvision's epsilon 1e
 from __future__ import annotations
 
 from .blocks import (
+    Head,
     Padding,
     Tensor,
     add,
@@ -25,7 +26,6 @@ from .blocks import (
     multiple_of_eight,
     stage_end,
 )
-from .head import Head
 from .registry import Variant, register
 
 #: Expansion, output channels, blocks, and stride of the first block (table 2's t, c, n, s).

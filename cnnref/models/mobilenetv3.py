@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .blocks import (
+    Head,
     Padding,
     Tensor,
     add,
@@ -29,9 +30,8 @@ from .blocks import (
     for_small_images,
     global_average_pool,
     multiple_of_eight,
+    squeeze_excite,
 )
-from .channels import squeeze_excite
-from .head import Head
 from .registry import Variant, register
 
 EPSILON = 1e-3

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .blocks import Padding, Tensor, conv_bn, depthwise_bn, dropout, for_small_images, global_average_pool
-from .head import Head
+from .blocks import Head, Padding, Tensor, conv_bn, depthwise_bn, dropout, for_small_images, global_average_pool
 from .registry import Variant, register
 
 #: Output channels and stride of the separable convolutions.
