@@ -16,7 +16,7 @@ from .schedules import WarmupDecay
 
 
 class TrainState:
-    """The state of a run and one step of it.
+    """Network, optimizer and average of the weights, and the arithmetic of one step.
 
     Args:
         recipe: loss, optimizer, schedule and average.

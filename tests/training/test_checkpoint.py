@@ -22,7 +22,7 @@ def variables(shape=(2, 3), value=0.5):
     }
 
 
-def test_the_state_and_the_log_come_back_to_the_bit(tmp_path):
+def test_the_state_and_the_log_come_back_to_the_bit(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables(value=1 / 7))
     stored = checkpoint.read(path, "recipe")
     assert stored.progress == PROGRESS
@@ -32,7 +32,7 @@ def test_the_state_and_the_log_come_back_to_the_bit(tmp_path):
     assert int(fresh["optimizer/0000/iteration"]) == 3
 
 
-def test_the_last_two_are_kept_and_the_newest_is_last(tmp_path):
+def test_the_last_two_are_kept_and_the_newest_is_last(tmp_path: Path) -> None:
     for step in (1, 20, 300, 4000):
         checkpoint.save(tmp_path, "recipe", Progress(step=step), variables())
     names = ["step-00000300.npz", "step-00004000.npz"]
@@ -56,20 +56,20 @@ def damaged(content):
 
 
 @pytest.mark.parametrize("kind", damaged(b"xx"))
-def test_a_damaged_checkpoint_is_named(tmp_path, kind):
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, kind: str) -> None:
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables(shape=(50, 50)))
     path.write_bytes(damaged(path.read_bytes())[kind])
     with pytest.raises(InputError, match=r"step-00000007\.npz is damaged .*; delete it, and --resume goes on"):
         checkpoint.read(path, "recipe")
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables())
     with pytest.raises(InputError, match=r"step-00000007\.npz belongs to another recipe"):
         checkpoint.read(path, "other")
 
 
-def test_a_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path):
+def test_a_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables())
     stored = checkpoint.read(path, "recipe")
     other = {"optimizer/0000/iteration": keras.Variable(0, dtype="int64")} | variables(shape=(2, 4))
@@ -79,21 +79,21 @@ def test_a_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path
     assert int(other["optimizer/0000/iteration"]) == 0
 
 
-def test_arrays_of_python_objects_are_not_unpickled(tmp_path):
+def test_arrays_of_python_objects_are_not_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "step-00000001.npz"
     np.savez(path, progress="{}", fingerprint=np.array([{}], dtype=object))
     with pytest.raises(InputError, match=r"step-00000001\.npz is damaged"):
         checkpoint.read(path, "recipe")
 
 
-def test_weights_that_are_no_numbers_do_not_replace_good_ones(tmp_path):
+def test_weights_that_are_no_numbers_do_not_replace_good_ones(tmp_path: Path) -> None:
     good = checkpoint.save(tmp_path, "recipe", PROGRESS, variables())
     with pytest.raises(InputError, match=r"After step 8 model/0000/kernel is no longer finite; the last good"):
         checkpoint.save(tmp_path, "recipe", Progress(step=8), variables(value=np.nan))
     assert checkpoint.list_checkpoints(tmp_path) == [good]
 
 
-def test_a_full_disk_is_one_sentence_and_the_checkpoint_before_stays(tmp_path):
+def test_a_full_disk_is_one_sentence_and_the_checkpoint_before_stays(tmp_path: Path) -> None:
     good = checkpoint.save(tmp_path, "recipe", PROGRESS, variables())
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

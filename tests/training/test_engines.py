@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from first_losses import RECIPE, first_losses, noise
+from numpy.typing import NDArray
 
-from cnnref import models
+from cnnref import environment, models
 from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.training.cluster import join
-from cnnref.training.engines import make_engine
+from cnnref.training.engines import make_engine, tensorflow
 from cnnref.training.engines.fused_batch_norm import fused_batch_norm
 from cnnref.training.trainer import Settings, Trainer
 
@@ -46,7 +47,7 @@ def on_tensorflow():
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_the_first_losses_are_those_of_tensorflow(on_tensorflow, backend):
+def test_the_first_losses_are_those_of_tensorflow(on_tensorflow: NDArray[np.float64], backend: str) -> None:
     pytest.importorskip(backend)
     np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", 0, backend=backend)), on_tensorflow, atol=1e-4)
     assert len(set(on_tensorflow)) == STEPS
@@ -54,7 +55,7 @@ def test_the_first_losses_are_those_of_tensorflow(on_tensorflow, backend):
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow, backend):
+def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow: NDArray[np.float64], backend: str) -> None:
     pytest.importorskip(backend)
     grown = np.array(first_losses("resnet8", STEPS, small=12))
     assert abs(grown[0] - on_tensorflow[0]) > 1e-3
@@ -68,20 +69,20 @@ def on_one_device():
 
 
 @pytest.mark.exhaustive
-def test_two_devices_train_as_one(on_one_device):
+def test_two_devices_train_as_one(on_one_device: NDArray[np.float64]) -> None:
     two = losses_of(start("lenet5", STEPS, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_one_device, atol=1e-5)
 
 
 @pytest.mark.exhaustive
-def test_batch_normalization_takes_its_statistics_over_all_devices(on_tensorflow):
+def test_batch_normalization_takes_its_statistics_over_all_devices(on_tensorflow: NDArray[np.float64]) -> None:
     pytest.importorskip("jax")
     two = losses_of(start("resnet8", 8, "all", 0, XLA_FLAGS="--xla_force_host_platform_device_count=2"))
     np.testing.assert_allclose(two, on_tensorflow[:8], atol=1e-4)
 
 
 @pytest.mark.exhaustive
-def test_two_processes_train_as_one(on_one_device):
+def test_two_processes_train_as_one(on_one_device: NDArray[np.float64]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -102,10 +103,10 @@ def steps_of(prepared, count):
     return found, [np.asarray(variable) for variable in prepared.model.variables]
 
 
-def test_fused_batch_normalization_gives_the_numbers_of_the_layers(monkeypatch):
+def test_fused_batch_normalization_gives_the_numbers_of_the_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     losses, variables = steps_of(trainer(), 4)
     with monkeypatch.context() as patched:
-        patched.setattr("cnnref.training.engines.tensorflow.fused_batch_norm", lambda _: contextlib.nullcontext())
+        patched.setattr(tensorflow, "fused_batch_norm", lambda _: contextlib.nullcontext())
         plain_losses, plain_variables = steps_of(trainer(), 4)
     assert losses != plain_losses  # other sums, so it was another operator
     np.testing.assert_allclose(losses, plain_losses, atol=2e-5)
@@ -113,7 +114,7 @@ def test_fused_batch_normalization_gives_the_numbers_of_the_layers(monkeypatch):
         np.testing.assert_allclose(found, expected, atol=2e-4 * max(1, np.abs(expected).max()))
 
 
-def test_a_network_is_as_it_was_after_fusing():
+def test_a_network_is_as_it_was_after_fusing() -> None:
     model = models.build("resnet8", (16, 16, 3), 4)
     norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
     before = norm.call.__func__
@@ -123,7 +124,7 @@ def test_a_network_is_as_it_was_after_fusing():
     assert norm.call.__func__ is before
 
 
-def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32():
+def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32() -> None:
     exact, _ = steps_of(trainer(), STEPS)
     prepared = trainer(precision="bfloat16")
     rough, variables = steps_of(prepared, STEPS)
@@ -135,20 +136,20 @@ def test_bfloat16_learns_alike_and_keeps_its_weights_in_float32():
     assert {layer.compute_dtype for layer in prepared.final_model().layers} == {"float32"}
 
 
-def test_several_gpus_need_jax(monkeypatch):
-    monkeypatch.setattr("cnnref.environment.accelerators", lambda: ["GPU 0", "GPU 1"])
+def test_several_gpus_need_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "accelerators", lambda: ["GPU 0", "GPU 1"])
     prepared = trainer()
     state = prepared.train_state(prepared.phases[-1])
     with pytest.raises(InputError, match="There are 2 GPUs, and Keras on tensorflow trains on one; set KERAS_BACKEND"):
         make_engine(state, prepared.plan, prepared.pictures, last_step=1, devices="all")
 
 
-def test_only_jax_joins_processes():
+def test_only_jax_joins_processes() -> None:
     with pytest.raises(InputError, match="train together with Keras on JAX only; set KERAS_BACKEND=jax"):
         join("127.0.0.1:1", 2, 0)
 
 
-def test_a_process_that_is_not_among_them_is_refused(monkeypatch):
+def test_a_process_that_is_not_among_them_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="process is 2 of 2; give a number from 0 to 1"):
         join("127.0.0.1:1", 2, 2)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scipy.stats import t
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from cnnref.cli import app
 from cnnref.errors import InputError
-from cnnref.training import Recipe, Run, mean_interval, read_recipe, sweep, train
+from cnnref.training import Recipe, Run, Sweep, mean_interval, read_recipe, sweep, train
 from cnnref.training.recipe import Optimizer
 from cnnref.training.sweeping import folder_name
 
@@ -80,7 +81,7 @@ def diverging(tmp_path_factory):
     return sweep(RECIPE, out=folder, train=counted, **DIVERGING), counted.folders
 
 
-def test_every_combination_is_trained_in_a_folder_that_says_which(grid):
+def test_every_combination_is_trained_in_a_folder_that_says_which(grid: tuple[Sweep, list[str]]) -> None:
     found, trained = grid
     assert trained == NAMES
     assert [cell.settings for cell in found.cells] == [
@@ -96,7 +97,7 @@ def test_every_combination_is_trained_in_a_folder_that_says_which(grid):
     assert len({cell.mean for cell in found.cells}) > 1
 
 
-def test_the_file_says_what_was_found_and_nothing_of_the_test_images(grid):
+def test_the_file_says_what_was_found_and_nothing_of_the_test_images(grid: tuple[Sweep, list[str]]) -> None:
     found, _ = grid
     document = json.loads((found.folder / "sweep.json").read_text())
     assert document["judged_on"] == "validation"
@@ -107,14 +108,14 @@ def test_the_file_says_what_was_found_and_nothing_of_the_test_images(grid):
     assert "test" not in json.dumps(document)
 
 
-def test_the_same_call_again_trains_nothing(grid):
+def test_the_same_call_again_trains_nothing(grid: tuple[Sweep, list[str]]) -> None:
     found, _ = grid
     counted = Counted()
     assert sweep(RECIPE, out=found.folder, train=counted, **GRID) == found
     assert counted.folders == []
 
 
-def test_only_the_run_that_was_stopped_goes_on(grid, tmp_path):
+def test_only_the_run_that_was_stopped_goes_on(grid: tuple[Sweep, list[str]], tmp_path: Path) -> None:
     found, _ = grid
     folder = tmp_path / "again"
     shutil.copytree(found.folder, folder)
@@ -125,7 +126,9 @@ def test_only_the_run_that_was_stopped_goes_on(grid, tmp_path):
     assert again.cells == found.cells
 
 
-def test_more_seeds_are_added_to_what_is_there_in_whatever_order_the_settings_are(grid, tmp_path):
+def test_more_seeds_are_added_to_what_is_there_in_whatever_order_the_settings_are(
+    grid: tuple[Sweep, list[str]], tmp_path: Path
+) -> None:
     found, _ = grid
     folder = tmp_path / "wider"
     shutil.copytree(found.folder, folder)
@@ -135,7 +138,7 @@ def test_more_seeds_are_added_to_what_is_there_in_whatever_order_the_settings_ar
     assert wider.judged_on == "test"
 
 
-def test_a_sweep_that_is_killed_in_its_first_run_goes_on(tmp_path):
+def test_a_sweep_that_is_killed_in_its_first_run_goes_on(tmp_path: Path) -> None:
     def killed(recipe, _, folder, **__):
         folder.mkdir(parents=True)
         (folder / "recipe.toml").write_text(recipe.toml())
@@ -147,7 +150,7 @@ def test_a_sweep_that_is_killed_in_its_first_run_goes_on(tmp_path):
     assert found.cells[0].accuracy.keys() == {0}
 
 
-def test_a_run_that_diverged_is_told_and_stops_no_other(diverging):
+def test_a_run_that_diverged_is_told_and_stops_no_other(diverging: tuple[Sweep, list[str]]) -> None:
     found, trained = diverging
     assert len(trained) == 4
     diverged, good = found.cells
@@ -163,7 +166,9 @@ def test_a_run_that_diverged_is_told_and_stops_no_other(diverging):
     assert good.interval is not None
 
 
-def test_a_run_that_diverged_is_not_tried_again_unless_its_folder_is_deleted(diverging, tmp_path):
+def test_a_run_that_diverged_is_not_tried_again_unless_its_folder_is_deleted(
+    diverging: tuple[Sweep, list[str]], tmp_path: Path
+) -> None:
     found, _ = diverging
     folder = tmp_path / "again"
     shutil.copytree(found.folder, folder)
@@ -175,14 +180,14 @@ def test_a_run_that_diverged_is_not_tried_again_unless_its_folder_is_deleted(div
     assert counted.folders == ["learning_rate=1e+30_seed=1"]
 
 
-def test_a_mistake_is_not_taken_for_a_run_that_diverged(tmp_path):
+def test_a_mistake_is_not_taken_for_a_run_that_diverged(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch_size is 5000 and there are only"):
         sweep(replace(RECIPE, batch_size=5000), out=tmp_path / "s", quiet=True)
     assert not (tmp_path / "s").exists()
 
 
 @pytest.mark.usefixtures("grid", "diverging")
-def test_no_run_warns_that_it_compiles_its_own_steps(warned):
+def test_no_run_warns_that_it_compiles_its_own_steps(warned: list[str]) -> None:
     assert [message for message in warned if "retracing" in message] == []
     log = logging.getLogger("tensorflow")
     log.setLevel(logging.WARNING)
@@ -190,7 +195,7 @@ def test_no_run_warns_that_it_compiles_its_own_steps(warned):
     assert warned[-1] == "retracing"  # after the sweep, all is as it was
 
 
-def test_a_folder_of_other_runs_is_refused(grid, tmp_path):
+def test_a_folder_of_other_runs_is_refused(grid: tuple[Sweep, list[str]], tmp_path: Path) -> None:
     found, _ = grid
     with pytest.raises(InputError, match="started with other settings"):
         sweep(replace(RECIPE, batch_size=32), out=found.folder, **GRID)
@@ -202,7 +207,7 @@ def test_a_folder_of_other_runs_is_refused(grid, tmp_path):
         sweep(RECIPE, out=tmp_path / "thesis.txt", quiet=True)
 
 
-def test_nothing_is_chosen_on_test_images(tmp_path):
+def test_nothing_is_chosen_on_test_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing is chosen on test images; keep .* aside with --validation 5000"):
         sweep(replace(RECIPE, validation=0), out=tmp_path / "s", settings={"momentum": ["0.8", "0.9"]})
     assert not (tmp_path / "s").exists()
@@ -227,7 +232,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_trained(options, word
     assert not (tmp_path / "s").exists()
 
 
-def test_seeds_alone_are_tested_with_and_without_views(tmp_path):
+def test_seeds_alone_are_tested_with_and_without_views(tmp_path: Path) -> None:
     recipe = replace(RECIPE, validation=0, views="shift", seed=3)
     found = sweep(recipe, out=tmp_path / "seeds", seeds=2, quiet=True)
     (cell,) = found.cells
@@ -238,12 +243,12 @@ def test_seeds_alone_are_tested_with_and_without_views(tmp_path):
     assert cell.views_interval is not None
 
 
-def test_the_names_of_folders_are_safe():
+def test_the_names_of_folders_are_safe() -> None:
     settings = {"schedule.milestones": (0.5, 0.75), "augmentation.flip": True, "dataset": "folder:../my pets"}
     assert folder_name(settings, 2) == "milestones=0.5-0.75_flip=true_dataset=folder-..-my-pets_seed=2"
 
 
-def test_the_interval_is_students():
+def test_the_interval_is_students() -> None:
     mean, half = mean_interval([99.0, 99.2, 99.4])
     assert mean == pytest.approx(99.2)
     assert half == pytest.approx(4.302653 * 0.2 / math.sqrt(3), rel=1e-6)
@@ -253,7 +258,7 @@ def test_the_interval_is_students():
     assert mean_interval([5.0]) == (5.0, None)
 
 
-def test_the_command_prints_a_row_for_each_setting(diverging, tmp_path):
+def test_the_command_prints_a_row_for_each_setting(diverging: tuple[Sweep, list[str]], tmp_path: Path) -> None:
     found, _ = diverging
     path = tmp_path / "small.toml"
     path.write_text(RECIPE.toml())
@@ -270,12 +275,12 @@ def test_the_command_prints_a_row_for_each_setting(diverging, tmp_path):
     assert told == {**json.loads((found.folder / "sweep.json").read_text()), "folder": str(found.folder)}
 
 
-def test_the_help_shows_an_example():
+def test_the_help_shows_an_example() -> None:
     text = " ".join(CliRunner().invoke(app, ["sweep", "--help"]).output.split())
     assert "Example: cnnref sweep lenet5-mnist --seeds 3 --set learning_rate" in text
 
 
-def test_a_misspelt_setting_is_refused_before_a_framework_is_imported(tmp_path):
+def test_a_misspelt_setting_is_refused_before_a_framework_is_imported(tmp_path: Path) -> None:
     code = """
 import sys
 from cnnref.cli import app

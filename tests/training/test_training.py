@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def finished(tmp_path_factory):
     return train(tmp_path_factory.mktemp("runs") / "finished")
 
 
-def test_a_run_holds_everything_that_it_promises(finished):
+def test_a_run_holds_everything_that_it_promises(finished: Run) -> None:
     assert files(finished.folder).keys() == {
         "recipe.toml", "environment.json", "metrics.csv", "timings.csv", "curves.png", "confusion_matrix.png",
         "confusion_matrix.json", "checkpoints/step-00000080.npz", "samples.npz", "model.keras", "results.json",
@@ -55,7 +56,7 @@ def test_a_run_holds_everything_that_it_promises(finished):
     assert json.loads((finished.folder / "environment.json").read_text())["versions"]["keras"] == keras.__version__
 
 
-def test_the_results_are_those_of_the_saved_model_on_the_test_images(finished):
+def test_the_results_are_those_of_the_saved_model_on_the_test_images(finished: Run) -> None:
     results, digits = finished.results, load("digits")
     model = load_model(finished.model)
     found = evaluate(model, digits.test_images, digits.test_labels)
@@ -69,7 +70,7 @@ def test_the_results_are_those_of_the_saved_model_on_the_test_images(finished):
     assert not model.losses  # the weight decay does not travel with the model
 
 
-def test_each_epoch_has_its_row(finished):
+def test_each_epoch_has_its_row(finished: Run) -> None:
     rows = finished.metrics()
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert rows[-1]["loss"] < rows[0]["loss"]
@@ -81,7 +82,7 @@ def test_each_epoch_has_its_row(finished):
     assert all(row["images_a_second"] * row["seconds"] == pytest.approx(20 * 64) for row in timings)
 
 
-def test_the_samples_are_test_pictures_of_every_class(finished):
+def test_the_samples_are_test_pictures_of_every_class(finished: Run) -> None:
     digits = load("digits")
     with np.load(finished.samples) as samples:
         images, labels = samples["images"], samples["labels"]
@@ -91,7 +92,7 @@ def test_the_samples_are_test_pictures_of_every_class(finished):
         assert (digits.test_images[digits.test_labels == label] == image).all(axis=(1, 2, 3)).any()
 
 
-def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(tmp_path):
+def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1)
     first, second, other = (
         train(tmp_path / name, replace(recipe, seed=seed)).results["weights_sha256"]
@@ -101,20 +102,20 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(tmp_path
     assert first != other
 
 
-def test_resuming_a_finished_run_changes_nothing(finished):
+def test_resuming_a_finished_run_changes_nothing(finished: Run) -> None:
     before = files(finished.folder)
     assert train(finished.folder, resume=True).results == finished.results
     assert files(finished.folder) == before
 
 
-def test_an_existing_run_is_refused_and_kept(finished):
+def test_an_existing_run_is_refused_and_kept(finished: Run) -> None:
     before = files(finished.folder)
     with pytest.raises(InputError, match=r"already exists; continue it with --resume, .*--force"):
         train(finished.folder)
     assert files(finished.folder) == before
 
 
-def test_force_replaces_a_run(tmp_path):
+def test_force_replaces_a_run(tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1)
     train(tmp_path / "run", recipe)
     (tmp_path / "run" / "checkpoints" / "step-00000999.npz").write_bytes(b"of the old run")
@@ -123,7 +124,7 @@ def test_force_replaces_a_run(tmp_path):
     assert [path.name for path in checkpoint.list_checkpoints(run.checkpoints)] == ["step-00000020.npz"]
 
 
-def test_force_deletes_no_folder_that_is_not_a_run(tmp_path):
+def test_force_deletes_no_folder_that_is_not_a_run(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("precious")
     with pytest.raises(InputError, match=r"thesis has no recipe\.toml, so --force does not replace it"):
@@ -131,23 +132,25 @@ def test_force_deletes_no_folder_that_is_not_a_run(tmp_path):
     assert files(tmp_path) == {"thesis/chapter1.txt": b"precious"}
 
 
-def test_resuming_with_other_settings_is_refused(finished):
+def test_resuming_with_other_settings_is_refused(finished: Run) -> None:
     with pytest.raises(InputError, match=r"started with other settings; resume it with those in its recipe\.toml"):
         train(finished.folder, replace(RECIPE, batch_size=65), resume=True)
 
 
-def test_there_must_be_a_run_to_resume(tmp_path):
+def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no run in .*absent to resume; start it without --resume"):
         train(tmp_path / "absent", resume=True)
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_folder_without_results_is_no_run(tmp_path):
+def test_a_folder_without_results_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a run folder"):
         Run(tmp_path).results  # noqa: B018
 
 
-def test_a_loss_that_is_no_number_stops_the_run_names_the_step_and_keeps_the_checkpoints(tmp_path, monkeypatch):
+def test_a_loss_that_is_no_number_stops_the_run_names_the_step_and_keeps_the_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = BatchPlan.batches
 
     def poisoned(plan, images, labels, first, last):
@@ -166,14 +169,14 @@ def test_a_loss_that_is_no_number_stops_the_run_names_the_step_and_keeps_the_che
     assert train(run.folder, resume=True).finished
 
 
-def test_an_absurd_learning_rate_is_told_from_a_result(tmp_path):
+def test_an_absurd_learning_rate_is_told_from_a_result(tmp_path: Path) -> None:
     recipe = replace(RECIPE, model="lenet5_relu", epochs=1, optimizer=Optimizer(learning_rate=1e30))
     with pytest.raises(InputError, match=r"step \d+ .*lower optimizer\.learning_rate"):
         train(tmp_path / "run", recipe)
     assert not Run(tmp_path / "run").finished
 
 
-def test_adam_label_smoothing_and_no_validation_train(tmp_path):
+def test_adam_label_smoothing_and_no_validation_train(tmp_path: Path) -> None:
     settings = {"validation": 0, "label_smoothing": 0.1, "optimizer": Optimizer("adam", 0.002), "epochs": 2}
     run = train(tmp_path / "run", replace(RECIPE, **settings))
     assert run.results["validation_accuracy"] is None
@@ -183,17 +186,17 @@ def test_adam_label_smoothing_and_no_validation_train(tmp_path):
     assert run.metrics()[-1]["loss"] > -(0.91 * np.log(0.91) + 0.09 * np.log(0.01))
 
 
-def test_a_batch_larger_than_the_data_is_refused(tmp_path):
+def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch_size is 5000 and there are only 1338 training images"):
         train(tmp_path / "run", replace(RECIPE, batch_size=5000))
 
 
-def test_an_unknown_data_set_is_refused(tmp_path):
+def test_an_unknown_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises((InputError, DatasetError), match=r"no data set 'digitz'; did you mean '?digits"):
         train(tmp_path / "run", replace(RECIPE, dataset="digitz"))
 
 
-def test_a_folder_of_pictures_trains_in_the_size_of_the_model(tmp_path):
+def test_a_folder_of_pictures_trains_in_the_size_of_the_model(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for label, brightness in (("dark", 30), ("light", 220)):
         for number in range(20):
@@ -209,7 +212,7 @@ def test_a_folder_of_pictures_trains_in_the_size_of_the_model(tmp_path):
     assert load_model(run.model).input_shape == (None, 28, 28, 1)
 
 
-def test_a_run_says_what_it_does_and_quiet_says_nothing(tmp_path, capfd):
+def test_a_run_says_what_it_does_and_quiet_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     recipe = replace(RECIPE, epochs=1)
     train(tmp_path / "loud", recipe, quiet=False)
     shown = capfd.readouterr()
@@ -221,7 +224,7 @@ def test_a_run_says_what_it_does_and_quiet_says_nothing(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp_path):
+def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.mkdir()
     (old / "recipe.toml").write_text(RECIPE.toml())
@@ -239,7 +242,7 @@ def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp
     assert not (tmp_path / "new").exists()
 
 
-def test_pictures_can_be_resized_for_a_network(tmp_path):
+def test_pictures_can_be_resized_for_a_network(tmp_path: Path) -> None:
     run = train(tmp_path / "run", replace(RECIPE, epochs=1, image_size=20))
     model = load_model(run.model)
     assert model.input_shape == (None, 20, 20, 1)
@@ -247,7 +250,9 @@ def test_pictures_can_be_resized_for_a_network(tmp_path):
     assert run.results["test"]["errors"] == evaluate(model, digits.test_images, digits.test_labels)["errors"]
 
 
-def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_from_there(finished, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_from_there(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -1,9 +1,10 @@
 """Engines: how the steps of a train state are run on each backend of Keras. All of them compute the same steps.
 
-tensorflow.py   a compiled step, batches prepared by a thread
-jax.py          one compiled scan over many steps; pictures and augmentation live on the device; data-parallel
-torch.py        eager steps
-progressive_resizing.py     one of these after the other, where pictures grow during a run
+tensorflow.py             a compiled step, batches prepared by a thread
+fused_batch_norm.py       batch normalization as one operator of TensorFlow
+jax.py                    one compiled scan over many steps; pictures and augmentation stay on the device; data-parallel
+torch.py                  eager steps
+progressive_resizing.py   one of these after the other, where pictures grow during a run
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..train_state import TrainState
 
 
 class Engine(Protocol):
-    """Runs the steps of a state, in order."""
+    """Runs the steps of a train state, in order."""
 
     #: How many steps a call of `run` is best given.
     steps_per_call: int
@@ -47,7 +48,7 @@ def make_engine(
     """The engine of the running backend.
 
     Args:
-        state, plan, pictures: what learns, and from what.
+        state, plan, pictures: what learns, in which batches, and from which images.
         first_step, last_step: which steps will be asked for, in order.
         devices: "one", or "all": data-parallel on every device of the host, and of all hosts of a JAX cluster.
 
