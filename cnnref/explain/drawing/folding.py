@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The most volumes that a picture shows layer by layer or stage by stage, and block by block.
 MANY, FEW = 16, 12
 #: Maps of one stage differ in width by less than this: by one stride of 2 and some edges.
-ONE_PLACE = 4
+LARGEST_RATIO = 4
 
 BLOCK = re.compile(r"(?:block|layer|unit|cell|module)_?\d+[a-z]?")
 LETTERED = re.compile(r"([A-Za-z]+\d+)[a-z]")
@@ -27,9 +27,9 @@ DIMENSION = re.compile(r".*(?:conv|pooling|padding|cropping|sampling)[123]d")
 COUNTED = re.compile(r"[a-z]+(?:_[a-z]+)*(?:[123]d)?(?:_[a-z]+)*_\d+", re.IGNORECASE)
 BLOCK_INSIDE = re.compile(r"(?:^|_)((?:block|layer|unit|cell|module)_?\d+[a-z]?|[a-z]+\d+[a-z])(?=_|$)")
 
-#: More layers than this are counted, not told one by one.
-TOLD = 2
-STEMS = {
+#: More layers than this are counted, not listed one by one.
+MOST_LISTED = 2
+SHORT_NAMES = {
     "DepthwiseConv2D": "depthwise",
     "SeparableConv2D": "separable",
     "Conv2DTranspose": "conv up",
@@ -40,7 +40,7 @@ STEMS = {
     "Concatenate": "concat",
 }
 #: What an activation is called in a layer's name, and on paper; a layer of the class Activation tells no other way.
-CURVES = {
+ACTIVATION_NAMES = {
     "relu": "ReLU", "relu6": "ReLU6", "tanh": "tanh", "sigmoid": "sigmoid", "softmax": "softmax", "gelu": "GELU",
     "swish": "swish", "silu": "swish", "elu": "ELU", "selu": "SELU", "leaky": "leaky ReLU", "leakyrelu": "leaky ReLU",
     "hardswish": "hard swish", "hardsilu": "hard swish", "hardsigmoid": "hard sigmoid",
@@ -95,8 +95,8 @@ def fold(rows: Sequence[LayerRow]) -> list[Volume]:
     stage, a size of the maps.
     """
     network = _Network(rows)
-    for labels, most in ((network.by_step(), MANY), (network.by_place(1), FEW), (network.by_place(0), MANY)):
-        if labels and len(set(labels)) <= most and network.makes_sense(labels):
+    for labels, most in ((network.by_layer(), MANY), (network.by_name(1), FEW), (network.by_name(0), MANY)):
+        if labels and len(set(labels)) <= most and network.is_plausible(labels):
             return network.volumes(labels)
     return network.volumes(network.by_size())
 
@@ -165,16 +165,19 @@ class _Network:
     def _branches(self, unit: Iterable[int]) -> bool:
         return {words.CONVOLUTION, words.JOINING} <= {self.categories[index] for index in unit}
 
-    def by_step(self) -> list[Hashable]:
+    def by_layer(self) -> list[Hashable]:
         """A label a row; none at all if the network is no chain."""
         if any(len(rows) > 1 for rows in (*self.sources, *self.readers)):
             return []
-        return self._settled(list(range(len(self.rows))))
+        return self._with_minor_rows(list(range(len(self.rows))))
 
-    def by_place(self, depth: int) -> list[Hashable]:
+    def by_name(self, depth: int) -> list[Hashable]:
         """Labels from the names: 0 for stages, 1 for blocks."""
-        return self._settled([f"{index}" if sort == words.INPUT else stage_and_block(self.rows[index].name)[depth]
-                              for index, sort in enumerate(self.categories)])  # fmt: skip
+        labels: list[Hashable] = [
+            f"{index}" if category == words.INPUT else stage_and_block(self.rows[index].name)[depth]
+            for index, category in enumerate(self.categories)
+        ]
+        return self._with_minor_rows(labels)
 
     def by_size(self) -> list[Hashable]:
         """A label for each run of units whose maps are of one size, edges aside; dense layers are on their own."""
@@ -188,7 +191,7 @@ class _Network:
                 width = 0 if alone or self.categories[unit[-1]] == words.PADDING else shape[0]
             for index in unit:
                 labels[index] = label
-        labels = self._settled(labels)
+        labels = self._with_minor_rows(labels)
         # A block that begins at the old size, with a 1x1 convolution, say, belongs where it ends.
         blocks = [stage_and_block(row.name)[1] for row in self.rows]
         ends = {block: label for block, label in zip(blocks, labels, strict=True) if BLOCK.search(block)}
@@ -204,7 +207,7 @@ class _Network:
             for source in self.sources[index]
         )
 
-    def _settled(self, labels: list[Hashable]) -> list[Hashable]:
+    def _with_minor_rows(self, labels: list[Hashable]) -> list[Hashable]:
         """Give rows without a volume of their own to one: a pad to what reads it, others to what they read."""
         majors = {label for label, major in zip(labels, self.major, strict=True) if major}
         for index in reversed(range(len(labels))):
@@ -215,7 +218,7 @@ class _Network:
                 labels[index] = labels[max(self.sources[index])]
         return labels
 
-    def makes_sense(self, labels: Sequence[Hashable]) -> bool:
+    def is_plausible(self, labels: Sequence[Hashable]) -> bool:
         """Whether data goes only forward from group to group, and no group but the stem has very different sizes."""
         if not self._is_forward(labels):
             return False
@@ -225,7 +228,8 @@ class _Network:
             if size and max(size) > 1 and self.categories[unit[-1]] != words.PADDING:
                 widths.setdefault(labels[unit[-1]], []).append(max(size))
         return all(
-            label == "stem" or len(found) == 1 or max(found) < ONE_PLACE * min(found) for label, found in widths.items()
+            label == "stem" or len(found) == 1 or max(found) < LARGEST_RATIO * min(found)
+            for label, found in widths.items()
         )
 
     def volumes(self, labels: Sequence[Hashable]) -> list[Volume]:
@@ -285,23 +289,23 @@ class _Network:
 
 def operations_of(volume: Volume) -> tuple[str, ...]:
     """What the layers of a volume do, in short lines for an arrow: ("conv 5x5", "tanh"), or ("3 blocks", "10 conv")."""
-    told = [row for row in volume.rows if words.category_of(row) in (words.CONVOLUTION, words.POOLING, words.DENSE)]
-    if not told:
+    listed = [row for row in volume.rows if words.category_of(row) in (words.CONVOLUTION, words.POOLING, words.DENSE)]
+    if not listed:
         return tuple(row.kind.lower() for row in volume.rows[:1])
-    if len(told) <= TOLD and not volume.blocks:
-        return (*(line for row in told for line in _operation(row)), *_activation(volume.rows))
+    if len(listed) <= MOST_LISTED and not volume.blocks:
+        return (*(line for row in listed for line in _operation(row)), *_activation(volume.rows))
     lines = [f"{volume.blocks} block{'s' * (volume.blocks > 1)}"] if volume.blocks else []
     for sort, word in ((words.CONVOLUTION, "conv"), (words.DENSE, "dense")):
-        if count := sum(words.category_of(row) == sort for row in told):
+        if count := sum(words.category_of(row) == sort for row in listed):
             lines.append(f"{count} {word}")
-    if words.category_of(told[-1]) == words.POOLING:
-        lines.extend(_operation(told[-1]))
+    if words.category_of(listed[-1]) == words.POOLING:
+        lines.extend(_operation(listed[-1]))
     return tuple(lines)
 
 
 def _operation(row: LayerRow) -> tuple[str, ...]:
     sort = words.category_of(row)
-    name = STEMS.get(row.kind, {words.CONVOLUTION: "conv", words.DENSE: "dense"}.get(sort, row.kind.lower()))
+    name = SHORT_NAMES.get(row.kind, {words.CONVOLUTION: "conv", words.DENSE: "dense"}.get(sort, row.kind.lower()))
     if row.kernel is None:
         return tuple(name.split())
     stride = f" /{max(row.strides)}" if row.strides and max(row.strides) > 1 else ""
@@ -313,5 +317,5 @@ def _activation(rows: Sequence[LayerRow]) -> tuple[str, ...]:
     for row in reversed(rows):
         if words.category_of(row) == words.ACTIVATION:
             parts = [row.kind.lower(), *re.split(r"[_/]", row.name.lower().replace("hard_", "hard"))[::-1]]
-            return next(((CURVES[part],) for part in parts if part in CURVES), ())
+            return next(((ACTIVATION_NAMES[part],) for part in parts if part in ACTIVATION_NAMES), ())
     return ()

@@ -13,9 +13,9 @@ DIRECTIONS = 16
 GAPS = (0.05, 0.2, 0.4, 0.7, 1.0, 1.4, 1.9)
 SWEEPS = 12
 #: Room between two labels.
-AIR = 0.05
+SPACING = 0.05
 #: Beyond this gap a line leads from the label to its bubble.
-LEADER = 0.15
+LEADER_GAP = 0.15
 #: What an inch of distance costs is 1. MISTAKEN is for a label that lies as close to another bubble, PASSING for an
 #: inch of leader on another bubble.
 MISTAKEN, PASSING, CROSSED, COVERED, OVERLAP, OUTSIDE = 1.0, 3.0, 3.0, 6.0, 40.0, 60.0
@@ -54,7 +54,7 @@ def place_labels(bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box] = ()
     """
     choices = [_choices(bubble) for bubble in bubbles]
     fixed = [
-        [_standing(bubble, option, bubbles, page, taken) for option in options]
+        [_own_cost(bubble, option, bubbles, page, taken) for option in options]
         for bubble, options in zip(bubbles, choices, strict=True)
     ]
     chosen = [0] * len(bubbles)
@@ -63,7 +63,7 @@ def place_labels(bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box] = ()
         for index, options in enumerate(choices):
             others = [(bubbles[i], choices[i][chosen[i]]) for i in range(len(bubbles)) if i != index]
             costs = [
-                cost + sum(_mutual(bubbles[index], option, *other) for other in others)
+                cost + sum(_pair_cost(bubbles[index], option, *other) for other in others)
                 for option, cost in zip(options, fixed[index], strict=True)
             ]
             chosen[index] = costs.index(min(costs))  # the first of the best: the same picture every time
@@ -80,7 +80,7 @@ def _choices(bubble: Bubble) -> list[Label]:
         wide, high = bubble.radius + gap + bubble.width / 2, bubble.radius + gap + bubble.height / 2
         reach = min(wide / max(abs(across), 1e-9), high / max(abs(up), 1e-9))
         x, y = bubble.x + across * reach, bubble.y + up * reach
-        found.append(Label(x, y, _nearest(bubble, x, y) if gap > LEADER else None))
+        found.append(Label(x, y, _nearest(bubble, x, y) if gap > LEADER_GAP else None))
     return found
 
 
@@ -94,18 +94,18 @@ def _box(bubble: Bubble, x: float, y: float) -> Box:
     return (x - bubble.width / 2, y - bubble.height / 2, x + bubble.width / 2, y + bubble.height / 2)
 
 
-def _standing(bubble: Bubble, label: Label, bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box]) -> float:
+def _own_cost(bubble: Bubble, label: Label, bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box]) -> float:
     """What a place costs, wherever the other labels are."""
     left, low, right, high = box = _box(bubble, label.x, label.y)
     out = max(0.0, page[0] - left) + max(0.0, page[1] - low) + max(0.0, right - page[2]) + max(0.0, high - page[3])
     cost = math.hypot(label.x - bubble.x, label.y - bubble.y) + OUTSIDE * ((out > 0) + out)
     cost += OVERLAP * sum(_overlap(box, other) for other in taken)
-    own = _away(box, bubble)
+    own = _distance(box, bubble)
     for other in bubbles:
-        away = _away(box, other)
+        away = _distance(box, other)
         if other is not bubble and away < 0:
             cost += COVERED * (1 - away)
-        elif other is not bubble and label.leader is None and away < own + AIR:
+        elif other is not bubble and label.leader is None and away < own + SPACING:
             cost += MISTAKEN
         elif math.dist((bubble.x, bubble.y), (other.x, other.y)) > other.radius and label.leader is not None:
             inside = sum(math.dist(point, (other.x, other.y)) < other.radius for point in _points(bubble, label))
@@ -113,7 +113,7 @@ def _standing(bubble: Bubble, label: Label, bubbles: Sequence[Bubble], page: Box
     return cost
 
 
-def _mutual(bubble: Bubble, label: Label, other: Bubble, theirs: Label) -> float:
+def _pair_cost(bubble: Bubble, label: Label, other: Bubble, theirs: Label) -> float:
     """What two labels that are in each other's way cost."""
     mine, box = _box(bubble, label.x, label.y), _box(other, theirs.x, theirs.y)
     lines = _points(bubble, label), _points(other, theirs)
@@ -124,12 +124,12 @@ def _mutual(bubble: Bubble, label: Label, other: Bubble, theirs: Label) -> float
 
 
 def _overlap(one: Box, other: Box) -> float:
-    """0, or 1 and the common area, counting the air between the two."""
-    wide, high = (min(one[i + 2], other[i + 2]) - max(one[i], other[i]) + AIR for i in (0, 1))
+    """0, or 1 and the common area, counting the spacing between the two."""
+    wide, high = (min(one[i + 2], other[i + 2]) - max(one[i], other[i]) + SPACING for i in (0, 1))
     return 1 + wide * high if wide > 0 and high > 0 else 0.0
 
 
-def _away(box: Box, bubble: Bubble) -> float:
+def _distance(box: Box, bubble: Bubble) -> float:
     """From a box to the edge of a bubble, below 0 where they overlap."""
     across, up = max(box[0] - bubble.x, bubble.x - box[2], 0.0), max(box[1] - bubble.y, bubble.y - box[3], 0.0)
     return math.hypot(across, up) - bubble.radius

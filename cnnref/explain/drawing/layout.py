@@ -64,7 +64,7 @@ class Page:
             if source in line and source < target - 1
         ]
         self.names = [self._name(volume.name) for volume in volumes]
-        self.stated = [self._stated(index) for index in range(len(volumes))]
+        self.facts = [self._facts(index) for index in range(len(volumes))]
         #: Of each row: the upper edge, the lowest edge of a box, and the lines that its names take.
         self.heads: list[float] = []
         self.feet: list[float] = []
@@ -77,7 +77,7 @@ class Page:
             down += (ARC if any(source in line for source, _ in self.arcs) else 0) + tallest
             self.feet.append(-down)
             self.places += [(left + self.slot * (number + 0.5), tallest / 2 - down) for number in range(len(line))]
-            down += 0.12 + LINE_HEIGHT * (name_lines + 0.2 + max(len(self.stated[index]) for index in line)) + GAP
+            down += 0.12 + LINE_HEIGHT * (name_lines + 0.2 + max(len(self.facts[index]) for index in line)) + GAP
         self.height = down - GAP + 0.1 + LEGEND
         self.heads, self.feet = ([self.height + depth for depth in depths] for depths in (self.heads, self.feet))
         self.places = [(x, self.height + y) for x, y in self.places]
@@ -96,19 +96,19 @@ class Page:
         """The widest that a text below a box may be."""
         return self.slot - 0.1
 
-    def _stated(self, index: int) -> list[str]:
+    def _facts(self, index: int) -> list[str]:
         """What is written below the name."""
         volume = self.volumes[index]
         line = self.lines[self.line_of(index)]
         far = [self.volumes[source].name for source in volume.inputs if source < index - 1 and source not in line]
-        stated = [words.format_shape(volume.output_shape)]
+        facts = [words.format_shape(volume.output_shape)]
         if volume.parameters:
-            stated.append(f"{words.format_count(volume.parameters)} parameters")
+            facts.append(f"{words.format_count(volume.parameters)} parameters")
         if volume.macs != 0:
-            stated.append(f"{words.format_count(volume.macs)} MACs")
+            facts.append(f"{words.format_count(volume.macs)} MACs")
         if volume.receptive_field and volume.category != words.INPUT:
-            stated.append(f"sees {words.format_shape(volume.receptive_field)}")
-        return [*stated, *(f"from {name}" for name in far)]
+            facts.append(f"sees {words.format_shape(volume.receptive_field)}")
+        return [*facts, *(f"from {name}" for name in far)]
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:

@@ -109,8 +109,8 @@ class _Pen:
         for number, name in enumerate(self.page.names[index]):
             self._text(x, top - LINE_HEIGHT * number, name, self.page.room, NAME_SIZE, INK, weight="bold", va="top")
         top -= LINE_HEIGHT * (self.page.name_lines[line] + 0.15)
-        for number, stated in enumerate(self.page.stated[index]):
-            self._text(x, top - LINE_HEIGHT * number, stated, self.page.room, 9, PALE if number else INK, va="top")
+        for number, facts in enumerate(self.page.facts[index]):
+            self._text(x, top - LINE_HEIGHT * number, facts, self.page.room, 9, PALE if number else INK, va="top")
 
     def _arrow(self, target: int) -> None:
         (x, y), (end, _) = self.places[target - 1], self.places[target]

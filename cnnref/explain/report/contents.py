@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from ...arithmetic import LayerRow
 from .dead_units import DeadUnits
-from .layers import Drawn
+from .layers import LayerPicture
 from .measures import Evaluation
 
 
@@ -48,8 +48,8 @@ class Report:
     labels: tuple[str, ...]
     says: str
     layers: tuple[LayerRow, ...]
-    kernels: tuple[Drawn, ...]
-    maps: tuple[Drawn, ...]
+    kernels: tuple[LayerPicture, ...]
+    maps: tuple[LayerPicture, ...]
     looked_at: int
     dead: tuple[DeadUnits, ...]
     explained: tuple[Explanation, ...]

@@ -39,8 +39,8 @@ def dead_units(
     """
     graph = trace(model)
     ends = set(graph.outputs)
-    bent = {name: call.outputs[0] for name, call in named(graph.calls).items() if has_activation(call)}
-    bent = {name: tensor for name, tensor in bent.items() if tensor not in ends}
+    activated = {name: call.outputs[0] for name, call in named(graph.calls).items() if has_activation(call)}
+    activated = {name: tensor for name, tensor in activated.items() if tensor not in ends}
     held = 4 * sum(np.prod(tensor.shape[1:]) for call in graph.calls for tensor in call.outputs)
     batch = int(min(BATCH, max(1, activation_bytes // held)))
     (given,) = graph.inputs
@@ -50,7 +50,7 @@ def dead_units(
         values = run_calls(
             graph, {given: keras.ops.convert_to_tensor(images[start : start + batch], given.symbol.dtype)}
         )
-        for name, tensor in bent.items():
+        for name, tensor in activated.items():
             places = tuple(range(len(tensor.shape) - 1))
             low, high = (
                 keras.ops.convert_to_numpy(reduce(values[tensor], axis=places))

@@ -17,14 +17,14 @@ KERNELS, MAPS = 3, 6
 
 
 @dataclass(frozen=True)
-class Drawn:
+class LayerPicture:
     """A layer, and the picture file that shows it."""
 
     layer: str
     file: str
 
 
-def with_kernels(calls: Mapping[str, Call]) -> tuple[Drawn, ...]:
+def with_kernels(calls: Mapping[str, Call]) -> tuple[LayerPicture, ...]:
     """The first convolutions that see more than one place, or else the first of any."""
     from ...environment import keras
 
@@ -37,7 +37,7 @@ def with_kernels(calls: Mapping[str, Call]) -> tuple[Drawn, ...]:
     return _drawn("kernels", (wide or list(layers.values()))[:KERNELS])
 
 
-def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[Drawn, ...]:
+def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[LayerPicture, ...]:
     """Layers with maps, evenly chosen among those behind an activation, a pooling or a joining.
 
     Args:
@@ -55,12 +55,12 @@ def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[Draw
     return _drawn("maps", found)
 
 
-def _drawn(what: str, names: Iterable[str]) -> tuple[Drawn, ...]:
+def _drawn(what: str, names: Iterable[str]) -> tuple[LayerPicture, ...]:
     """Each layer with a file of its own, whatever signs its name has."""
-    drawn: list[Drawn] = []
+    drawn: list[LayerPicture] = []
     for name in names:
         stem = f"{what}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
         while any(stem.lower() == one.file.lower().removesuffix(".png") for one in drawn):
             stem += "-"
-        drawn.append(Drawn(name, f"{stem}.png"))
+        drawn.append(LayerPicture(name, f"{stem}.png"))
     return tuple(drawn)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FILE = "report.json"
 #: Pictures that dead units are looked for with, and on which layers are shown.
-LOOKED_AT, EXPLAINED = 1000, 5
+DEAD_UNIT_IMAGES, EXPLAINED_IMAGES = 1000, 5
 
 
 def write_report(
@@ -61,10 +61,10 @@ def write_report(
     data, no_test = _test_set(bundle, len(labels), data_dir, tell)
     images = data.test_images if data else samples.images
     rows, calls = layer_table(model), named(trace(model).calls)
-    tell(f"looking for dead units with {min(LOOKED_AT, len(images)):,} pictures ...")
-    dead = dead_units(model, images[:LOOKED_AT])
+    tell(f"looking for dead units with {min(DEAD_UNIT_IMAGES, len(images)):,} pictures ...")
+    dead = dead_units(model, images[:DEAD_UNIT_IMAGES])
     tell("asking where the network looks ...")
-    shown = _one_a_class(samples.labels, len(labels))
+    shown = _first_of_each_class(samples.labels, len(labels))
     explained = [_explained(model, bundle, labels, samples, place) for place in shown]
     says = "probability" if _gives_probabilities(bundle, samples) else "score"
     test = None
@@ -78,7 +78,7 @@ def write_report(
         layers=tuple(rows),
         kernels=with_kernels(calls),
         maps=with_maps(rows, calls),
-        looked_at=min(LOOKED_AT, len(images)),
+        looked_at=min(DEAD_UNIT_IMAGES, len(images)),
         dead=tuple(dead),
         explained=tuple(explained),
         test=test,
@@ -99,13 +99,13 @@ def _labels(bundle: Bundle) -> tuple[str, ...]:
     return (f"not {bundle.labels[0]}", *bundle.labels) if len(bundle.labels) == 1 else bundle.labels
 
 
-def _measures(bundle: Bundle) -> bool:
+def _gives_one_value(bundle: Bundle) -> bool:
     """Whether the network gives one measured value and decides nothing."""
     return bundle.classes == 1 and bundle.activation != "sigmoid"
 
 
 def _gives_probabilities(bundle: Bundle, samples: Samples) -> bool:
-    if bundle.activation is None and not _measures(bundle):  # it is not known what comes last
+    if bundle.activation is None and not _gives_one_value(bundle):  # it is not known what comes last
         return bool(samples.probabilities.min() >= 0 and samples.probabilities.max() <= 1 + 1e-6)
     return bundle.activation in ("softmax", "sigmoid")
 
@@ -116,7 +116,7 @@ def _test_set(
     """The test set that the bundle was trained for, or why there is none; nothing is downloaded unasked."""
     from ...data import load
 
-    if _measures(bundle):
+    if _gives_one_value(bundle):
         return None, "The network gives a value and no class, so nothing was measured on a test set."
     name = bundle.document["provenance"].get("dataset")
     if not name:
@@ -134,12 +134,12 @@ def _test_set(
     return data, None
 
 
-def _one_a_class(labels: NDArray[np.int64], classes: int) -> list[int]:
+def _first_of_each_class(labels: NDArray[np.int64], classes: int) -> list[int]:
     """Places of the first picture of each class, or of the first pictures where classes are not known."""
     first = {int(label): place for place, label in reversed(list(enumerate(labels))) if 0 <= label < classes}
     if not first:
-        return list(range(min(EXPLAINED, len(labels))))
-    return [first[label] for label in sorted(first)][: 2 * EXPLAINED]
+        return list(range(min(EXPLAINED_IMAGES, len(labels))))
+    return [first[label] for label in sorted(first)][: 2 * EXPLAINED_IMAGES]
 
 
 def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
@@ -150,7 +150,7 @@ def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Sampl
 
     image, label = samples.images[place], int(samples.labels[place])
     scores = predict_scores(model, image)
-    index = 1 if _measures(bundle) else choose_class(scores, None)
+    index = 1 if _gives_one_value(bundle) else choose_class(scores, None)
     try:
         seen = grad_cam(model, image, index)
     except InputError:  # no maps with more than one place
@@ -159,16 +159,16 @@ def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Sampl
         name=f"sample {place}",
         label=labels[label] if 0 <= label < len(labels) else None,
         predicted=labels[index],
-        probability=_short(class_probability(scores[None], index)[0]),
-        grad_cam=None if seen is None else _shortened(seen),
-        occlusion=_shortened(occlusion(model, image, index)),
+        probability=_rounded(class_probability(scores[None], index)[0]),
+        grad_cam=None if seen is None else _rounded_rows(seen),
+        occlusion=_rounded_rows(occlusion(model, image, index)),
     )
 
 
-def _short(value: Any) -> float:
+def _rounded(value: Any) -> float:
     """Six decimals: what another thread count or library may change is left out."""
     return round(float(value), 6)
 
 
-def _shortened(values: NDArray[np.float32]) -> list[list[float]]:
-    return [[_short(value) for value in row] for row in values]
+def _rounded_rows(values: NDArray[np.float32]) -> list[list[float]]:
+    return [[_rounded(value) for value in row] for row in values]

@@ -80,7 +80,7 @@ def test_boxes_and_labels_do_not_overlap(lenet, forked):
     for rows in (lenet, forked):
         page = Page(fold(rows))
         assert all(box.total_width < 0.6 * page.slot for box in page.boxes)
-        for index, texts in enumerate(page.stated):
+        for index, texts in enumerate(page.facts):
             for text, size, weight in [
                 *((text, 9, "normal") for text in texts),
                 *((name, NAME_SIZE, "bold") for name in page.names[index]),
@@ -94,7 +94,7 @@ def test_many_volumes_are_wrapped_and_connections_are_kept(forked):
     assert len(page.lines) == 2
     assert max(map(len, page.lines)) <= MOST_IN_A_ROW
     assert page.arcs == [(1, 4)]
-    assert page.stated[9][-1] == "from conv1"
+    assert page.facts[9][-1] == "from conv1"
     assert page.places[0][1] > page.places[-1][1]
 
 

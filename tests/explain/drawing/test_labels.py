@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnref.explain.drawing.labels import AIR, GAPS, Bubble, place_labels
+from cnnref.explain.drawing.labels import GAPS, SPACING, Bubble, place_labels
 
 PAGE = (0.0, 0.0, 10.0, 6.0)
 
@@ -65,7 +65,7 @@ def test_labels_keep_off_what_is_taken_and_off_the_bubbles_of_others():
     crowd = [Bubble(5, 3, 0.3, 1.5, 0.3), Bubble(5.9, 3, 0.3, 1.5, 0.3)]
     wall = (0.0, 3.4, 10.0, 6.0)
     for bubble, label in zip(crowd, place_labels(crowd, PAGE, [wall]), strict=True):
-        assert label.y + bubble.height / 2 + AIR <= wall[1] + 1e-9
+        assert label.y + bubble.height / 2 + SPACING <= wall[1] + 1e-9
         for other in crowd:
             square = (other.x - 0.2, other.y - 0.2, other.x + 0.2, other.y + 0.2)  # well inside the circle
             assert not overlap(box(bubble, label), square)
