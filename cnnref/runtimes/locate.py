@@ -1,10 +1,10 @@
-"""Trained models by name or path; some bundles come with the package."""
+"""Find a bundle or a .keras file by its path, or by the name of a bundle that comes with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -46,7 +46,8 @@ def find_bundle(name_or_path: str | Path) -> Path:
     for place in places:
         if place.is_dir():
             return place
+    known = list_bundles()
     raise InputError(
-        f"There is no bundle {str(name_or_path)!r}; give a folder that `cnnref export` wrote, or one of those that "
-        f"come with the package: {', '.join(list_bundles()) or 'none'}."
+        f"There is no bundle {str(name_or_path)!r}; {did_you_mean(str(name_or_path), known)}give a folder that "
+        f"`cnnref export` wrote, or one of those that come with the package: {', '.join(known) or 'none'}."
     )

@@ -83,7 +83,7 @@ def test_a_missing_runtime_leaves_its_times_open(pristine: Path, monkeypatch: py
 def test_a_shipped_bundle_is_known_by_its_name() -> None:
     timings = cnnref.benchmark("lenet5-mnist", runs=1, threads=1)
     assert "model.onnx" in [timing.file for timing in timings]
-    with pytest.raises(InputError, match="no bundle 'lenet5-mnits'"):
+    with pytest.raises(InputError, match="no bundle 'lenet5-mnits'; did you mean 'lenet5-mnist'"):
         cnnref.benchmark("lenet5-mnits")
 
 

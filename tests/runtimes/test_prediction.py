@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_the_first_artifact_with_a_runtime_is_taken(
 
 
 def test_a_bundle_without_a_usual_artifact_asks_for_a_name(bundle: Path, files: list[Path]) -> None:
-    def rename(document: dict) -> None:
+    def rename(document: dict[str, Any]) -> None:
         document["artifacts"] = {"model.fp16.onnx": document["artifacts"]["model.onnx"]}
 
     edit(bundle, rename)
