@@ -182,7 +182,7 @@ def _manifest(
     calibration: Calibration | None,
     left_out: dict[str, str],
 ) -> dict[str, Any]:
-    """What bundle.json says, but for the list of files."""
+    """The content of bundle.json without the list of files."""
     return {
         "format": FORMAT,
         "version": VERSION,

@@ -28,7 +28,7 @@ class Calibration:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """What bundle.json says of it. The hash is over the pixels, image after image."""
+        """The entry in bundle.json. The hash is over the pixels, image after image."""
         return {
             "images": len(self.images),
             "from": self.origin,

@@ -1,4 +1,4 @@
-"""The promise that every exported file keeps, whatever its format.
+"""The contract that every exported file keeps, whatever its format.
 
 One input `image` [batch, height, width, channels] of raw pixel values 0..255, one output `probabilities`
 [batch, classes]; the batch is open, the preprocessing is inside.
@@ -44,7 +44,7 @@ class Contract:
 
     @property
     def classes(self) -> int:
-        """Width of the output."""
+        """The number of classes, which is the width of the output."""
         return len(self.labels)
 
     def embedded(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def contract_of(
 
 
 def _activation(last: Any) -> str | None:
-    """What the last layer applies; None for plain sums, be they logits or a regression."""
+    """The activation of the last layer; None for a linear output, such as logits or a regression."""
     if isinstance(last, layers.Softmax):
         return "softmax"
     name = getattr(getattr(last, "activation", None), "__name__", None)

@@ -1,4 +1,4 @@
-"""Proof that the written files are the model: samples, verification, the test set, the report and the card."""
+"""The check that the written files compute what the model computes, the report on it, and the model card."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +16,12 @@ from cnnref.errors import InputError
 from cnnref.exporters.calibration import COUNT, noise, sample_of
 
 
-def as_set(images):
+def as_set(images: Any) -> Any:
     return {image.tobytes() for image in images}
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_no_test_image_is_used(name, datasets_folder):
+def test_no_test_image_is_used(name: str, datasets_folder: Path) -> None:
     data = load(name, datasets_folder)
     chosen = sample_of(data.train_images, data.name)
     assert chosen.images.shape == (COUNT, *data.image_shape)
@@ -28,7 +30,7 @@ def test_no_test_image_is_used(name, datasets_folder):
     assert not as_set(chosen.images) & as_set(data.test_images)
 
 
-def test_a_bundle_is_calibrated_with_training_images_whose_hash_it_states(bundle):
+def test_a_bundle_is_calibrated_with_training_images_whose_hash_it_states(bundle: Any) -> None:
     stated = bundle.document["calibration"]
     data = load("digits")
     chosen = sample_of(data.train_images, "digits")
@@ -42,7 +44,9 @@ def test_a_bundle_is_calibrated_with_training_images_whose_hash_it_states(bundle
     assert not as_set(chosen.images) & as_set(data.test_images)
 
 
-def test_the_test_images_have_no_part_in_the_integer_files(run, bundle, tmp_path, monkeypatch):
+def test_the_test_images_have_no_part_in_the_integer_files(
+    run: Any, bundle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With every test image changed, the integer files are the same bytes."""
     from dataclasses import replace
 
@@ -50,7 +54,7 @@ def test_the_test_images_have_no_part_in_the_integer_files(run, bundle, tmp_path
 
     real = data.load
 
-    def load_with_other_test_images(*args, **kwargs):
+    def load_with_other_test_images(*args: Any, **kwargs: Any) -> Any:
         data = real(*args, **kwargs)
         return replace(data, test_images=255 - data.test_images)
 
@@ -65,26 +69,26 @@ def test_the_test_images_have_no_part_in_the_integer_files(run, bundle, tmp_path
 
 @given(count=st.integers(1, 60), seed=st.integers(0, 5), images=st.integers(1, 40))
 @settings(max_examples=30, deadline=None)
-def test_a_sample_has_no_image_twice_and_is_the_same_for_the_same_seed(count, seed, images):
+def test_a_sample_has_no_image_twice_and_is_the_same_for_the_same_seed(count: Any, seed: Any, images: Any) -> None:
     training = np.arange(images, dtype=np.uint8).reshape(images, 1, 1, 1)
     chosen = sample_of(training, "numbers", count=count, seed=seed)
     assert len(chosen.images) == len(as_set(chosen.images)) == min(count, images)
     assert chosen.to_json() == sample_of(training, "numbers", count=count, seed=seed).to_json()
 
 
-def test_another_seed_draws_other_images():
+def test_another_seed_draws_other_images() -> None:
     training = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
     first, second = (sample_of(training, "numbers", count=10, seed=seed) for seed in (0, 1))
     assert first.to_json()["sha256"] != second.to_json()["sha256"]
 
 
-def test_noise_says_that_it_is_noise():
+def test_noise_says_that_it_is_noise() -> None:
     found = noise((4, 5, 3), count=7).to_json()
     assert found["images"] == 7
     assert "noise" in found["from"]
 
 
-def test_no_images_and_no_count_are_refused():
+def test_no_images_and_no_count_are_refused() -> None:
     images = np.zeros((3, 2, 2, 1), np.uint8)
     for training, count in ((images, 0), (images[:0], 5)):
         with pytest.raises(InputError, match="integer file"):

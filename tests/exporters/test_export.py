@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,12 +20,14 @@ from cnnref.runtimes import open_artifact, read_samples, verify
 from cnnref.training import read_recipe, recipe_for
 
 
-def hashes(folder):
+def hashes(folder: Any) -> Any:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_a_run_on_a_folder_finds_its_pictures_again_and_its_bundle_keeps_their_path_to_itself(tmp_path, monkeypatch):
+def test_a_run_on_a_folder_finds_its_pictures_again_and_its_bundle_keeps_their_path_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pictures, random = tmp_path / "at" / "home" / "pets", np.random.default_rng(0)
     for label in ("cat", "dog"):
         for number in range(20):
@@ -47,7 +51,7 @@ def test_a_run_on_a_folder_finds_its_pictures_again_and_its_bundle_keeps_their_p
     assert again.document["calibration"] == made.document["calibration"]
 
 
-def test_it_verifies_and_holds_what_the_design_says(bundle):
+def test_it_verifies_and_holds_what_the_design_says(bundle: Any) -> None:
     assert verify(bundle.folder).ok
     files = {"model.keras", "labels.txt", "bundle.json", "report.json", "README.md", *(kind.file for kind in KINDS)}
     assert files <= {path.name for path in bundle.folder.iterdir()}
@@ -56,7 +60,7 @@ def test_it_verifies_and_holds_what_the_design_says(bundle):
     assert bundle.document["provenance"]["recipe"] == "lenet5-digits"
 
 
-def test_every_format_has_the_names_and_an_open_batch(bundle):
+def test_every_format_has_the_names_and_an_open_batch(bundle: Any) -> None:
     images = read_samples(bundle).images
     for artifact in bundle.runnable():
         runner = open_artifact(bundle, artifact.name)
@@ -66,7 +70,7 @@ def test_every_format_has_the_names_and_an_open_batch(bundle):
             assert runner.run(images[:count]).shape == (count, 10)
 
 
-def test_the_onnx_graph_is_as_lean_as_the_network(bundle):
+def test_the_onnx_graph_is_as_lean_as_the_network(bundle: Any) -> None:
     graph = onnx.load(bundle.folder / "model.onnx").graph
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert graph.output[0].type.tensor_type.shape.dim[0].dim_param == "batch"
@@ -77,7 +81,7 @@ def test_the_onnx_graph_is_as_lean_as_the_network(bundle):
     assert {node.name for node in graph.node} >= {"conv1", "pool1", "conv2", "pool2", "dense1", "logits"}
 
 
-def test_labels_and_provenance_are_in_the_files(bundle):
+def test_labels_and_provenance_are_in_the_files(bundle: Any) -> None:
     for name in ("model.onnx", "model.tflite"):
         found = open_artifact(bundle, name).embedded()
         assert found["labels"] == list("0123456789")
@@ -85,7 +89,7 @@ def test_labels_and_provenance_are_in_the_files(bundle):
         assert found["weights_sha256"] == bundle.weights_sha256
 
 
-def test_the_tflite_tensors_carry_the_names(bundle):
+def test_the_tflite_tensors_carry_the_names(bundle: Any) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(bundle.folder / "model.tflite"))
@@ -95,7 +99,7 @@ def test_the_tflite_tensors_carry_the_names(bundle):
     assert not {"SHAPE", "PACK", "STRIDED_SLICE", "GATHER"} & kinds
 
 
-def test_the_saved_model_needs_neither_keras_nor_cnnref(bundle):
+def test_the_saved_model_needs_neither_keras_nor_cnnref(bundle: Any) -> None:
     program = """
 import sys
 sys.modules["keras"] = sys.modules["cnnref"] = None  # importing either would fail
@@ -110,19 +114,21 @@ print(json.dumps({"names": list(found), "shape": found["probabilities"].shape.as
     assert json.loads(done.stdout) == {"names": ["probabilities"], "shape": [2, 10]}
 
 
-def test_exporting_twice_gives_the_same_bytes(run, bundle, tmp_path):
+def test_exporting_twice_gives_the_same_bytes(run: Any, bundle: Any, tmp_path: Path) -> None:
     again = cnnref.export(run.folder, tmp_path / "again")
     assert hashes(again.folder) == hashes(bundle.folder)
 
 
-def test_a_bundle_can_be_exported_again(bundle, tmp_path):
+def test_a_bundle_can_be_exported_again(bundle: Any, tmp_path: Path) -> None:
     again = cnnref.export(bundle.folder, tmp_path / "again")
     assert again.files["model.onnx"] == bundle.files["model.onnx"]
     assert again.document["provenance"] == bundle.document["provenance"]
 
 
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
-def test_tf2onnx_keeps_the_same_contract_and_gives_the_same_numbers(run, bundle, tmp_path, layout):
+def test_tf2onnx_keeps_the_same_contract_and_gives_the_same_numbers(
+    run: Any, bundle: Any, tmp_path: Path, layout: Any
+) -> None:
     made = [
         cnnref.export(run.folder, tmp_path / str(i), formats=["onnx"], engine="tf2onnx", layout=layout) for i in (1, 2)
     ]
@@ -136,7 +142,7 @@ def test_tf2onnx_keeps_the_same_contract_and_gives_the_same_numbers(run, bundle,
     assert not {"Shape", "Gather", "Concat"} & kinds
 
 
-def test_nchw_takes_channels_first(run, tmp_path):
+def test_nchw_takes_channels_first(run: Any, tmp_path: Path) -> None:
     made = cnnref.export(run.folder, tmp_path / "nchw", formats=["onnx"], layout="nchw", opset=13)
     graph = onnx.load(made.folder / "model.onnx").graph
     sizes = [dimension.dim_value for dimension in graph.input[0].type.tensor_type.shape.dim[1:]]
@@ -146,7 +152,7 @@ def test_nchw_takes_channels_first(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["lenet5", "tinyvgg", "basic_cnn", "resnet8", "mobilenet_v2_cifar"])
-def test_a_model_exports_by_its_name_within_the_tolerance(name, tmp_path):
+def test_a_model_exports_by_its_name_within_the_tolerance(name: str, tmp_path: Path) -> None:
     made = cnnref.export(name, tmp_path / name)
     report = verify(made.folder)
     assert report.ok
@@ -156,7 +162,7 @@ def test_a_model_exports_by_its_name_within_the_tolerance(name, tmp_path):
     assert max(check.largest_difference for check in floats) <= 1e-5
 
 
-def test_heads_other_than_softmax(tmp_path):
+def test_heads_other_than_softmax(tmp_path: Path) -> None:
     binary = cnnref.build("lenet5", classes=1, classifier_activation="sigmoid")
     assert cnnref.export(binary, tmp_path / "binary", formats=["onnx"]).activation == "sigmoid"
     logits = cnnref.build("lenet5", classes=3, classifier_activation=None)
@@ -165,14 +171,14 @@ def test_heads_other_than_softmax(tmp_path):
     assert made.labels == ("a", "b", "c")
 
 
-def test_the_preprocessing_is_read_from_the_model(tmp_path):
+def test_the_preprocessing_is_read_from_the_model(tmp_path: Path) -> None:
     model = cnnref.build("tinyvgg", normalization=([0.4, 0.5, 0.6], [0.2, 0.25, 0.3]))
     found = cnnref.export(model, tmp_path / "out", formats=["onnx"]).preprocessing
     np.testing.assert_allclose(found["mean"], [0.4, 0.5, 0.6], rtol=1e-6)
     np.testing.assert_allclose(found["std"], [0.2, 0.25, 0.3], rtol=1e-6)
 
 
-def test_an_older_opset_has_its_forms_and_what_no_engine_writes_is_named(tmp_path):
+def test_an_older_opset_has_its_forms_and_what_no_engine_writes_is_named(tmp_path: Path) -> None:
     for opset in (13, 19):
         made = cnnref.export(
             "convnext_tiny_cifar", tmp_path / str(opset), formats=["onnx"], precisions=["float32"], opset=opset
@@ -182,7 +188,7 @@ def test_an_older_opset_has_its_forms_and_what_no_engine_writes_is_named(tmp_pat
         cnnref.export("lenet5", tmp_path / "newest", formats=["onnx"], engine="tf2onnx", opset=21)
 
 
-def test_bytes_and_best_classes_in_every_file(run, tmp_path):
+def test_bytes_and_best_classes_in_every_file(run: Any, tmp_path: Path) -> None:
     made = cnnref.export(run.folder, tmp_path / "out", input_dtype="uint8", top_k=2, integer_io="int8")
     samples = read_samples(made)
     assert verify(made.folder).ok

@@ -1,5 +1,8 @@
 """What an export refuses, and what is left when it fails: nothing, or everything but the file that failed."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,14 +13,16 @@ from cnnref.exporters import writers as artifacts
 from cnnref.runtimes import read_bundle, verify
 
 
-def nothing_left(folder):
+def nothing_left(folder: Any) -> Any:
     return list(folder.iterdir()) == []
 
 
-def test_a_file_that_computes_something_else_is_not_kept(run, tmp_path, monkeypatch):
+def test_a_file_that_computes_something_else_is_not_kept(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = artifacts.onnx_model
 
-    def wrong(model, *args, **kwargs):
+    def wrong(model: Any, *args: Any, **kwargs: Any) -> Any:
         written = honest(model, *args, **kwargs)
         bias = next(weight for weight in written.graph.initializer if weight.name == "logits.bias")
         values = np.frombuffer(bias.raw_data, np.float32) + np.arange(10, dtype=np.float32) * 0.01
@@ -30,7 +35,7 @@ def test_a_file_that_computes_something_else_is_not_kept(run, tmp_path, monkeypa
     assert nothing_left(tmp_path)
 
 
-def test_damaged_weights_are_refused(tmp_path):
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     model = cnnref.build("lenet5")
     model.get_layer("conv1").bias.assign(np.full(6, np.nan))
     with pytest.raises(ExportError, match="finite"):
@@ -38,7 +43,7 @@ def test_damaged_weights_are_refused(tmp_path):
     assert nothing_left(tmp_path)
 
 
-def test_models_that_break_the_contract_are_refused(tmp_path):
+def test_models_that_break_the_contract_are_refused(tmp_path: Path) -> None:
     left, right = keras.Input((4, 4, 1)), keras.Input((4, 4, 1))
     two = keras.Model([left, right], layers.Dense(2)(layers.Flatten()(left + right)))
     vector = keras.Sequential([keras.Input((5,)), layers.Dense(2)])
@@ -54,7 +59,7 @@ def test_models_that_break_the_contract_are_refused(tmp_path):
     assert nothing_left(tmp_path)
 
 
-def test_an_unsupported_layer_leaves_nothing_behind(tmp_path):
+def test_an_unsupported_layer_leaves_nothing_behind(tmp_path: Path) -> None:
     image = keras.Input((8, 8, 1))
     odd = layers.UnitNormalization(name="odd_one")(image)
     with pytest.raises(ExportError, match="odd_one"):
@@ -62,7 +67,7 @@ def test_an_unsupported_layer_leaves_nothing_behind(tmp_path):
     assert nothing_left(tmp_path)
 
 
-def test_impossible_arguments_are_named(tmp_path):
+def test_impossible_arguments_are_named(tmp_path: Path) -> None:
     for options, words in (
         ({"opset": 12}, "13 to 24"),
         ({"opset": 21, "engine": "tf2onnx"}, "up to 18"),
@@ -74,7 +79,7 @@ def test_impossible_arguments_are_named(tmp_path):
     assert nothing_left(tmp_path)
 
 
-def test_an_existing_bundle_is_kept_unless_forced(tmp_path):
+def test_an_existing_bundle_is_kept_unless_forced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     cnnref.export("lenet5", out, formats=["onnx"])
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -86,7 +91,7 @@ def test_an_existing_bundle_is_kept_unless_forced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_force_never_replaces_what_is_no_bundle(tmp_path):
+def test_force_never_replaces_what_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     for force in (False, True):
         with pytest.raises(InputError):
@@ -94,7 +99,7 @@ def test_force_never_replaces_what_is_no_bundle(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_unknown_sources_are_refused(tmp_path):
+def test_unknown_sources_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to export"):
         cnnref.export(tmp_path / "missing", tmp_path / "out")
     with pytest.raises(InputError, match="not a run folder"):
@@ -105,12 +110,14 @@ def test_unknown_sources_are_refused(tmp_path):
         cnnref.export(broken, tmp_path / "out")
 
 
-def test_a_reduced_file_that_fails_loses_its_name_and_the_rest_is_kept(run, tmp_path, monkeypatch):
+def test_a_reduced_file_that_fails_loses_its_name_and_the_rest_is_kept(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from cnnref.exporters.tensorflow import tflite
 
     honest = tflite.tflite_model
 
-    def wrong(function, contract, *, precision, **kwargs):
+    def wrong(function: Any, contract: Any, *, precision: Any, **kwargs: Any) -> Any:
         content = honest(function, contract, precision=precision, **kwargs)
         return content.replace(b'"labels": ["0"', b'"labels": ["9"') if precision == "int8" else content
 
@@ -125,12 +132,10 @@ def test_a_reduced_file_that_fails_loses_its_name_and_the_rest_is_kept(run, tmp_
     assert verify(kept.folder).ok
 
 
-def test_a_full_disk_leaves_nothing_behind(run, tmp_path, monkeypatch):
-    from pathlib import Path
-
+def test_a_full_disk_leaves_nothing_behind(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Path.write_bytes
 
-    def full(path, content):
+    def full(path: Any, content: Any) -> Any:
         if path.name == "model.int8.tflite":
             raise OSError(28, "No space left on device", str(path))
         return honest(path, content)
@@ -142,7 +147,7 @@ def test_a_full_disk_leaves_nothing_behind(run, tmp_path, monkeypatch):
     assert nothing_left(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_named(run, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(run: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises((ExportError, InputError), match="file"):
         cnnref.export(run.folder, tmp_path / "file" / "out")

@@ -1,6 +1,8 @@
 """A Keras model that is not ours: what a run would know is said at its export."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ MEAN, STD = 0.3, 0.4
 
 
 @pytest.fixture(scope="module")
-def foreign(tmp_path_factory):
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A small network for digits that takes normalized values, as a .keras file, trained for a moment."""
     from cnnref.data import load
 
@@ -33,7 +35,7 @@ def foreign(tmp_path_factory):
     return path
 
 
-def test_it_is_calibrated_measured_and_labelled(foreign, tmp_path):
+def test_it_is_calibrated_measured_and_labelled(foreign: Any, tmp_path: Path) -> None:
     names = [f"digit {number}" for number in range(10)]
     made = cnnref.export(
         foreign, tmp_path / "made", labels=names, mean=[MEAN], std=[STD], dataset="digits", formats=["onnx", "tflite"]
@@ -57,7 +59,7 @@ def test_it_is_calibrated_measured_and_labelled(foreign, tmp_path):
     assert verify(made.folder).ok
 
 
-def test_without_a_data_set_int8_is_left_out_and_said_so(foreign, tmp_path):
+def test_without_a_data_set_int8_is_left_out_and_said_so(foreign: Any, tmp_path: Path) -> None:
     made = cnnref.export(foreign, tmp_path / "made", formats=["tflite"])
     assert "model.dynamic.tflite" in made.artifacts
     assert "model.int8.tflite" not in made.artifacts
@@ -65,7 +67,7 @@ def test_without_a_data_set_int8_is_left_out_and_said_so(foreign, tmp_path):
     assert made.document["calibration"] is None
 
 
-def test_int8_by_name_without_calibration_images_is_refused(foreign, tmp_path):
+def test_int8_by_name_without_calibration_images_is_refused(foreign: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give --dataset NAME --data-dir DATA"):
         cnnref.export(foreign, tmp_path / "made", precisions=["int8"])
     assert list(tmp_path.iterdir()) == []
@@ -87,14 +89,14 @@ def test_int8_by_name_without_calibration_images_is_refused(foreign, tmp_path):
         ({"opset": 12}, "choose 13 to 24"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence(foreign, tmp_path, arguments, words):
+def test_what_cannot_be_is_refused_in_one_sentence(foreign: Any, tmp_path: Path, arguments: Any, words: Any) -> None:
     with pytest.raises(InputError, match=words) as refusal:
         cnnref.export(foreign, tmp_path / "made", **arguments)
     assert len(str(refusal.value).splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_inputs_and_no_image_are_refused_whatever_is_said_of_the_preprocessing(tmp_path):
+def test_two_inputs_and_no_image_are_refused_whatever_is_said_of_the_preprocessing(tmp_path: Path) -> None:
     image = keras.Input((8, 8, 1))
     two = keras.Model([image, keras.Input((3,), name="more")], layers.Dense(2)(layers.Flatten()(image)))
     vector = keras.Input((5,))
@@ -104,7 +106,7 @@ def test_two_inputs_and_no_image_are_refused_whatever_is_said_of_the_preprocessi
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fresh_weights_are_calibrated_with_noise_and_it_is_said(tmp_path):
+def test_fresh_weights_are_calibrated_with_noise_and_it_is_said(tmp_path: Path) -> None:
     made = cnnref.export("resnet8", tmp_path / "made", formats=["tflite"], precisions=["int8"])
     assert set(made.artifacts) == {"model.keras", "model.tflite", "model.int8.tflite"}
     assert "noise" in made.document["calibration"]["from"]

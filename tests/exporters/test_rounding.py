@@ -1,5 +1,8 @@
 """Kernels stored as float16: what is rounded, what it costs, and a bundle that has nothing else."""
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from cnnref.models.saving import load_model, save_model, weights_sha256
 from cnnref.runtimes import benchmark, predict, read_samples, verify
 
 
-def small(width=4, kernel=3, scale=1.0, seed=0):
+def small(width: Any = 4, kernel: Any = 3, scale: Any = 1.0, seed: Any = 0) -> Any:
     """A network with kernels, biases and moving statistics, of values that float16 does not have."""
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(width, kernel, name="conv")(image)
@@ -26,14 +29,16 @@ def small(width=4, kernel=3, scale=1.0, seed=0):
 
 
 @pytest.fixture(scope="module")
-def alone(run, tmp_path_factory):
+def alone(run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run as a .keras file of half the size, and no other file."""
     return cnnref.export(run.folder, tmp_path_factory.mktemp("half") / "digits", formats=["keras"], half=True)
 
 
 @settings(max_examples=10, deadline=None)
 @given(width=st.integers(1, 9), kernel=st.integers(1, 5), scale=st.floats(1e-6, 1e3), seed=st.integers(0, 99))
-def test_kernels_are_rounded_and_nothing_else(width, kernel, scale, seed, tmp_path_factory):
+def test_kernels_are_rounded_and_nothing_else(
+    width: Any, kernel: Any, scale: Any, seed: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     model, path = small(width, kernel, scale, seed), tmp_path_factory.mktemp("half") / "model.keras"
     save_model(model, path, half=True)
     read = keras.saving.load_model(path, compile=False)  # Keras alone reads it
@@ -43,7 +48,7 @@ def test_kernels_are_rounded_and_nothing_else(width, kernel, scale, seed, tmp_pa
         np.testing.assert_array_equal(after, rounded)
 
 
-def test_it_is_half_the_bytes_and_the_same_bytes_twice(tmp_path):
+def test_it_is_half_the_bytes_and_the_same_bytes_twice(tmp_path: Path) -> None:
     model = cnnref.build("resnet20")
     for name, half in (("whole", False), ("half", True), ("again", True)):
         save_model(model, tmp_path / name, half=half)
@@ -52,7 +57,7 @@ def test_it_is_half_the_bytes_and_the_same_bytes_twice(tmp_path):
     assert len(whole) - len(half) > 0.95 * 2 * 270_896  # two bytes less for each value of a kernel
 
 
-def test_a_bundle_can_be_the_keras_file_alone(run, alone):
+def test_a_bundle_can_be_the_keras_file_alone(run: Any, alone: Any) -> None:
     assert list(alone.artifacts) == ["model.keras"]
     assert verify(alone.folder).ok
     assert alone.document["calibration"] is None
@@ -67,14 +72,14 @@ def test_a_bundle_can_be_the_keras_file_alone(run, alone):
     assert "int8" not in card
 
 
-def test_its_accuracy_is_measured_on_the_test_set(alone):
+def test_its_accuracy_is_measured_on_the_test_set(alone: Any) -> None:
     data, rounded = cnnref.data.load("digits", image_shape=alone.shape), alone.document["provenance"]["rounded"]
     found = np.argmax(cnnref.load(alone.folder)(data.test_images.astype(np.float32)), axis=1)
     assert rounded["test_images"] == len(data.test_labels)
     assert rounded["test_accuracy"] == pytest.approx(np.mean(found == data.test_labels))
 
 
-def test_the_other_files_can_be_written_from_it(alone, tmp_path):
+def test_the_other_files_can_be_written_from_it(alone: Any, tmp_path: Path) -> None:
     more = cnnref.export(alone.folder, tmp_path / "more", formats=["onnx", "tflite"], precisions=["fp16"])
     assert more.weights_sha256 == alone.weights_sha256
     assert more.document["provenance"]["rounded"] == alone.document["provenance"]["rounded"]
@@ -86,12 +91,12 @@ def test_the_other_files_can_be_written_from_it(alone, tmp_path):
     [lambda folder: predict(folder, ["digit.png"]), benchmark, lambda folder: evaluate(str(folder))],
     ids=["predict", "benchmark", "evaluate"],
 )
-def test_what_needs_a_runtime_says_how_to_get_a_file(use, alone):
+def test_what_needs_a_runtime_says_how_to_get_a_file(use: Any, alone: Any) -> None:
     with pytest.raises(InputError, match=r"no file that a runtime runs; `cnnref export .* --out DIR` writes them"):
         use(alone.folder)
 
 
-def test_a_model_of_the_caller_stays_as_it_is(tmp_path):
+def test_a_model_of_the_caller_stays_as_it_is(tmp_path: Path) -> None:
     model = small()
     before = weights_sha256(model)
     made = cnnref.export(model, tmp_path / "bundle", formats=["keras"], half=True)
@@ -99,7 +104,7 @@ def test_a_model_of_the_caller_stays_as_it_is(tmp_path):
     assert weights_sha256(load_model(made.folder / "model.keras")) == made.weights_sha256 != before
 
 
-def test_a_kernel_beyond_float16_is_refused(tmp_path):
+def test_a_kernel_beyond_float16_is_refused(tmp_path: Path) -> None:
     model = small()
     kernel = model.get_layer("classes").kernel
     kernel.assign(np.full((4, 3), 65504.0))
@@ -110,7 +115,7 @@ def test_a_kernel_beyond_float16_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["largest"]
 
 
-def test_rounding_that_changes_the_answers_is_refused(tmp_path):
+def test_rounding_that_changes_the_answers_is_refused(tmp_path: Path) -> None:
     model = small()
     kernel = np.full((4, 3), 30000.0, np.float32)
     kernel[:, 1] += 7  # float16 steps by 16 there

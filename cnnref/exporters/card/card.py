@@ -63,7 +63,7 @@ def card(bundle: Bundle, report: Report) -> str:
 
 
 def _files(bundle: Bundle, report: Report) -> list[str]:
-    """A row a file; what was measured on a test set where there was one."""
+    """The table of files: one row for each, with the accuracy on a test set where there is one."""
     checks = [check for check in report.checks if check.file in bundle.artifacts]
     tested = next((check.test for check in checks if check.test), None)
     more = f" accuracy on {tested.images:,} test images | same class as Keras |" if tested else ""
@@ -84,7 +84,7 @@ def _files(bundle: Bundle, report: Report) -> list[str]:
 
 
 def _options(bundle: Bundle) -> str:
-    """Of `cnnref export`, those that made a bundle smaller."""
+    """The options of `cnnref export` that made this bundle smaller."""
     alone, half = not bundle.runnable(), "rounded" in bundle.document["provenance"]
     return " --format keras" * alone + " --half" * half
 

@@ -13,8 +13,8 @@ from ...errors import InputError
 from ...training.recipe import Recipe, list_recipes, read_recipe
 from ...training.run import Run
 
-#: Of a recipe, what decides no weight.
-WORDS = ("name", "description", "published", "views")
+#: The keys of a recipe that have no influence on the weights.
+DESCRIPTIVE = ("name", "description", "published", "views")
 
 
 def provenance_of(run: Run) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def recipe_table(path: Path) -> dict[str, Any]:
 
 
 def settings_of(table: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a recipe that decides the weights, but for the seed."""
-    return {key: value for key, value in table.items() if key not in (*WORDS, "seed")}
+    """The settings of a recipe that decide the weights, without the seed."""
+    return {key: value for key, value in table.items() if key not in (*DESCRIPTIVE, "seed")}
 
 
 def shipped_recipe(table: Mapping[str, Any]) -> Recipe | None:

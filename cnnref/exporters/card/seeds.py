@@ -75,7 +75,7 @@ def _entry(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _siblings(run: Run) -> list[Run]:
-    """The runs of the sweep that a run is of, itself among them; none if there is no such sweep."""
+    """All runs of the sweep that a run belongs to, itself included; an empty list if there is no such sweep."""
     folder = run.folder.resolve().parent
     try:
         sweep = json.loads((folder / SWEEP).read_bytes())

@@ -1,4 +1,4 @@
-"""The part of a model card that tells how the weights came about and how good they are."""
+"""The part of a model card about training: how the weights were made, and how accurate they are."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def machine_of(training: Path) -> str:
 
 
 def _runs(seeds: Mapping[str, Any], weights_sha256: str) -> list[str]:
-    """A row a seed, and one for all."""
+    """The table of runs: one row for each seed, and one with their mean."""
     views = seeds["views"]
     lines = [
         "| seed | accuracy | errors |" + (f" with test-time views ({views}) |" if views else "") + " training |",
@@ -161,7 +161,7 @@ def _versions(facts: Mapping[str, Any]) -> str:
 
 
 def _again(recipe: Mapping[str, Any], seeds: Mapping[str, Any], export_options: str) -> list[str]:
-    """The commands that give these weights again, where the recipe says all that went into them."""
+    """The commands that reproduce these weights, where the recipe has everything that is needed."""
     if recipe.get("fine_tuning", {}).get("frozen_epochs"):
         return []  # it does not say what the run began with
     name, seed, shipped = recipe["name"], recipe["seed"], shipped_recipe(recipe)

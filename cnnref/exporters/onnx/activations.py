@@ -41,7 +41,7 @@ def activated(builder: GraphBuilder, call: Call, x: Value, function: Any) -> Val
 
 
 def clip(builder: GraphBuilder, x: str, place: str, limit: float = 6.0) -> str:
-    """max(0, min(x, limit)): ReLU6, unless told otherwise."""
+    """max(0, min(x, limit)): ReLU6, unless another `limit` is given."""
     return builder.node("Clip", [x, builder.number(0.0, f"{place}.min"), builder.number(limit, f"{place}.max")], place)
 
 

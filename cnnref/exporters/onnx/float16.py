@@ -28,13 +28,13 @@ def float16_model(written: onnx.ModelProto) -> onnx.ModelProto:
     """
     model = onnx.ModelProto()
     model.CopyFrom(written)
-    _Halving(model.graph).rewrite()
+    _Float16Rewriter(model.graph).rewrite()
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-class _Halving:
-    """The rewriting of one graph, in place."""
+class _Float16Rewriter:
+    """Rewrites one graph in place."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.graph = graph
@@ -57,7 +57,7 @@ class _Halving:
         for node in self.graph.node:
             to_half = node.output[0] not in self.kept
             if to_half and node.op_type == "BatchNormalization":
-                self._divide_beforehand(node)
+                self._store_divided(node)
             for place, name in enumerate(node.input):
                 if name in self.weights:
                     if to_half and (node.op_type, place) not in FLOAT32_INPUTS:
@@ -84,7 +84,7 @@ class _Halving:
         factor = gamma / np.sqrt(variance + epsilon)
         return {"factor": factor, "shift": beta - mean * factor, "zeros": 0 * mean, "ones": 0 * mean + 1}
 
-    def _divide_beforehand(self, node: onnx.NodeProto) -> None:
+    def _store_divided(self, node: onnx.NodeProto) -> None:
         numbers = self._divided(node)
         node.input[1:] = [self._half_weight(f"{node.output[0]}.{name}", value) for name, value in numbers.items()]
         kept = [attribute for attribute in node.attribute if attribute.name != "epsilon"]
@@ -96,7 +96,7 @@ class _Halving:
         return name
 
     def _cast(self, name: str) -> str:
-        """What the tensor `name` is in the other of the two types."""
+        """The name of the tensor `name` cast to the other type, float16 or float32."""
         if name not in self.casts:
             to_half = name not in self.halves
             cast = self.casts[name] = f"{name}.{'f16' if to_half else 'f32'}"

@@ -1,6 +1,6 @@
-"""Nodes that another node can do on the side: normalization behind a convolution, padding in front of one.
+"""Folding: batch normalization into the convolution before it, and padding into the node behind it.
 
-Works on the written graph, where it is plain what reads what.
+This works on the finished graph, in which the readers of every tensor are known.
 """
 
 from __future__ import annotations

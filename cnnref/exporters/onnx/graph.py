@@ -1,4 +1,4 @@
-"""Where ONNX nodes are collected: the tensors of the graph, its nodes and its weights."""
+"""The builder of an ONNX graph, which collects nodes and weights, and the tensors between the nodes."""
 
 from __future__ import annotations
 

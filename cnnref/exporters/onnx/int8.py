@@ -45,7 +45,7 @@ def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: st
     ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout)
     model = onnx.ModelProto()
     model.CopyFrom(written)
-    _Quantizing(model.graph, scales, ranges).rewrite()
+    _Quantizer(model.graph, scales, ranges).rewrite()
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -80,8 +80,8 @@ def _ranges(written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibr
     return ranges
 
 
-class _Quantizing:
-    """The rewriting of one graph, in place."""
+class _Quantizer:
+    """Rewrites one graph in place."""
 
     def __init__(self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges) -> None:
         self.graph = graph
@@ -114,7 +114,7 @@ class _Quantizing:
         self.graph.initializer.extend([*kept, *self.added.values()])
 
     def _step(self, name: str) -> float:
-        """What one step of the integers of a tensor is."""
+        """The difference of two values whose integers differ by one: the scale of a tensor."""
         low, high = self.ranges[self.scales[name]]
         return float(np.float32((high - low) / 255)) or 1.0
 

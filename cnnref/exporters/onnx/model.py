@@ -1,4 +1,4 @@
-"""Our own ONNX exporter: most Keras calls become one ONNX node, on any backend.
+"""Builds the ONNX ModelProto: most Keras calls become one ONNX node, on any backend.
 
 Feature maps run as [batch, channels, height, width], as ONNX wants them; weights are turned once, here, so that
 one Transpose at the input (none with layout "nchw") is all that is left of Keras' order at run time.

@@ -94,7 +94,7 @@ def integer_tensors(graph: onnx.GraphProto) -> dict[str, str]:
     between these in `MOVING`. A tensor that is clamped is quantized behind the clamp. The last sums stay float32:
     eight bits would make classes equal that are not.
     """
-    search = _Search(graph)
+    search = _TensorChoice(graph)
     wanted: set[str] = set()
     for node in reversed(graph.node):
         wanted.update(name for name in node.output if search.wants(name, wanted))
@@ -107,14 +107,14 @@ def integer_tensors(graph: onnx.GraphProto) -> dict[str, str]:
 
 
 def is_clamp(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether a node does nothing but what the ends of a range, in which 0 lies, do by themselves."""
+    """Whether a node only clamps its input to a range that a quantized tensor has anyway, because it ends there."""
     if node.op_type != "Clip" or len(node.input) < 2 or not node.input[1]:
         return node.op_type in ("Clip", "Relu")
     return node.input[1] in constants and numpy_helper.to_array(constants[node.input[1]]).item() <= 0
 
 
-class _Search:
-    """What the decision about a tensor looks at."""
+class _TensorChoice:
+    """Decides for one tensor after the other whether it is quantized."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.readers = readers_of(graph)
@@ -157,7 +157,7 @@ class _Search:
         return [is_clamp(reader, self.constants) for reader in self.readers[name]] == [True]
 
     def _is_gate(self, node: onnx.NodeProto) -> bool:
-        """Whether maps are weighed by a sigmoid of something else; x * sigmoid(x) is more exact as a whole."""
+        """Whether a sigmoid of something else weighs maps; x * sigmoid(x) stays in float32, which is more exact."""
         for gate, other in (node.input, node.input[::-1]):
             writer = self.writers.get(gate)
             if writer is not None and writer.op_type in GATES and writer.input[0] != other:

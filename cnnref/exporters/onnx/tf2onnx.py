@@ -1,4 +1,4 @@
-"""The second, independent way to ONNX: TensorFlow's graph through tf2onnx, under the same contract."""
+"""The second engine for ONNX: tf2onnx converts the TensorFlow functions, and the contract is the same."""
 
 from __future__ import annotations
 

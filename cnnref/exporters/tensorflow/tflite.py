@@ -68,12 +68,12 @@ def tflite_model(
 
 
 def input_dtype_of(contract: Contract, integer_io: str) -> str:
-    """What an int8 file takes."""
+    """The type of the input of an int8 file."""
     return contract.input_dtype if integer_io == "float32" else integer_io
 
 
 def _calibration_feeds(calibration: Calibration) -> Iterator[list[Any]]:
-    """One picture at a time; two pixels of the first are black and white, which makes a step of the input a level."""
+    """One picture at a time. Two pixels of the first are 0 and 255, so that the input has one step a pixel level."""
     pixels = calibration.images.astype(np.float32)
     pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255
     for index in range(len(pixels)):
@@ -82,7 +82,7 @@ def _calibration_feeds(calibration: Calibration) -> Iterator[list[Any]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The converter tells of its progress in C++ and in Python; errors come as exceptions."""
+    """Silence the messages of the converter, from C++ and from Python; its errors are exceptions all the same."""
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)

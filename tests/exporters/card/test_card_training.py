@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ ENVIRONMENT = {
 }
 
 
-def results(seed, accuracy, views=None):
+def results(seed: Any, accuracy: Any, views: Any = None) -> Any:
     return {
         "recipe": RECIPE.name,
         "seed": seed,
@@ -35,10 +37,10 @@ def results(seed, accuracy, views=None):
 
 
 @pytest.fixture
-def told(tmp_path):
+def told(tmp_path: Path) -> Any:
     """The text for runs by a recipe, and published facts."""
 
-    def tell(*runs, recipe=RECIPE, published=None, environment=ENVIRONMENT):
+    def tell(*runs: Any, recipe: Any = RECIPE, published: Any = None, environment: Any = ENVIRONMENT) -> Any:
         training = tmp_path / "training"
         training.mkdir(exist_ok=True)
         for name, content in (("seeds", sum_up(runs)), ("results", runs[0]), ("environment", environment)):
@@ -50,14 +52,14 @@ def told(tmp_path):
     return tell
 
 
-def test_one_run_is_one_row(told):
+def test_one_run_is_one_row(told: Any) -> None:
     text = told(results(0, 0.94))
     assert "| seed | accuracy | errors | training |" in text
     assert "| 0 | 94.00 % | 600 | 90 min |" in text
     assert "mean" not in text
 
 
-def test_several_runs_end_in_their_mean_with_its_interval(told):
+def test_several_runs_end_in_their_mean_with_its_interval(told: Any) -> None:
     text = told(results(0, 0.93, 0.935), results(1, 0.94, 0.945))
     assert "| seed | accuracy | errors | with test-time views (mirror) | training |" in text
     assert "| 0 (these weights) | 93.00 % | 700 | 93.50 % | 90 min |" in text
@@ -66,7 +68,7 @@ def test_several_runs_end_in_their_mean_with_its_interval(told):
     assert "| mean ± 95 % interval | 93.50 ± 6.35 % | | 94.00 ± 6.35 % | 90 min |" in text
 
 
-def test_a_missed_target_says_by_how_much_and_what_was_tried(told):
+def test_a_missed_target_says_by_how_much_and_what_was_tried(told: Any) -> None:
     published = {"accuracy": 94.01, "source": "a paper", "target": 94.0, "tried": "Twice as long: 93.6 %."}
     text = told(results(0, 0.935, 0.938), published=published)
     assert "Published: 94.01 % (a paper)." in text
@@ -77,20 +79,20 @@ def test_a_missed_target_says_by_how_much_and_what_was_tried(told):
 
 
 @pytest.mark.parametrize("accuracy", [0.94, 0.9401])
-def test_a_target_that_is_met_says_no_more(told, accuracy):
+def test_a_target_that_is_met_says_no_more(told: Any, accuracy: Any) -> None:
     text = told(results(0, accuracy), published={"target": 94.0, "tried": "Twice as long."})
     assert "The target, 94 %, is met." in text
     assert "Tried" not in text
     assert "Twice" not in text
 
 
-def test_without_target_or_peer_nothing_is_compared(told):
+def test_without_target_or_peer_nothing_is_compared(told: Any) -> None:
     text = told(results(0, 0.94), published={"accuracy": 0.0, "source": ""})
     assert "Published" not in text
     assert "target" not in text
 
 
-def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told):
+def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told: Any) -> None:
     text = told(results(0, 0.94), recipe=replace(RECIPE, precision="bfloat16"))
     assert "- 16 epochs, batches of 1024, computed in bfloat16, label smoothing 0.2, whitened first conv" in text
     assert "- augmentation: flip, alternating, translate 2, border reflect\n" in text
@@ -106,7 +108,7 @@ def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told):
     assert "pictures 24 pixels high in the first 40 % of the steps" in grown
 
 
-def test_the_machine_has_its_cores_threads_and_versions(told, tmp_path):
+def test_the_machine_has_its_cores_threads_and_versions(told: Any, tmp_path: Path) -> None:
     text = told(results(0, 0.94))
     assert "- machine: Some CPU, 2 cores; Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.7, NumPy 2.4.6" in text
     one = {"accelerators": ["Some GPU"], "cores": 1, "settings": {"OMP_NUM_THREADS": "1"}}
@@ -114,7 +116,7 @@ def test_the_machine_has_its_cores_threads_and_versions(told, tmp_path):
     assert machine_of(tmp_path / "training") == "Some GPU, Some CPU, 1 core, 1 thread"
 
 
-def test_the_commands_to_make_it_again_are_those_that_made_it(told):
+def test_the_commands_to_make_it_again_are_those_that_made_it(told: Any) -> None:
     assert "`cnnref train speednet-cifar10 --data-dir DATA`" in told(results(0, 0.94))
     seventh = replace(RECIPE, seed=7, precision="float32")
     assert "`cnnref train speednet-cifar10 --seed 7 --data-dir DATA`" in told(results(7, 0.94), recipe=seventh)
@@ -125,12 +127,12 @@ def test_the_commands_to_make_it_again_are_those_that_made_it(told):
     assert "`cnnref train training/recipe.toml --out RUN --data-dir DATA`" in changed
 
 
-def test_weights_from_elsewhere_are_said_to_be(tmp_path):
+def test_weights_from_elsewhere_are_said_to_be(tmp_path: Path) -> None:
     assert training_lines(tmp_path, {}, "")[0].startswith("The weights come from outside a recipe")
 
 
 @pytest.mark.parametrize("name", list_bundles())
-def test_the_logs_of_every_shipped_bundle_can_be_told(name):
+def test_the_logs_of_every_shipped_bundle_can_be_told(name: str) -> None:
     bundle = read_bundle(find_bundle(name))
     provenance = bundle.document["provenance"]
     text = "\n".join(training_lines(bundle.folder, provenance, bundle.weights_sha256))

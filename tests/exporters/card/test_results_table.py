@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from cnnref.runtimes import find_bundle
 
 
 @pytest.fixture
-def bundle(tmp_path):
+def bundle(tmp_path: Path) -> Any:
     """The papers of a shipped bundle, without its files."""
     shipped = find_bundle("lenet5-mnist")
     (tmp_path / "training").mkdir()
@@ -21,12 +23,12 @@ def bundle(tmp_path):
     return tmp_path
 
 
-def cells(folder):
+def cells(folder: Any) -> Any:
     header, _, row = (line.strip("| ").split(" | ") for line in results_table([folder]).splitlines())
     return dict(zip(header, row, strict=True))
 
 
-def test_a_row_is_what_the_logs_say(bundle):
+def test_a_row_is_what_the_logs_say(bundle: Any) -> None:
     results = json.loads((bundle / "training" / "results.json").read_text())
     first = results | {"seconds": 60.0, "test_views": {"views": "shift", "accuracy": 0.995}, "epochs": 9.9}
     first["test"] = results["test"] | {"accuracy": 0.99}
@@ -47,7 +49,7 @@ def test_a_row_is_what_the_logs_say(bundle):
     assert (row["epochs"], row["minutes"]) == ("9.9", "1.5")
 
 
-def test_a_bundle_without_seeds_is_one_run(bundle):
+def test_a_bundle_without_seeds_is_one_run(bundle: Any) -> None:
     results = json.loads((bundle / "training" / "results.json").read_text())
     for name in ("test_views", "steps", "precision"):
         results.pop(name, None)
@@ -57,12 +59,12 @@ def test_a_bundle_without_seeds_is_one_run(bundle):
     assert row["with test-time views"] == "-"
 
 
-def test_a_bundle_that_no_recipe_made_has_no_row(bundle):
+def test_a_bundle_that_no_recipe_made_has_no_row(bundle: Any) -> None:
     shutil.rmtree(bundle / "training")
     assert len(results_table([bundle]).splitlines()) == 2
 
 
-def test_only_what_is_between_the_markers_is_replaced(tmp_path):
+def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"Before ±\n{BEGIN}\nold\n{END}\nAfter\n")
     for table in ("one", "two"):
@@ -71,7 +73,7 @@ def test_only_what_is_between_the_markers_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
-def test_a_readme_without_one_place_for_it_is_left_alone(tmp_path, text):
+def test_a_readme_without_one_place_for_it_is_left_alone(tmp_path: Path, text: Any) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(text)
     with pytest.raises(InputError, match="no place for the table"):

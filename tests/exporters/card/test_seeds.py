@@ -3,6 +3,8 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +22,10 @@ HALF = 4.303 / 3**0.5
 
 
 @pytest.fixture
-def sweep_of(run, tmp_path):
+def sweep_of(run: Any, tmp_path: Path) -> Any:
     """Sweeps whose runs are copies of one run, but for seed and accuracy."""
 
-    def train(recipe, _, folder, **how):
+    def train(recipe: Any, _: Any, folder: Any, **how: Any) -> Any:
         assert how == {"resume": False, "quiet": True}
         copied = Run(shutil.copytree(run.folder, folder, dirs_exist_ok=True))
         copied.recipe.write_text(recipe.toml())
@@ -37,7 +39,7 @@ def sweep_of(run, tmp_path):
         copied.write_json("results.json", results)
         return copied
 
-    def make(seeds, settings=None, validation=0):
+    def make(seeds: Any, settings: Any = None, validation: Any = 0) -> Any:
         recipe = cnnref.training.override(read_recipe("lenet5-digits"), {"validation": validation, "epochs": 2.0})
         folder = tmp_path / "sweep"
         cnnref.training.sweep(recipe, out=folder, seeds=seeds, settings=settings, quiet=True, train=train)
@@ -46,7 +48,7 @@ def sweep_of(run, tmp_path):
     return make
 
 
-def test_a_bundle_of_a_sweep_tells_of_every_seed_in_its_files_and_its_card(sweep_of, tmp_path):
+def test_a_bundle_of_a_sweep_tells_of_every_seed_in_its_files_and_its_card(sweep_of: Any, tmp_path: Path) -> None:
     chosen = Run(sweep_of(3) / "seed=0")
     bundle = cnnref.export(chosen.folder, tmp_path / "bundle", formats=["onnx"], precisions=["float32"])
     seeds = json.loads((bundle.folder / "training" / "seeds.json").read_text())
@@ -70,7 +72,7 @@ def test_a_bundle_of_a_sweep_tells_of_every_seed_in_its_files_and_its_card(sweep
     assert read_seeds(again.folder / "training") == seeds
 
 
-def test_a_run_by_itself_is_one_seed_without_an_interval(run):
+def test_a_run_by_itself_is_one_seed_without_an_interval(run: Any) -> None:
     seeds = seeds_of(run)
     (only,) = seeds["runs"]
     assert only["accuracy"] == run.results["test"]["accuracy"]
@@ -78,13 +80,13 @@ def test_a_run_by_itself_is_one_seed_without_an_interval(run):
     assert (seeds["views"], seeds["views_mean"], only["views_accuracy"]) == (None, None, None)
 
 
-def test_runs_of_a_grid_are_not_taken_for_seeds(sweep_of):
+def test_runs_of_a_grid_are_not_taken_for_seeds(sweep_of: Any) -> None:
     folder = sweep_of(2, settings={"learning_rate": [0.1, 0.2]}, validation=100)
     chosen = Run(folder / "learning_rate=0.1_seed=1")
     assert [one["seed"] for one in seeds_of(chosen)["runs"]] == [1]
 
 
-def test_runs_that_are_not_finished_or_have_other_settings_do_not_count(sweep_of):
+def test_runs_that_are_not_finished_or_have_other_settings_do_not_count(sweep_of: Any) -> None:
     folder = sweep_of(3)
     (folder / "seed=1" / "results.json").unlink()
     assert [one["seed"] for one in seeds_of(Run(folder / "seed=2"))["runs"]] == [0, 2]
@@ -93,26 +95,28 @@ def test_runs_that_are_not_finished_or_have_other_settings_do_not_count(sweep_of
     assert [one["seed"] for one in seeds_of(Run(folder / "seed=2"))["runs"]] == [2]
 
 
-def test_a_folder_beside_the_runs_of_a_sweep_is_a_run_by_itself(sweep_of, run):
+def test_a_folder_beside_the_runs_of_a_sweep_is_a_run_by_itself(sweep_of: Any, run: Any) -> None:
     folder = sweep_of(2)
     shutil.copytree(run.folder, folder / "mine")
     assert len(seeds_of(Run(folder / "mine"))["runs"]) == 1
 
 
-def test_results_of_an_older_version_are_one_run(run, tmp_path):
+def test_results_of_an_older_version_are_one_run(run: Any, tmp_path: Path) -> None:
     old = {key: value for key, value in run.results.items() if key not in ("test_views", "steps", "precision")}
     (tmp_path / "results.json").write_text(json.dumps(old))
     assert read_seeds(tmp_path) == seeds_of(run)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}"])
-def test_damaged_results_are_named(tmp_path, content):
+def test_damaged_results_are_named(tmp_path: Path, content: Any) -> None:
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(InputError, match=r"results .* cannot be read"):
         read_seeds(tmp_path)
 
 
-def test_what_was_tried_is_told_although_it_was_written_after_the_run(run, monkeypatch):
+def test_what_was_tried_is_told_although_it_was_written_after_the_run(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = Published(99.9, "a peer", target=99.95, tried="Wider, longer.")
     trained = read_recipe(run.recipe)
     monkeypatch.setattr(provenance, "read_recipe", lambda _: replace(trained, published=told))

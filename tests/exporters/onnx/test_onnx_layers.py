@@ -1,6 +1,7 @@
 """Every layer that the emitter writes computes in ONNX Runtime what it computes in Keras."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,11 +15,11 @@ from cnnref.exporters.contract import contract_of
 from cnnref.exporters.onnx.model import OPSETS, onnx_model
 
 
-def session(written):
+def session(written: Any) -> Any:
     return onnxruntime.InferenceSession(written.SerializeToString())
 
 
-def both(body, shape=(9, 7, 3), opset=21, layout="nhwc"):
+def both(body: Any, shape: Any = (9, 7, 3), opset: Any = 21, layout: Any = "nhwc") -> Any:
     """Outputs of Keras and of ONNX Runtime for a network of `body` and a dense layer, with random weights."""
     image = keras.Input(shape, name="image")
     model = keras.Model(image, layers.Dense(4, name="last")(layers.Flatten(name="flat")(body(image))))
@@ -32,7 +33,7 @@ def both(body, shape=(9, 7, 3), opset=21, layout="nhwc"):
     return model.predict_on_batch(x), session(written).run(["probabilities"], {"image": fed})[0], written
 
 
-def assert_same(body, **options):
+def assert_same(body: Any, **options: Any) -> None:
     expected, found, _ = both(body, **options)
     assert np.abs(expected).max() > 1e-3, "a network that gives nothing proves nothing"
     np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, np.abs(expected).max()))
@@ -47,7 +48,7 @@ def assert_same(body, **options):
     groups=st.sampled_from([1, 3]),
     bias=st.booleans(),
 )
-def test_convolution(kernel, stride, dilation, padding, groups, bias):
+def test_convolution(kernel: Any, stride: Any, dilation: Any, padding: Any, groups: Any, bias: Any) -> None:
     if stride > 1:
         dilation = 1  # Keras allows only one of the two
     options = {"padding": padding, "dilation_rate": dilation, "groups": groups, "use_bias": bias}
@@ -67,7 +68,9 @@ def test_convolution(kernel, stride, dilation, padding, groups, bias):
         {"center": st.booleans(), "scale": st.booleans(), "epsilon": st.sampled_from([1e-5, 1e-3, 0.5])}
     ),
 )
-def test_a_convolution_takes_in_padding_and_batch_norm(kind, kernel, stride, dilation, margin, padding, bias, norm):
+def test_a_convolution_takes_in_padding_and_batch_norm(
+    kind: Any, kernel: Any, stride: Any, dilation: Any, margin: Any, padding: Any, bias: Any, norm: Any
+) -> None:
     window = {
         "kernel_size": kernel,
         "strides": stride,
@@ -82,7 +85,7 @@ def test_a_convolution_takes_in_padding_and_batch_norm(kind, kernel, stride, dil
         "separable": lambda: layers.SeparableConv2D(5, depth_multiplier=2, **window),
     }[kind]
 
-    def body(x):
+    def body(x: Any) -> Any:
         return layers.BatchNormalization(**norm)(make()(layers.ZeroPadding2D(margin)(x)))
 
     expected, found, written = both(body)
@@ -98,12 +101,12 @@ def test_a_convolution_takes_in_padding_and_batch_norm(kind, kernel, stride, dil
     stride=st.integers(1, 3),
     padding=st.sampled_from(["valid", "same"]),
 )
-def test_pooling(kind, size, stride, padding):
+def test_pooling(kind: Any, size: Any, stride: Any, padding: Any) -> None:
     assert_same(lambda x: getattr(layers, kind)(size, stride, padding=padding)(x))
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "sigmoid", "tanh", "elu", "softplus", "linear"])
-def test_activation_inside_a_layer_and_as_a_layer(name):
+def test_activation_inside_a_layer_and_as_a_layer(name: str) -> None:
     assert_same(lambda x: layers.Conv2D(5, 3, activation=name)(x))
     assert_same(lambda x: layers.Activation(name)(x))
 
@@ -120,11 +123,11 @@ def test_activation_inside_a_layer_and_as_a_layer(name):
         lambda: layers.Rescaling([0.5, 2.0, 3.0], [-1.0, 0.0, 1.0]),
     ],
 )
-def test_layer(make):
+def test_layer(make: Any) -> None:
     assert_same(lambda x: make()(x))
 
 
-def test_softmax_layer_at_the_end():
+def test_softmax_layer_at_the_end() -> None:
     image = keras.Input((4, 4, 1), name="image")
     model = keras.Model(image, layers.Softmax()(layers.Dense(5)(layers.Flatten()(image))))
     x = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, 1)).astype(np.float32)
@@ -132,7 +135,7 @@ def test_softmax_layer_at_the_end():
     np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
 
 
-def test_flattened_maps_as_the_output_keep_keras_order():
+def test_flattened_maps_as_the_output_keep_keras_order() -> None:
     image = keras.Input((3, 4, 3), name="image")
     model = keras.Model(image, layers.Flatten()(layers.Conv2D(2, 1)(image)))
     x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 4, 3)).astype(np.float32)
@@ -140,7 +143,7 @@ def test_flattened_maps_as_the_output_keep_keras_order():
     np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
 
 
-def test_a_dense_layer_after_another_is_not_reordered():
+def test_a_dense_layer_after_another_is_not_reordered() -> None:
     image = keras.Input((3, 2, 3), name="image")
     hidden = layers.Dense(6, activation="tanh")(layers.Dropout(0.1)(layers.Flatten()(image)))
     model = keras.Model(image, layers.Dense(4)(hidden))
@@ -149,7 +152,7 @@ def test_a_dense_layer_after_another_is_not_reordered():
     np.testing.assert_allclose(session(written).run(None, {"image": x})[0], model.predict_on_batch(x), atol=1e-6)
 
 
-def test_nested_and_sequential_models():
+def test_nested_and_sequential_models() -> None:
     inner = keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(4, 3), layers.ReLU()], name="inner")
     assert_same(lambda x: inner(x))
     outer = keras.Sequential([keras.Input((9, 7, 3)), inner, layers.Flatten(), layers.Dense(2)])
@@ -158,8 +161,8 @@ def test_nested_and_sequential_models():
 
 @pytest.mark.parametrize("opset", [OPSETS[0], 17, OPSETS[-1]])
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
-def test_opsets_and_layouts(opset, layout):
-    def body(x):
+def test_opsets_and_layouts(opset: Any, layout: Any) -> None:
+    def body(x: Any) -> Any:
         return layers.AveragePooling2D(2, padding="same")(layers.Conv2D(4, 3, padding="same", activation="tanh")(x))
 
     expected, found, written = both(body, opset=opset, layout=layout)
@@ -169,7 +172,7 @@ def test_opsets_and_layouts(opset, layout):
     assert kinds.count("Transpose") == (1 if layout == "nhwc" else 0)
 
 
-def refused(layer):
+def refused(layer: Any) -> Any:
     image = keras.Input((6, 6, 3), name="image")
     model = keras.Model(image, layers.Dense(2)(layers.Flatten()(layer(image))))
     with pytest.raises(ExportError) as error:
@@ -177,20 +180,20 @@ def refused(layer):
     return str(error.value)
 
 
-def test_an_unsupported_layer_is_named():
+def test_an_unsupported_layer_is_named() -> None:
     message = refused(layers.UnitNormalization(name="odd_one"))
     assert "odd_one" in message
     assert "UnitNormalization" in message
 
 
-def test_an_unsupported_activation_is_named():
+def test_an_unsupported_activation_is_named() -> None:
     assert "mish" in refused(layers.Conv2D(2, 3, activation="mish", name="odd_one"))
     assert "odd_one" in refused(layers.Conv2D(2, 3, activation=lambda x: x * 2, name="odd_one"))
 
 
-def test_a_subclass_is_not_taken_for_its_base():
+def test_a_subclass_is_not_taken_for_its_base() -> None:
     class Conv2D(layers.Conv2D):
-        def call(self, x):
+        def call(self, x: Any) -> Any:
             return super().call(x) * 2
 
     assert "odd_one" in refused(Conv2D(2, 3, name="odd_one"))
@@ -221,7 +224,7 @@ def test_a_subclass_is_not_taken_for_its_base():
         (lambda x: ops.roll(x, 1, axis=1), r"\(Roll\)"),
     ],
 )
-def test_what_cannot_be_written_is_refused_with_the_reason(body, words):
+def test_what_cannot_be_written_is_refused_with_the_reason(body: Any, words: Any) -> None:
     image = keras.Input((9, 8, 3), name="image")
     model = keras.Model(image, layers.Dense(2)(layers.Flatten()(body(image))))
     with pytest.raises(ExportError, match=words):

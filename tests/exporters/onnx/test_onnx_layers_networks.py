@@ -1,6 +1,7 @@
 """What the architectures are made of computes the same in Keras, in ONNX (three opsets) and in TFLite."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,55 +18,55 @@ SHAPE = (9, 8, 3)
 CHANNELS = 8
 
 
-def conv(x, *arguments, **options):
+def conv(x: Any, *arguments: Any, **options: Any) -> Any:
     return layers.Conv2D(*arguments, **options)(x)
 
 
-def depthwise(x, *arguments, **options):
+def depthwise(x: Any, *arguments: Any, **options: Any) -> Any:
     return layers.DepthwiseConv2D(*arguments, **options)(x)
 
 
-def norm(x, **options):
+def norm(x: Any, **options: Any) -> Any:
     return layers.BatchNormalization(**options)(x)
 
 
-def relu(x, limit=None):
+def relu(x: Any, limit: Any = None) -> Any:
     return layers.ReLU(limit)(x)
 
 
-def add(*tensors):
+def add(*tensors: Any) -> Any:
     return layers.Add()(tensors)
 
 
-def join(*tensors):
+def join(*tensors: Any) -> Any:
     return layers.Concatenate()(tensors)
 
 
-def flat(x):
+def flat(x: Any) -> Any:
     return layers.Flatten()(x)
 
 
-def mean(x, **options):
+def mean(x: Any, **options: Any) -> Any:
     return layers.GlobalAveragePooling2D(**options)(x)
 
 
-def max_pool(x, size=3, stride=2, **options):
+def max_pool(x: Any, size: Any = 3, stride: Any = 2, **options: Any) -> Any:
     return layers.MaxPooling2D(size, stride, **options)(x)
 
 
-def zeros(x, margin=1):
+def zeros(x: Any, margin: Any = 1) -> Any:
     return layers.ZeroPadding2D(margin)(x)
 
 
-def mirrored(x):
+def mirrored(x: Any) -> Any:
     return ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="symmetric")
 
 
-def twice(x, both):
+def twice(x: Any, both: Any) -> Any:
     return both(x)
 
 
-def local_response_norm(x):
+def local_response_norm(x: Any) -> Any:
     squares = ops.pad(ops.square(x), [(0, 0), (0, 0), (0, 0), (2, 2)])
     total = squares[..., :CHANNELS]
     for shift in range(1, 5):
@@ -73,23 +74,23 @@ def local_response_norm(x):
     return x / (2.0 + 0.3 * total) ** 0.75
 
 
-def shuffle(x, groups=2):
+def shuffle(x: Any, groups: Any = 2) -> Any:
     _, height, width, channels = x.shape
     x = ops.transpose(ops.reshape(x, (-1, height, width, groups, channels // groups)), (0, 1, 2, 4, 3))
     return ops.reshape(x, (-1, height, width, channels))
 
 
-def squeeze_excite(x, squeezed):
+def squeeze_excite(x: Any, squeezed: Any) -> Any:
     return layers.Multiply()([x, conv(conv(squeezed, 2, 1, activation="relu"), CHANNELS, 1, activation="hard_sigmoid")])
 
 
-def conv_next_block(x):
+def conv_next_block(x: Any) -> Any:
     y = layers.LayerNormalization(epsilon=1e-6)(depthwise(x, 7, padding="same"))
     y = conv(layers.Activation("gelu")(conv(y, 16, 1)), CHANNELS, 1)
     return add(x, depthwise(y, 1, use_bias=False))
 
 
-def nothing(x):
+def nothing(x: Any) -> Any:
     x = layers.SpatialDropout2D(0.1)(layers.Dropout(0.5, noise_shape=(None, 1, 1, 1))(x))
     return layers.GaussianDropout(0.1)(layers.GaussianNoise(0.1)(x))
 
@@ -195,7 +196,7 @@ NETWORKS = {
 }
 
 
-def randomize(model, random):
+def randomize(model: Any, random: Any) -> None:
     for weight in model.weights:
         fan_in = max(1, np.prod(weight.shape[:-1]))
         if weight.name == "moving_variance":
@@ -207,14 +208,14 @@ def randomize(model, random):
         weight.assign(value.astype(np.float32))
 
 
-def ended(x):
+def ended(x: Any) -> Any:
     return layers.Dense(4)(x if len(x.shape) == 2 else layers.Flatten()(x))
 
 
 class Bench:
     """All the networks behind one convolution, side by side in one model."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.image = keras.Input(SHAPE, name="image")
         x = layers.Conv2D(CHANNELS, 3, padding="same", name="stem")(self.image)
         self.outputs = {name: ended(body(x)) for name, (body, _) in NETWORKS.items()}
@@ -225,17 +226,17 @@ class Bench:
         joined = np.asarray(self.model(self.x, training=False))
         self.expected = dict(zip(NETWORKS, np.split(joined, len(NETWORKS), axis=1), strict=True))
 
-    def written(self, name, opset=21, **options):
+    def written(self, name: Any, opset: Any = 21, **options: Any) -> Any:
         model = keras.Model(self.image, self.outputs[name])
         return onnx_model(model, contract_of(model, "net"), opset=opset, **options)
 
 
 @pytest.fixture(scope="module")
-def bench():
+def bench() -> Any:
     return Bench()
 
 
-def converted(model, x):
+def converted(model: Any, x: Any) -> Any:
     """Operators and outputs of a model written as TFLite."""
     contract = contract_of(model, "networks")
     interpreter = Interpreter(model_content=tflite_model(frozen(serving_module(model, contract)), contract))
@@ -248,42 +249,42 @@ def converted(model, x):
 
 
 @pytest.fixture(scope="module")
-def lite(bench):
+def lite(bench: Any) -> Any:
     """Operators and outputs of the same networks in one TFLite file."""
     model = keras.Model(bench.image, layers.Concatenate()(list(bench.outputs.values())))
     kinds, joined = converted(model, bench.x)
     return kinds, dict(zip(bench.outputs, np.split(joined, len(bench.outputs), axis=1), strict=True))
 
 
-def run(written, x):
+def run(written: Any, x: Any) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(written.SerializeToString(), options).run(None, {"image": x})[0]
 
 
-def assert_close(found, expected):
+def assert_close(found: Any, expected: Any) -> None:
     scale = np.abs(expected).max()
     assert scale > 1e-2, "a network that gives nothing proves nothing"
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_onnx_computes_what_keras_computes(bench, name):
+def test_onnx_computes_what_keras_computes(bench: Any, name: str) -> None:
     for opset in (13, 18, 21):
         assert_close(run(bench.written(name, opset), bench.x), bench.expected[name])
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_tflite_computes_what_keras_computes(bench, lite, name):
+def test_tflite_computes_what_keras_computes(bench: Any, lite: Any, name: str) -> None:
     assert_close(lite[1][name], bench.expected[name])
 
 
-def test_tflite_needs_no_tensorflow_operator(lite):
+def test_tflite_needs_no_tensorflow_operator(lite: Any) -> None:
     assert not [kind for kind in lite[0] if "flex" in kind.lower() or "custom" in kind.lower()]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_no_node_is_written_that_is_not_needed(bench, name):
+def test_no_node_is_written_that_is_not_needed(bench: Any, name: str) -> None:
     found = [node.op_type for node in bench.written(name).graph.node]
     assert found[:2] == ["Transpose", "Conv"]
     assert found[-1] == "Gemm"
@@ -296,13 +297,13 @@ def test_no_node_is_written_that_is_not_needed(bench, name):
     assert Counter(found) == Counter(expected)
 
 
-def test_every_weight_that_is_written_is_read(bench):
+def test_every_weight_that_is_written_is_read(bench: Any) -> None:
     for name in NETWORKS:
         graph = bench.written(name).graph
         read = {given for node in graph.node for given in node.input}
         assert {weight.name for weight in graph.initializer} == read & {weight.name for weight in graph.initializer}
 
 
-def test_channels_first_input_leaves_no_transpose(bench):
+def test_channels_first_input_leaves_no_transpose(bench: Any) -> None:
     kinds = [node.op_type for node in bench.written("ConvNeXt block", layout="nchw").graph.node]
     assert "Transpose" not in kinds

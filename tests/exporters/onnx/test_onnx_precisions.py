@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,11 +33,11 @@ from cnnref.models.saving import load_model
 SHAPE = (24, 32, 3)
 
 
-def pictures(count, shape=SHAPE):
+def pictures(count: Any, shape: Any = SHAPE) -> Any:
     return np.clip(np.rint(128 + 40 * some_images(shape, count)), 0, 255).astype(np.uint8)
 
 
-def network(name):
+def network(name: Any) -> Any:
     """A network of the registry with random weights, which takes pixels."""
     inside = randomise(models.build(name, SHAPE, classes=7))
     spread(inside, some_images(SHAPE, 8), deviation=4.0)
@@ -44,7 +46,7 @@ def network(name):
 
 
 @pytest.fixture(scope="module", params=["lenet5", "resnet8", "mobilenet_v1_cifar"])
-def subject(request):
+def subject(request: pytest.FixtureRequest) -> Any:
     """A model, images to calibrate with, other images, and what the model says of these."""
     if request.param == "lenet5":
         digits = data.load("digits")
@@ -54,11 +56,11 @@ def subject(request):
     return network(request.param), Calibration(images[:40], "patches", 0), images[40:]
 
 
-def written(model, *, layout="nhwc", opset=21, **options):
+def written(model: Any, *, layout: Any = "nhwc", opset: Any = 21, **options: Any) -> Any:
     return onnx_model(model, contract_of(model, "net", **options), layout=layout, opset=opset)
 
 
-def run(made, images, outputs=("probabilities",), batches=(1, 3, 8)):
+def run(made: Any, images: Any, outputs: Any = ("probabilities",), batches: Any = (1, 3, 8)) -> Any:
     """What ONNX Runtime gives, in batches of changing size."""
     session = onnxruntime.InferenceSession(made.SerializeToString())
     results, start, turn = [], 0, 0
@@ -69,22 +71,22 @@ def run(made, images, outputs=("probabilities",), batches=(1, 3, 8)):
     return [np.concatenate(parts) for parts in zip(*results, strict=True)]
 
 
-def writers(made):
+def writers(made: Any) -> Any:
     return {name: node for node in made.graph.node for name in node.output}
 
 
-def weights(made):
+def weights(made: Any) -> Any:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
 
 
-def types(made):
+def types(made: Any) -> Any:
     """The element type of every tensor."""
     inferred = onnx.shape_inference.infer_shapes(made).graph
     found = {value.name: value.type.tensor_type.elem_type for value in (*inferred.value_info, *inferred.output)}
     return found | {tensor.name: tensor.data_type for tensor in inferred.initializer}
 
 
-def optimized(made, tmp_path):
+def optimized(made: Any, tmp_path: Path) -> Any:
     """How often ONNX Runtime runs each operator."""
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
@@ -93,7 +95,7 @@ def optimized(made, tmp_path):
     return Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
 
 
-def assert_same_facts(made, original):
+def assert_same_facts(made: Any, original: Any) -> None:
     assert {entry.key: entry.value for entry in made.metadata_props} == contract_texts(original)
     assert made.producer_name == "cnnref"
     assert made.opset_import == original.opset_import
@@ -102,11 +104,11 @@ def assert_same_facts(made, original):
     assert not any(node.doc_string for node in made.graph.node)
 
 
-def contract_texts(original):
+def contract_texts(original: Any) -> Any:
     return {entry.key: entry.value for entry in original.metadata_props}
 
 
-def small(body, shape=(9, 8, 3)):
+def small(body: Any, shape: Any = (9, 8, 3)) -> Any:
     """A network of `body` and a dense layer, with random weights that no term can hide behind."""
     image = keras.Input(shape, name="image")
     features = layers.Flatten()(body(layers.Rescaling(1 / 40, -128 / 40)(image)))
@@ -114,7 +116,7 @@ def small(body, shape=(9, 8, 3)):
     return spread(model, pictures(8, shape).astype(np.float32))
 
 
-def test_float16_gives_the_same_answers_in_half_the_bytes(subject):
+def test_float16_gives_the_same_answers_in_half_the_bytes(subject: Any) -> None:
     model, _, images = subject
     original = written(model)
     made = float16_model(original)
@@ -129,7 +131,7 @@ def test_float16_gives_the_same_answers_in_half_the_bytes(subject):
     assert made.SerializeToString(deterministic=True) == float16_model(original).SerializeToString(deterministic=True)
 
 
-def test_float16_is_inside_and_float32_at_the_ends(subject):
+def test_float16_is_inside_and_float32_at_the_ends(subject: Any) -> None:
     made = float16_model(written(subject[0]))
     kinds = types(made)
     for node in made.graph.node:
@@ -143,7 +145,7 @@ def test_float16_is_inside_and_float32_at_the_ends(subject):
     assert kinds["probabilities"] == TensorProto.FLOAT
 
 
-def local_response_norm(x):
+def local_response_norm(x: Any) -> Any:
     squares = ops.pad(ops.square(x), [(0, 0), (0, 0), (0, 0), (1, 1)])
     total = squares[..., :4] + squares[..., 1:5] + squares[..., 2:6]
     return x / (2.0 + 1e-4 * total) ** 0.75
@@ -154,8 +156,8 @@ def local_response_norm(x):
     # Of opset 13 the reference takes a batch normalization to be in training.
     [("local response", 13), ("local response", 21), ("layer", 13), ("layer", 21), ("batch", 21)],
 )
-def test_numbers_that_float16_cannot_hold_stay_float32(body, opset):
-    def layer(x):
+def test_numbers_that_float16_cannot_hold_stay_float32(body: Any, opset: Any) -> None:
+    def layer(x: Any) -> Any:
         x = layers.Rescaling(6e-4 if body == "batch" else 400.0)(layers.Conv2D(4, 3)(x))
         if body == "local response":
             return local_response_norm(x)
@@ -184,14 +186,16 @@ def test_numbers_that_float16_cannot_hold_stay_float32(body, opset):
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.01)
 
 
-def test_a_node_with_a_constant_beyond_float16_stays_float32():
+def test_a_node_with_a_constant_beyond_float16_stays_float32() -> None:
     model = small(lambda x: layers.ReLU()(layers.Conv2D(4, 3, name="huge")(x) * 1e5) * 1e-5)
     made = float16_model(written(model))
     assert np.isfinite(run(made, pictures(3, (9, 8, 3)).astype(np.float32))[0]).all()
     assert all(np.isfinite(value).all() for value in weights(made).values())
 
 
-def test_int8_gives_nearly_the_same_answers_in_a_third_of_the_bytes(subject, capfd):
+def test_int8_gives_nearly_the_same_answers_in_a_third_of_the_bytes(
+    subject: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     model, calibration, images = subject
     original = written(model)
     made = int8_model(original, calibration, layout="nhwc")
@@ -208,7 +212,7 @@ def test_int8_gives_nearly_the_same_answers_in_a_third_of_the_bytes(subject, cap
     assert made.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
 
 
-def test_int8_layers_have_integer_operands_and_one_scale_a_filter(subject):
+def test_int8_layers_have_integer_operands_and_one_scale_a_filter(subject: Any) -> None:
     model, calibration, _ = subject
     original = written(model)
     made = int8_model(original, calibration, layout="nhwc")
@@ -233,7 +237,7 @@ def test_int8_layers_have_integer_operands_and_one_scale_a_filter(subject):
     assert "DequantizeLinear" not in [made_by[name].op_type for name in quantized], "nothing is rounded twice"
 
 
-def test_onnx_runtime_computes_every_layer_of_an_int8_file_in_integers(subject, tmp_path):
+def test_onnx_runtime_computes_every_layer_of_an_int8_file_in_integers(subject: Any, tmp_path: Path) -> None:
     model, calibration, _ = subject
     original = written(model)
     count = Counter(node.op_type for node in original.graph.node)
@@ -246,7 +250,7 @@ def test_onnx_runtime_computes_every_layer_of_an_int8_file_in_integers(subject, 
 
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 @pytest.mark.parametrize("opset", [13, 24])
-def test_every_opset_and_layout_gives_the_same(opset, layout):
+def test_every_opset_and_layout_gives_the_same(opset: Any, layout: Any) -> None:
     shape = (9, 8, 3)
     model = small(lambda x: layers.MaxPooling2D()(layers.Conv2D(6, 3, activation="relu")(x)), shape)
     images = pictures(40, shape)
@@ -261,7 +265,7 @@ def test_every_opset_and_layout_gives_the_same(opset, layout):
         np.testing.assert_allclose(run(made, fed)[0], run(reference, pixels)[0], rtol=0, atol=1e-4)
 
 
-def test_bytes_in_and_best_classes_out(subject):
+def test_bytes_in_and_best_classes_out(subject: Any) -> None:
     model, calibration, images = subject
     original = written(model, input_dtype="uint8", top_k=2)
     for made in (float16_model(original), int8_model(original, calibration, layout="nhwc")):
@@ -273,7 +277,7 @@ def test_bytes_in_and_best_classes_out(subject):
 
 
 @pytest.mark.parametrize("make", [float16_model, lambda made: int8_model(made, some_noise(), layout="nhwc")])
-def test_plain_sums_and_a_single_sigmoid_come_out_as_float32(make):
+def test_plain_sums_and_a_single_sigmoid_come_out_as_float32(make: Any) -> None:
     image = keras.Input((6, 5, 3), name="image")
     sums = layers.Dense(1, activation=None, name="logits")(layers.Flatten()(layers.Conv2D(4, 3)(image)))
     for result in (sums, layers.Activation("sigmoid")(sums)):
@@ -284,11 +288,11 @@ def test_plain_sums_and_a_single_sigmoid_come_out_as_float32(make):
         np.testing.assert_allclose(found, expected, rtol=0, atol=0.02 * max(1, np.abs(expected).max()))
 
 
-def some_noise(count=16):
+def some_noise(count: Any = 16) -> Any:
     return Calibration(pictures(count, (6, 5, 3)), "patches", 0)
 
 
-def test_an_image_that_no_one_prepares_is_quantized_as_it_is():
+def test_an_image_that_no_one_prepares_is_quantized_as_it_is() -> None:
     image = keras.Input((6, 5, 3), name="image")
     model = randomise(keras.Model(image, layers.Dense(3, activation="softmax", name="last")(layers.Flatten()(image))))
     model.get_layer("last").kernel.assign(model.get_layer("last").kernel * 0.05)
@@ -301,7 +305,7 @@ def test_an_image_that_no_one_prepares_is_quantized_as_it_is():
     np.testing.assert_allclose(found, answers(model, pixels), atol=0.05)
 
 
-def test_ranges_are_those_of_the_calibration_images():
+def test_ranges_are_those_of_the_calibration_images() -> None:
     model = small(lambda x: layers.Conv2D(4, 3, activation="relu")(x))
     images = pictures(20, (9, 8, 3))
     prepared = (images / 40 - 128 / 40).astype(np.float32)
@@ -314,8 +318,8 @@ def test_ranges_are_those_of_the_calibration_images():
     assert weights(darker)[first.input[1]] < step
 
 
-def test_what_only_moves_numbers_keeps_their_scale():
-    def body(x):
+def test_what_only_moves_numbers_keeps_their_scale() -> None:
+    def body(x: Any) -> Any:
         x = layers.Conv2D(4, 3, activation="relu")(x)
         return layers.Conv2D(4, 1)(layers.MaxPooling2D()(layers.ZeroPadding2D(1)(x[:, 1:])))
 
@@ -328,8 +332,8 @@ def test_what_only_moves_numbers_keeps_their_scale():
         assert behind.input[1:] == made_by[node.input[0]].input[1:]
 
 
-def test_padding_with_a_number_gets_a_scale_of_its_own():
-    def body(x):
+def test_padding_with_a_number_gets_a_scale_of_its_own() -> None:
+    def body(x: Any) -> Any:
         padded = ops.pad(layers.Conv2D(4, 3)(x), [(0, 0), (1, 0), (0, 0), (0, 0)], constant_values=20.0)
         return layers.Conv2D(4, 1)(padded)
 
@@ -339,7 +343,7 @@ def test_padding_with_a_number_gets_a_scale_of_its_own():
     np.testing.assert_allclose(found, answers(model, images.astype(np.float32)), rtol=0, atol=0.1)
 
 
-def test_a_clip_that_begins_above_zero_is_no_end_of_a_range():
+def test_a_clip_that_begins_above_zero_is_no_end_of_a_range() -> None:
     constants = {str(number): numpy_helper.from_array(np.float32(number), str(number)) for number in (-1, 0, 1, 6)}
     for low, clamps in (("-1", True), ("0", True), ("1", False), ("computed", False), ("", True)):
         assert is_clamp(helper.make_node("Clip", ["x", low, "6"], ["y"]), constants) == clamps
@@ -347,7 +351,7 @@ def test_a_clip_that_begins_above_zero_is_no_end_of_a_range():
     assert not is_clamp(helper.make_node("Tanh", ["x"], ["y"]), constants)
 
 
-def test_squares_are_not_summed_in_integers():
+def test_squares_are_not_summed_in_integers() -> None:
     model = small(lambda x: layers.Conv2D(4, 1)(local_response_norm(layers.Conv2D(4, 3)(x))))
     made = int8_model(written(model), Calibration(pictures(8, (9, 8, 3)), "patches", 0), layout="nhwc")
     made_by = writers(made)
@@ -356,8 +360,8 @@ def test_squares_are_not_summed_in_integers():
     assert "DequantizeLinear" not in [made_by[name].op_type for node in sums for name in node.input if name in made_by]
 
 
-def test_gates_become_integers_and_swish_does_not():
-    def body(x):
+def test_gates_become_integers_and_swish_does_not() -> None:
+    def body(x: Any) -> Any:
         x = layers.Conv2D(4, 3, activation="silu")(x)
         gate = layers.Conv2D(4, 1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
         return layers.Conv2D(4, 1)(layers.Multiply(name="weighed")([x, gate]))
@@ -370,8 +374,8 @@ def test_gates_become_integers_and_swish_does_not():
     assert "Sigmoid" in [made_by[name].op_type for name in swish.input]
 
 
-def test_what_tf2onnx_writes_becomes_small_too(tmp_path):
-    def body(x):
+def test_what_tf2onnx_writes_becomes_small_too(tmp_path: Path) -> None:
+    def body(x: Any) -> Any:
         x = layers.ReLU(6.0)(layers.Conv2D(4, 3)(x))
         return layers.Dense(8, activation="tanh")(layers.Flatten()(layers.ReLU(6.0)(layers.Conv2D(4, 3)(x))))
 
@@ -389,7 +393,7 @@ def test_what_tf2onnx_writes_becomes_small_too(tmp_path):
     )
 
 
-def test_dead_filters_and_constant_maps_give_no_nan():
+def test_dead_filters_and_constant_maps_give_no_nan() -> None:
     model = small(lambda x: layers.Conv2D(4, 1)(layers.ReLU()(layers.Conv2D(4, 3, name="dead")(x))))
     kernel, bias = model.get_layer("dead").get_weights()
     kernel[..., :2], bias[:] = 0, [3, -3, 0, 0]
@@ -410,7 +414,7 @@ def test_dead_filters_and_constant_maps_give_no_nan():
     step=st.floats(1e-4, 10),
     data=st.data(),
 )
-def test_integer_weights_fit_and_so_do_their_sums(filters, step, data):
+def test_integer_weights_fit_and_so_do_their_sums(filters: Any, step: Any, data: Any) -> None:
     bias = data.draw(arrays(np.float32, len(filters), elements=st.floats(-100, 100, width=32)))
     scale = filter_scales(filters, bias, step)
     assert (scale > 0).all()
@@ -422,12 +426,12 @@ def test_integer_weights_fit_and_so_do_their_sums(filters, step, data):
     assert np.abs(integers * scale[:, None] - filters).max() <= scale.max() / 2 * (1 + 1e-5)
 
 
-def test_a_scale_is_no_coarser_than_it_must_be():
+def test_a_scale_is_no_coarser_than_it_must_be() -> None:
     filters = np.array([[127, 1, -1], [90, 38, -127], [64, 64, 0], [127, 127, 0]], np.float32)
     np.testing.assert_allclose(filter_scales(filters, np.zeros(4), 1.0), [1, 1, 1, 254 / 128], rtol=1e-5)
 
 
-def test_damaged_weights_are_named():
+def test_damaged_weights_are_named() -> None:
     model = small(lambda x: layers.Conv2D(4, 3, name="damaged", activation="relu")(x))
     layer = model.get_layer("damaged")
     layer.set_weights([value + np.inf for value in layer.get_weights()])
@@ -436,7 +440,7 @@ def test_damaged_weights_are_named():
         int8_model(written(model), Calibration(images, "patches", 0), layout="nhwc")
 
 
-def test_calibration_images_of_another_size_are_refused():
+def test_calibration_images_of_another_size_are_refused() -> None:
     model = small(lambda x: layers.Conv2D(4, 3)(x))
     with pytest.raises(InputError, match="9, 8, 3"):
         int8_model(written(model), replace(some_noise()), layout="nhwc")

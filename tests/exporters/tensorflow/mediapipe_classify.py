@@ -8,6 +8,7 @@ IMAGES.npy is uint8 [n, height, width, 3]. For each file: `answers`, one list of
 
 import json
 import sys
+from typing import Any
 
 import mediapipe
 import numpy as np
@@ -15,19 +16,19 @@ from mediapipe.tasks.metadata import metadata_schema_py_generated, schema_py_gen
 from mediapipe.tasks.python import BaseOptions, vision
 
 
-def answers(path, images):
+def answers(path: Any, images: Any) -> Any:
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=path))
     with vision.ImageClassifier.create_from_options(options) as classifier:
         return [scores(classifier, image) for image in images]
 
 
-def scores(classifier, image):
+def scores(classifier: Any, image: Any) -> Any:
     picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
     (head,) = classifier.classify(picture).classifications
     return [[category.category_name, category.score] for category in head.categories]
 
 
-def tables(path):
+def tables(path: Any) -> Any:
     with open(path, "rb") as file:
         model = schema_py_generated.ModelT.InitFromPackedBuf(file.read(), 0)
     (entry,) = (entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
@@ -36,7 +37,7 @@ def tables(path):
     return plain(metadata_schema_py_generated.ModelMetadataT.InitFromPackedBuf(content, 0))
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Objects as dicts of what is set, texts as str, arrays as lists."""
     if isinstance(value, bytes):
         return value.decode()
@@ -49,7 +50,7 @@ def plain(value):
     return value
 
 
-def report(path, images):
+def report(path: Any, images: Any) -> Any:
     try:
         return {"answers": answers(path, images), "tables": tables(path)}
     except (ValueError, RuntimeError, FileNotFoundError) as error:

@@ -6,7 +6,9 @@ MediaPipe lives in an environment of its own; CNNREF_MEDIAPIPE_PYTHON names its 
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,13 +30,13 @@ EXPORTS = {
 }
 
 
-def pictures(count):
+def pictures(count: Any) -> Any:
     """uint8 [count, 16, 24, 3]."""
     return np.clip(128 + 60 * some_images((16, 24, 3), count), 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
-def network():
+def network() -> Iterator[Any]:
     image = keras.Input((16, 24, 3), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, activation="relu")(x))
@@ -44,7 +46,7 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def exported(network, tmp_path_factory):
+def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The .tflite files of EXPORTS."""
     from cnnref.exporters.calibration import Calibration
     from cnnref.exporters.tensorflow.graph import frozen, serving_module
@@ -61,7 +63,7 @@ def exported(network, tmp_path_factory):
     return written
 
 
-def by_litert(path, images):
+def by_litert(path: Any, images: Any) -> Any:
     """Each image by itself, as MediaPipe feeds them."""
     from cnnref.runtimes.litert import LiteRTRunner
 
@@ -70,7 +72,7 @@ def by_litert(path, images):
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_litert_runs_a_file_with_packed_labels(name, exported, network):
+def test_litert_runs_a_file_with_packed_labels(name: str, exported: Any, network: Any) -> None:
     content = exported[name].read_bytes()
     found = read_standard_metadata(content)
     assert (found["size"], found["color"]) == ((16, 24), "RGB")
@@ -82,7 +84,7 @@ def test_litert_runs_a_file_with_packed_labels(name, exported, network):
 
 
 @pytest.fixture(scope="module")
-def mediapipe(exported, tmp_path_factory):
+def mediapipe(exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What MediaPipe makes of every file; see mediapipe_classify.py."""
     if not MEDIAPIPE:
         pytest.skip(
@@ -99,7 +101,7 @@ def mediapipe(exported, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_mediapipe_names_the_class_with_the_score_that_litert_gives(name, exported, mediapipe):
+def test_mediapipe_names_the_class_with_the_score_that_litert_gives(name: str, exported: Any, mediapipe: Any) -> None:
     assert "refused" not in mediapipe[name], mediapipe[name]
     expected = by_litert(exported[name], pictures(8))
     for row, answer in zip(expected, mediapipe[name]["answers"], strict=True):
@@ -108,7 +110,7 @@ def test_mediapipe_names_the_class_with_the_score_that_litert_gives(name, export
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_mediapipes_own_reader_finds_what_ours_finds(name, exported, mediapipe):
+def test_mediapipes_own_reader_finds_what_ours_finds(name: str, exported: Any, mediapipe: Any) -> None:
     ours, theirs = read_standard_metadata(exported[name].read_bytes()), mediapipe[name]["tables"]
     for key in ("name", "description", "version", "author", "license"):
         assert theirs[key] == ours[key]

@@ -1,6 +1,7 @@
 """`serve_jpeg`: encoded pictures become the pixels that `cnnref predict` would see."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from cnnref.pictures import read_picture as read_with_pillow
 from cnnref.runtimes import read_samples
 
 
-def encoded(mode, size, kind="PNG"):
+def encoded(mode: Any, size: Any, kind: Any = "PNG") -> Any:
     """A smooth picture with a gradient in each channel, and noise of a few levels."""
     width, height = size
     channels = len(Image.new(mode, (1, 1)).getbands())
@@ -25,7 +26,7 @@ def encoded(mode, size, kind="PNG"):
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_of_the_right_size_has_the_same_pixels(mode, channels):
+def test_a_picture_of_the_right_size_has_the_same_pixels(mode: Any, channels: Any) -> None:
     content = encoded(mode, (20, 14))
     found = np.asarray(read_picture(content, (14, 20, channels)))
     np.testing.assert_allclose(found, read_with_pillow(content, 14, 20, channels), atol=1)
@@ -35,19 +36,19 @@ def test_a_picture_of_the_right_size_has_the_same_pixels(mode, channels):
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (41, 17), (7, 9), (1, 1)])
-def test_another_size_is_cropped_and_resized_as_pillow_does_to_a_level(size):
+def test_another_size_is_cropped_and_resized_as_pillow_does_to_a_level(size: Any) -> None:
     content = encoded("L", size)
     found = np.asarray(read_picture(content, (14, 20, 1)))
     np.testing.assert_allclose(found, read_with_pillow(content, 14, 20, 1), atol=1.01)
 
 
-def test_a_jpeg_is_read():
+def test_a_jpeg_is_read() -> None:
     content = encoded("RGB", (32, 32), "JPEG")
     found = np.asarray(read_picture(content, (32, 32, 3)))
     assert np.abs(found - read_with_pillow(content, 32, 32, 3)).mean() < 2, "decoders may differ by a level or two"
 
 
-def test_the_second_signature_answers_as_the_first(bundle):
+def test_the_second_signature_answers_as_the_first(bundle: Any) -> None:
     import tensorflow as tf
 
     samples = read_samples(bundle)

@@ -1,5 +1,8 @@
 """TFLite at every precision, on small networks with random weights: types at the ends, integers inside, names."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -18,13 +21,13 @@ SHAPE = (32, 40, 3)
 NAMES = ["resnet8", "mobilenet_v1_cifar", "mobilenet_v3_small_cifar", "shufflenet_v2_x1_0_cifar", "densenet_bc_100_12"]
 
 
-def pixels(count):
+def pixels(count: Any) -> Any:
     patches = some_images(SHAPE, count)
     return np.clip(128 + 50 * patches, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def subject(request):
+def subject(request: pytest.FixtureRequest) -> Any:
     """The model with its preprocessing, the frozen function, pixels and what Keras gives for them."""
     model = models.build(request.param, SHAPE, classes=7, normalization=((0.5,) * 3, (0.2,) * 3))
     randomise(model)
@@ -35,14 +38,14 @@ def subject(request):
     return contract, function, images, answers(model, images.astype(np.float32))
 
 
-def runner(content, tmp_path):
+def runner(content: Any, tmp_path: Path) -> Any:
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
     return LiteRTRunner(path)
 
 
 @pytest.mark.parametrize("integer_io", ["float32", "uint8", "int8"])
-def test_an_integer_file_computes_in_integers_and_agrees(subject, integer_io, tmp_path):
+def test_an_integer_file_computes_in_integers_and_agrees(subject: Any, integer_io: Any, tmp_path: Path) -> None:
     contract, function, images, expected = subject
     calibration = Calibration(images[:50], "patches", 0)
     content = tflite_model(function, contract, precision="int8", calibration=calibration, integer_io=integer_io)
@@ -59,7 +62,7 @@ def test_an_integer_file_computes_in_integers_and_agrees(subject, integer_io, tm
         assert (scale, zero) == (1.0, {"uint8": 0, "int8": -128}[integer_io]), "a step of the input is one level"
 
 
-def test_less_precise_files_are_smaller_and_close(subject, tmp_path):
+def test_less_precise_files_are_smaller_and_close(subject: Any, tmp_path: Path) -> None:
     contract, function, images, expected = subject
     contents = {name: tflite_model(function, contract, precision=name) for name in ("float32", "fp16", "dynamic")}
     assert len(contents["float32"]) > len(contents["fp16"]) > len(contents["dynamic"])
@@ -68,7 +71,7 @@ def test_less_precise_files_are_smaller_and_close(subject, tmp_path):
         assert np.abs(found - expected).max() < allowed, name
 
 
-def test_the_same_bytes_twice_from_two_traces_of_the_model():
+def test_the_same_bytes_twice_from_two_traces_of_the_model() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract = contract_of(model, "resnet8")
     calibration = Calibration(pixels(10), "patches", 0)
@@ -83,7 +86,7 @@ def test_the_same_bytes_twice_from_two_traces_of_the_model():
 
 
 @pytest.mark.parametrize("precision", ["float32", "fp16", "dynamic", "int8"])
-def test_bytes_go_in_and_the_best_classes_come_out(precision, tmp_path):
+def test_bytes_go_in_and_the_best_classes_come_out(precision: Any, tmp_path: Path) -> None:
     model = randomise(models.build("resnet8", SHAPE, classes=7))
     images = pixels(30)
     spread(model, images[:8].astype(np.float32))
@@ -100,14 +103,14 @@ def test_bytes_go_in_and_the_best_classes_come_out(precision, tmp_path):
     np.testing.assert_array_equal(best, -np.sort(-found["probabilities"], axis=1)[:, :3])
 
 
-def test_integers_without_calibration_are_refused():
+def test_integers_without_calibration_are_refused() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract = contract_of(model, "resnet8")
     with pytest.raises(InputError, match="resnet8 has no calibration images"):
         tflite_model(frozen(serving_module(model, contract)), contract, precision="int8")
 
 
-def test_the_operators_know_their_layers_by_short_names():
+def test_the_operators_know_their_layers_by_short_names() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract = contract_of(model, "resnet8")
     content = tflite_model(frozen(serving_module(model, contract)), contract)

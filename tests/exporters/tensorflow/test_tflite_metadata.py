@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -23,7 +24,7 @@ from cnnref.runtimes.tflite_metadata import MODEL, metadata_entry
 LABELS = ("Ärger", "日本語", "two words", "🦊", 'quote " and \\')
 
 
-def contract(**changes):
+def contract(**changes: Any) -> Any:
     facts = {
         "name": "net",
         "shape": (16, 24, 3),
@@ -35,7 +36,7 @@ def contract(**changes):
     return Contract(**(facts | changes))
 
 
-def shell(metadata, name=METADATA_NAME):
+def shell(metadata: Any, name: Any = METADATA_NAME) -> Any:
     """A .tflite without a network: the first buffer is empty, as it always is, and the second has the metadata."""
     buffers, entries = [{}, {"data": metadata}], [{"name": name, "buffer": 1}]
     return MODEL.write("Model", {"version": 3, "buffers": buffers, "metadata": entries}, b"TFL3")
@@ -55,7 +56,9 @@ LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n
     top_k=st.integers(0, 3),
     labels_file=LINE,
 )
-def test_what_is_written_is_read(name, labels, shape, activation, dtype, top_k, labels_file):
+def test_what_is_written_is_read(
+    name: str, labels: Any, shape: Any, activation: Any, dtype: Any, top_k: Any, labels_file: Any
+) -> None:
     given_contract = contract(name=name, labels=tuple(labels), shape=shape, activation=activation, top_k=top_k)
     metadata = standard_metadata(given_contract, input_dtype=dtype, labels_file=labels_file)
     text = "".join(f"{label}\n" for label in labels).encode()
@@ -84,38 +87,38 @@ def test_what_is_written_is_read(name, labels, shape, activation, dtype, top_k, 
 class Numbered:
     """A flatbuffer table by field numbers, read without our schema."""
 
-    def __init__(self, content, place=None):
+    def __init__(self, content: Any, place: Any = None) -> None:
         self.table = Table(content, Table(content, 0).Indirect(0) if place is None else place)
 
-    def slot(self, number):
+    def slot(self, number: Any) -> Any:
         offset = self.table.Offset(4 + 2 * number)
         assert offset, f"field {number} is absent"
         return self.table.Pos + offset
 
-    def text(self, number):
+    def text(self, number: Any) -> Any:
         return self.table.String(self.slot(number)).decode()
 
-    def byte(self, number):
+    def byte(self, number: Any) -> Any:
         return self.table.Bytes[self.slot(number)]
 
-    def whole(self, number):
+    def whole(self, number: Any) -> Any:
         return int.from_bytes(self.table.Bytes[self.slot(number) :][:4], "little")
 
-    def inner(self, number):
+    def inner(self, number: Any) -> Any:
         return Numbered(self.table.Bytes, self.table.Indirect(self.slot(number)))
 
-    def floats(self, number):
+    def floats(self, number: Any) -> Any:
         start = self.table.Indirect(self.slot(number))
         return np.frombuffer(self.table.Bytes, "<f4", self.table.Bytes[start], start + 4).tolist()
 
-    def elements(self, number):
+    def elements(self, number: Any) -> Any:
         start = self.table.Indirect(self.slot(number))
         places = range(start + 4, start + 4 + 4 * self.table.Bytes[start], 4)
         return [Numbered(self.table.Bytes, self.table.Indirect(place)) for place in places]
 
 
 @pytest.mark.parametrize(("channels", "color_space"), [(3, 1), (1, 2)])
-def test_the_fields_have_the_numbers_of_the_published_schema(channels, color_space):
+def test_the_fields_have_the_numbers_of_the_published_schema(channels: Any, color_space: Any) -> None:
     given_contract = contract(shape=(16, 24, channels), top_k=2)
     model = Numbered(standard_metadata(given_contract, input_dtype="uint8"))
     assert [model.text(number) for number in (0, 2, 4, 5, 7)] == [
@@ -147,7 +150,7 @@ def test_the_fields_have_the_numbers_of_the_published_schema(channels, color_spa
     ]  # of axis, of values
 
 
-def test_packing_twice_gives_the_same_bytes_whatever_the_order_and_leaves_the_model_in_front():
+def test_packing_twice_gives_the_same_bytes_whatever_the_order_and_leaves_the_model_in_front() -> None:
     model = shell(standard_metadata(contract(), input_dtype="float32"))
     packed = with_files(model, {"labels.txt": b"a\n", "more.txt": b"b"})
     assert packed == with_files(model, {"more.txt": b"b", "labels.txt": b"a\n"})
@@ -160,7 +163,7 @@ def test_packing_twice_gives_the_same_bytes_whatever_the_order_and_leaves_the_mo
         assert all(entry.compress_size == entry.file_size for entry in archive.infolist())
 
 
-def test_a_damaged_byte_of_the_metadata_is_noticed_or_leaves_it_readable():
+def test_a_damaged_byte_of_the_metadata_is_noticed_or_leaves_it_readable() -> None:
     content = shell(standard_metadata(contract(), input_dtype="float32"))
     noticed = 0
     for position in range(len(content)):
@@ -173,7 +176,7 @@ def test_a_damaged_byte_of_the_metadata_is_noticed_or_leaves_it_readable():
     assert noticed > len(content) // 10
 
 
-def test_no_damaged_byte_of_a_packed_file_goes_unnoticed():
+def test_no_damaged_byte_of_a_packed_file_goes_unnoticed() -> None:
     model, files = shell(b""), {"labels.txt": b"cat\ndog\n"}
     packed = with_files(model, files)
     start, noticed = packed.index(b"cat"), 0
@@ -189,7 +192,7 @@ def test_no_damaged_byte_of_a_packed_file_goes_unnoticed():
     assert noticed > 16
 
 
-def test_a_cut_file_is_refused():
+def test_a_cut_file_is_refused() -> None:
     packed = with_files(shell(standard_metadata(contract(), input_dtype="int8")), {"labels.txt": b"cat\n"})
     for size in range(0, len(packed), 7):
         with pytest.raises(VerificationError):
@@ -199,7 +202,7 @@ def test_a_cut_file_is_refused():
             read_standard_metadata(packed[:size])
 
 
-def test_what_is_missing_is_named():
+def test_what_is_missing_is_named() -> None:
     other = shell(b"{}", name="cnnref")
     assert metadata_entry(other, "cnnref") == b"{}"
     with pytest.raises(VerificationError, match="no metadata 'TFLITE_METADATA'"):
@@ -214,7 +217,7 @@ def test_what_is_missing_is_named():
         packed_files(with_files(other, {}))
 
 
-def test_a_compressed_file_is_refused_because_mediapipe_cannot_read_it():
+def test_a_compressed_file_is_refused_because_mediapipe_cannot_read_it() -> None:
     stream = io.BytesIO(shell(b""))
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("labels.txt", "cat\n" * 50)
