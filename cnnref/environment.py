@@ -180,11 +180,12 @@ def fast_bfloat16() -> bool:
             import tensorflow as tf
 
             gpu = tf.config.list_physical_devices("GPU")[0]
-            return tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))[0] >= 8
+            capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+            return bool(capability[0] >= 8)
         if backend == "torch":
             import torch
 
-            return torch.cuda.get_device_capability(0)[0] >= 8
+            return bool(torch.cuda.get_device_capability(0)[0] >= 8)
         return True
     return backend == "tensorflow" and bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
 

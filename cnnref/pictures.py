@@ -103,7 +103,7 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 
 def _open(source: Path | bytes) -> Image.Image:
     """Decode the first frame: upright, 8 bits a value, nothing transparent, mode L or RGB."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     name, content = _content(source)
     try:
@@ -116,7 +116,7 @@ def _open(source: Path | bytes) -> Image.Image:
                 return image if image.mode in ("L", "RGB") else image.convert("RGB")
     except InputError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise InputError(f"{name} is no picture ({', '.join(FORMATS)} are read).") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = Image.MAX_IMAGE_PIXELS or 0

@@ -178,4 +178,4 @@ def _macs(call: Call) -> int | None:
         return 0
     kernels = [layer.depthwise_kernel, layer.pointwise_kernel] if kind.startswith("Separable") else [layer.kernel]
     positions = (call.inputs if kind.endswith("Transpose") else call.outputs)[0].shape[1:-1]
-    return math.prod(positions) * sum(math.prod(kernel.shape) for kernel in kernels)
+    return int(math.prod(positions) * sum(math.prod(kernel.shape) for kernel in kernels))

@@ -99,7 +99,8 @@ def max_pool2d(
     """
     image = _numbers(image, "image")
     lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
-    return _pool(image, pool_size, strides, padding, lowest).max(axis=(-2, -1))
+    largest: np.ndarray = _pool(image, pool_size, strides, padding, lowest).max(axis=(-2, -1))
+    return largest
 
 
 def average_pool2d(
@@ -120,11 +121,12 @@ def average_pool2d(
            [2.25, 0.25]])
     """
     image = _numbers(image, "image")
-    sums = _pool(image, pool_size, strides, padding, 0).sum(axis=(-2, -1))
+    sums: np.ndarray = _pool(image, pool_size, strides, padding, 0).sum(axis=(-2, -1))
     if count_padding:
-        return sums / math.prod(_pair(pool_size, "pool_size"))
+        return np.asarray(sums / math.prod(_pair(pool_size, "pool_size")))
     inside = np.ones(image.shape, dtype=image.dtype)
-    return sums / _pool(inside, pool_size, strides, padding, 0).sum(axis=(-2, -1))
+    counts: np.ndarray = _pool(inside, pool_size, strides, padding, 0).sum(axis=(-2, -1))
+    return np.asarray(sums / counts)
 
 
 def flatten(image: ArrayLike) -> Array:
@@ -204,7 +206,8 @@ def softmax(x: ArrayLike, axis: int = -1) -> Array:
     if not -x.ndim <= axis < x.ndim or x.shape[axis] == 0:
         raise InputError(f"softmax has nothing to share out along axis {axis} of shape {x.shape}.")
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
+    shares: np.ndarray = powers / powers.sum(axis=axis, keepdims=True)
+    return shares
 
 
 def _numbers(values: ArrayLike, what: str) -> Array:

@@ -6,7 +6,7 @@ Nothing that a file holds is run: PyTorch reads with `weights_only`, which knows
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
     except ImportError:
         raise InputError(f"Reading {path} takes the package safetensors, which is not installed.") from None
     try:
-        stored = deserialize(path.read_bytes())
+        read: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = deserialize
+        stored = read(path.read_bytes())
     except SafetensorError as error:
         raise InputError(f"{path} is no whole safetensors file ({_first_line(error)}); get it again.") from None
     return {name: _stored(tensor) for name, tensor in stored}

@@ -64,7 +64,8 @@ class Augmentation:
 
     def __call__(self, images: NDArray[np.generic], random: np.random.Generator) -> Images:
         """Change a batch [n, height, width, channels]; the result is float32 in the range of the input."""
-        return self.apply(images, self.draw(images.shape, random)).astype(np.float32)
+        changed: Images = self.apply(images, self.draw(images.shape, random)).astype(np.float32)
+        return changed
 
     def draw(
         self, shape: tuple[int, ...], random: np.random.Generator, mirrored: NDArray[np.bool_] | None = None
@@ -186,4 +187,5 @@ def spline(size: int) -> NDArray[np.float32]:
     points = np.arange(-ELASTIC_SPACING, size + ELASTIC_SPACING, ELASTIC_SPACING)
     distance = (np.arange(size)[:, None] - points) / ELASTIC_SPACING
     weights = np.exp(-0.5 * distance**2)
-    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+    scaled: NDArray[np.float32] = (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+    return scaled

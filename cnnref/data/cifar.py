@@ -14,8 +14,16 @@ import numpy as np
 
 from ..errors import DatasetError
 from .archives import Archive, Files, Folder
-from .cifar_formats import Records, binary_records, channels_last, python_names, python_records, text_names
-from .cifar_labels import CIFAR10_LABELS, CIFAR100_LABELS
+from .cifar_formats import (
+    CIFAR10_LABELS,
+    CIFAR100_LABELS,
+    Records,
+    binary_records,
+    channels_last,
+    python_names,
+    python_records,
+    text_names,
+)
 from .dataset import Dataset
 from .downloads import Download
 from .reading import check_counts, checked_labels

@@ -1,4 +1,4 @@
-"""What is inside one file of CIFAR: records and class names, in the binary and in the Python version."""
+"""What is inside the files of CIFAR: records and class names, in the binary and in the Python version."""
 
 from __future__ import annotations
 
@@ -56,3 +56,28 @@ def python_names(content: bytes, place: str, *, key: str) -> list[str]:
     if not isinstance(names, list):
         raise DatasetError(f"{place}: expected a list {key!r} of names, found none.")
     return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
+
+
+#: The published names, in the order of the labels, for folders that lack the file with the names.
+# fmt: off
+CIFAR10_LABELS = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)
+# fmt: on
+
+#: The fine labels, which are in alphabetical order.
+# fmt: off
+CIFAR100_LABELS = (
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
+    "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
+    "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur",
+    "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo",
+    "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree",
+    "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree",
+    "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit",
+    "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper",
+    "snail", "snake", "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
+    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe",
+    "whale", "willow_tree", "wolf", "woman", "worm",
+)
+# fmt: on

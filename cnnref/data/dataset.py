@@ -80,7 +80,7 @@ class Dataset:
 def proportional(counts: np.ndarray, total: int) -> np.ndarray:
     """Share `total` places among classes of the given sizes, by largest remainder; none exceeds its size."""
     exact = counts * (total / counts.sum())
-    quotas = np.floor(exact).astype(np.int64)
+    quotas: np.ndarray = np.floor(exact).astype(np.int64)
     first = np.argsort(quotas - exact, kind="stable")  # the largest remainder comes first
     quotas[first[: total - quotas.sum()]] += 1
     return quotas
@@ -88,7 +88,8 @@ def proportional(counts: np.ndarray, total: int) -> np.ndarray:
 
 def a_fifth(counts: np.ndarray) -> np.ndarray:
     """A fifth of each class to the nearest whole number, but at least one of each class that is there."""
-    return np.minimum(np.maximum(np.rint(counts / 5).astype(np.int64), 1), counts)
+    fifths: np.ndarray = np.minimum(np.maximum(np.rint(counts / 5).astype(np.int64), 1), counts)
+    return fifths
 
 
 def pick(labels: np.ndarray, quotas: np.ndarray, seed: int) -> np.ndarray:

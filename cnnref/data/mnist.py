@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
+from .array_files import parse_idx, read_npz
 from .dataset import Dataset
 from .downloads import Download
-from .idx import parse_idx
-from .npz import read_npz
 from .reading import check_counts, checked_labels, read_bytes
 
 SIZE = (28, 28)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import DatasetError, InputError, close_names
+from ..errors import DatasetError, InputError, did_you_mean
 from .cifar import CIFAR10, CIFAR100, Cifar
 from .dataset import Dataset
 from .digits import read_digits
@@ -71,8 +71,7 @@ def _known_name(name: str) -> str:
     spellings = {_bare(known): known for known in names()}
     if _bare(name) in spellings:
         return spellings[_bare(name)]
-    near = close_names(_bare(name), spellings)
-    hint = f"did you mean {spellings[near[0]]!r}? " if near else ""
+    hint = did_you_mean(name.lower().replace("-", "_"), names())
     raise InputError(f"There is no data set {name!r}; {hint}choose {', '.join(names())} or {FOLDER}PATH.")
 
 

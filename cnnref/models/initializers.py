@@ -42,16 +42,16 @@ def values(initializer: object, shape: tuple[int, ...], random: np.random.Genera
         variance = initializer.scale / max(1.0, fan)
         if initializer.distribution == "uniform":
             limit = np.sqrt(3 * variance)
-            return random.uniform(-limit, limit, shape).astype(np.float32)
+            return np.asarray(random.uniform(-limit, limit, shape), np.float32)
         if initializer.distribution == "untruncated_normal":
-            return random.normal(0, np.sqrt(variance), shape).astype(np.float32)
-        return (np.sqrt(variance) / TRUNCATED_DEVIATION * truncated(shape, random)).astype(np.float32)
+            return np.asarray(random.normal(0, np.sqrt(variance), shape), np.float32)
+        return np.asarray(np.sqrt(variance) / TRUNCATED_DEVIATION * truncated(shape, random), np.float32)
     if isinstance(initializer, kinds.TruncatedNormal):
-        return (initializer.mean + initializer.stddev * truncated(shape, random)).astype(np.float32)
+        return np.asarray(initializer.mean + initializer.stddev * truncated(shape, random), np.float32)
     if isinstance(initializer, kinds.RandomNormal):
-        return random.normal(initializer.mean, initializer.stddev, shape).astype(np.float32)
+        return np.asarray(random.normal(initializer.mean, initializer.stddev, shape), np.float32)
     if isinstance(initializer, kinds.RandomUniform):
-        return random.uniform(initializer.minval, initializer.maxval, shape).astype(np.float32)
+        return np.asarray(random.uniform(initializer.minval, initializer.maxval, shape), np.float32)
     return None
 
 

@@ -179,8 +179,7 @@ def outline(name: str, input_shape: Shape | None = None, classes: int | None = N
 
 def _checked_name(name: str) -> str:
     if name not in _specs:
-        hint = did_you_mean(name, _specs)
-        raise InputError(f"There is no model {name!r}; {hint}`cnnref models` lists all.")
+        raise InputError(f"There is no model {name!r}; {did_you_mean(name, _specs)}`cnnref models` lists all.")
     return name
 
 

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from cnnref.data.npz import read_npz
+from cnnref.data.array_files import read_npz
 from cnnref.errors import DatasetError
 
 

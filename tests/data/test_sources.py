@@ -56,7 +56,7 @@ def test_usual_spellings_are_understood(tmp_path, spelling):
     [
         (
             "mnits",
-            r"did you mean mnist\? choose mnist, fashion_mnist, cifar10, cifar100, digits or folder:PATH",
+            r"did you mean 'mnist'\? choose mnist, fashion_mnist, cifar10, cifar100, digits or folder:PATH",
         ),
         ("imagenet", r"There is no data set 'imagenet'; choose mnist"),
         ("", "There is no data set ''; choose"),
