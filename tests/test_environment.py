@@ -95,7 +95,7 @@ def test_the_report_says_how_many_threads_the_user_allowed(monkeypatch):
     assert environment.report()["settings"]["OMP_NUM_THREADS"] == "3"
 
 
-def test_hushed_holds_back_what_goes_well_and_shows_what_fails():
+def test_quiet_stderr_holds_back_what_goes_well_and_shows_what_fails():
     program = """
 import json, os, sys
 from cnnref.environment import quiet_stderr
