@@ -212,6 +212,7 @@ print(*grad_cam(model, image, 3).ravel(), *occlusion(model, image, 3, stride=6).
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_say_the_same(backend: str) -> None:
     pytest.importorskip(backend, reason=f"{backend} is not installed")
