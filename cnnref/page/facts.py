@@ -21,7 +21,7 @@ PAGE = Path(__file__).parent
 #: Operators through which the page follows the gradient of a class score back to the maps that a head reads.
 BACKWARD = re.compile(r"^  (\w+): \(g, ", re.MULTILINE)
 CURVES = re.compile(r"^  (\w+): \[", re.MULTILINE)
-OPERATOR = re.compile(r"^OPERATORS\.(\w+) = ", re.MULTILINE)
+OPERATOR = re.compile(r"^(?:OPERATORS|MOVING|ELEMENTWISE)\.(\w+) = ", re.MULTILINE)
 
 
 def packed(values: NDArray[Any]) -> str:
@@ -102,7 +102,7 @@ def has_closed_form(model: onnx.ModelProto) -> bool:
 def _with_derivative() -> list[str]:
     """The curves of the engine whose slope it knows: those with a function behind their formula."""
     source = _text(PAGE / "engine", "elementwise")
-    entries = re.split(r"^  (?=\w+: \[)", source.split("const PAIRS")[0], flags=re.MULTILINE)[1:]
+    entries = re.split(r"^  (?=\w+: \[)", source.split("export const PAIRS")[0], flags=re.MULTILINE)[1:]
     return [entry.split(":")[0] for entry in entries if re.search(r'",\s+\(x', entry)]
 
 

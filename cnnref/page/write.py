@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..explain.drawing.folding import stage_and_block
 from ..files import write_whole
 from . import facts as page_facts
+from .bundle_scripts import bundle_scripts, ordered_files
 from .facts import PAGE, packed
 
 if TYPE_CHECKING:
@@ -30,12 +31,8 @@ ROOM, FACTOR = 300_000, 1.4
 MOST_SAMPLES = 12
 
 STYLES = ("style.css", "guide/guide.css")
-ENGINE = tuple(f"engine/{name}.js" for name in (
-    "onnx", "windows", "operators", "elementwise", "moving", "run", "occlusion", "grad_cam", "terms", "field", "worker",
-))  # fmt: skip
-PICTURE = tuple(f"picture/{name}.js" for name in ("png", "exif", "resample", "read"))
-PARTS = tuple(f"view/{name}.js" for name in ("elements", "numbers", "state", "facts"))
-VIEW = tuple(f"view/{name}.js" for name in ("network", "layer", "made_of", "value", "scores", "picture", "why", "main"))
+#: The scripts of the page begin with these files; what they import decides the rest and its order.
+WORKER, MAIN = "engine/worker.js", "view/main.js"
 
 
 @dataclass(frozen=True)
@@ -153,21 +150,15 @@ def _best(model: Any, pictures: Sequence[NDArray[Any]]) -> list[int]:
 
 
 def _samples_of(bundle: Bundle) -> list[Sample]:
-    """Sample pictures of a bundle: one of each class first, as far as their labels are known."""
+    """Sample pictures of a bundle: the first of each class, then the second of each."""
+    from ..data.dataset import one_of_each_class_first
     from ..runtimes import read_samples
     from ..runtimes.samples import FILE
 
     if not (bundle.folder / FILE).is_file():
         return []
     read = read_samples(bundle)
-    seen: set[int] = set()
-    new: list[int] = []
-    rest: list[int] = []
-    for index, label in enumerate(read.labels.tolist()):
-        (rest if label in seen else new).append(index)
-        seen.add(label)
-    chosen = sorted(new, key=lambda index: int(read.labels[index]))[:MOST_SAMPLES]
-    chosen += rest[: MOST_SAMPLES - len(chosen)]
+    chosen = one_of_each_class_first(read.labels, MOST_SAMPLES).tolist()
     return [
         Sample(read.images[index], _called(bundle, number, int(read.labels[index])))
         for number, index in enumerate(chosen)
@@ -186,7 +177,7 @@ def _picture(bundle: Bundle, path: Path) -> Sample:
 
 def _that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
     """The first samples, as many as the bound on the page's size permits."""
-    own = sum(len(_text(file)) for file in (*STYLES, *ENGINE, *_view(), "shell.html"))
+    own = sum(map(len, (engine_script(), view_script(), *map(_text, (*STYLES, "shell.html")))))
     room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - 20_000
     kept: list[Sample] = []
     for sample in samples[: 3 if with_stored else None]:
@@ -209,18 +200,18 @@ def _facts_line(bundle: Bundle) -> str:
     return " · ".join(said)
 
 
-def _view() -> tuple[str, ...]:
-    """The scripts in the order of their use; the guide's chapters in the order of their names."""
-    guide = sorted(f"guide/{file.name}" for file in (PAGE / "guide").glob("*.js"))
-    return (*PARTS, *PICTURE, *guide, *VIEW)
-
-
 def _text(file: str) -> str:
     return (PAGE / file).read_text(encoding="utf-8")
 
 
-def _joined(files: Sequence[str]) -> str:
-    return "\n".join(_text(file).replace('"use strict";\n', "") for file in files)
+def engine_script() -> str:
+    """The script of the worker, which the page itself runs as well."""
+    return bundle_scripts(PAGE / WORKER)
+
+
+def view_script() -> str:
+    """The script of everything else on the page."""
+    return bundle_scripts(PAGE / MAIN, without=ordered_files(PAGE / WORKER))
 
 
 def _filled(name: str, facts_line: str, facts: dict[str, Any], model: bytes) -> str:
@@ -237,7 +228,7 @@ def _filled(name: str, facts_line: str, facts: dict[str, Any], model: bytes) -> 
         "version": html.escape(__version__),
         "facts": listed,
         "model": base64.b64encode(model).decode("ascii"),
-        "engine": '"use strict";\n' + _joined(ENGINE),
-        "view": '"use strict";\n' + _joined(_view()),
+        "engine": engine_script(),
+        "view": view_script(),
     }
     return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("shell.html"))

@@ -13,7 +13,8 @@ from guide_alone import ALL, GRAY, Guide
 from opened import Opened
 from picture_files import Reader
 
-from cnnref.page.write import PAGE, PICTURE, write_page
+from cnnref.page.bundle_scripts import bundle_scripts
+from cnnref.page.write import PAGE, write_page
 from cnnref.runtimes import find_bundle, read_bundle
 
 
@@ -61,8 +62,7 @@ def reader(browser: Any) -> Iterator[Reader]:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_content("<!doctype html><title>empty</title>")
-    for script in PICTURE:
-        page.add_script_tag(path=PAGE / script)
+    page.add_script_tag(content=bundle_scripts(PAGE / "picture/read.js"))
     yield Reader(page)
     page.close()
     assert errors == []

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnref.page.write import ENGINE, PAGE, PARTS, STYLES
+from cnnref.page.bundle_scripts import bundle_scripts
+from cnnref.page.write import PAGE, STYLES
 
 GUIDE = tuple(f"guide/{file.name}" for file in sorted((PAGE / "guide").glob("*.js")))
 LAYERS = [
@@ -51,8 +52,8 @@ class Guide:
 
 def guide_page(picture: np.ndarray) -> str:
     rows, columns, channels = picture.shape
-    text = {file: (PAGE / file).read_text(encoding="utf-8") for file in (*STYLES, *ENGINE, *PARTS, *GUIDE)}
-    style, script = ("\n".join(text[file] for file in files) for files in (STYLES, (*ENGINE, *PARTS, *GUIDE)))
+    style = "\n".join((PAGE / file).read_text(encoding="utf-8") for file in STYLES)
+    script = bundle_scripts(PAGE / "guide/guide.js")
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>The guide</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style>
 <main><h1>The guide alone</h1></main><script>{script}

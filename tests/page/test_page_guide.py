@@ -210,12 +210,12 @@ def test_axe_finds_nothing(guide_of: Callable[..., Guide], axe: str, scheme: str
 
 
 def test_the_scripts_are_small_and_share_no_name_with_the_page_s() -> None:
-    named = re.compile(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+    named = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
     texts = {str(file.relative_to(PAGE)): file.read_text(encoding="utf-8") for file in PAGE.rglob("*.js")}
     names = [name for text in texts.values() for name in named.findall(text)]
     own = {name for file in GUIDE for name in named.findall(texts[file])}
     assert sorted(name for name in own if names.count(name) > 1) == []
-    assert sum(len(texts[file].encode()) for file in GUIDE) < 60_000
+    assert sum(len(texts[file].encode()) for file in GUIDE) < 70_000
     for file in GUIDE:
         assert max(map(len, texts[file].splitlines())) <= 120
         assert "innerHTML" not in texts[file]

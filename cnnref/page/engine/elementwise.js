@@ -1,5 +1,11 @@
 // Operators that treat every value by itself, and those that join two tensors value by value.
-"use strict";
+
+import { between, dot, eachPlace, stridesOf, tensorOf } from "./tensors.js";
+
+/** @type {Record<string, Function>} */
+export const ELEMENTWISE = {};
+
+/** @typedef {(x: number, attributes?: any) => number} Curve */
 
 /** erf, to double precision: its series near zero, the continued fraction of its complement further out. */
 function erf(x) {
@@ -20,11 +26,14 @@ function erf(x) {
   return Math.sign(x) * (1 - Math.exp(-size * size) / Math.sqrt(Math.PI) / fraction);
 }
 
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-const between = (low, high, x) => Math.min(high, Math.max(low, x));
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-/** name -> [f(x, attributes), how it is written, derivative(x, attributes)] */
-const FUNCTIONS = {
+
+/**
+ * name -> [f(x, attributes), how it is written, derivative(x, attributes)]
+ * @type {Record<string, [Curve, string, Curve?]>}
+ */
+export const FUNCTIONS = {
   Relu: [(x) => Math.max(0, x), "max(0, x)", (x) => (x > 0 ? 1 : 0)],
   LeakyRelu: [
     (x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x),
@@ -66,7 +75,7 @@ const FUNCTIONS = {
 };
 
 for (const [name, [f]] of Object.entries(FUNCTIONS)) {
-  OPERATORS[name] = ([x], attributes) =>
+  ELEMENTWISE[name] = ([x], attributes) =>
     tensorOf(
       x.shape,
       x.data.map((value) => f(value, attributes)),
@@ -74,12 +83,12 @@ for (const [name, [f]] of Object.entries(FUNCTIONS)) {
 }
 
 /** The bounds of Clip are inputs, or attributes in old files. */
-const clipBounds = ([, low, high], { min, max }) => [
+export const clipBounds = ([, low, high], { min, max }) => [
   low?.data[0] ?? min ?? -Infinity,
   high?.data[0] ?? max ?? Infinity,
 ];
 
-OPERATORS.Clip = (inputs, attributes) => {
+ELEMENTWISE.Clip = (inputs, attributes) => {
   const [low, high] = clipBounds(inputs, attributes);
   return tensorOf(
     inputs[0].shape,
@@ -87,8 +96,11 @@ OPERATORS.Clip = (inputs, attributes) => {
   );
 };
 
-/** name -> [f(a, b), the sign that is written between them] */
-const PAIRS = {
+/**
+ * name -> [f(a, b), the sign that is written between them]
+ * @type {Record<string, [(a: number, b: number) => number, string]>}
+ */
+export const PAIRS = {
   Add: [(a, b) => a + b, "+"],
   Sub: [(a, b) => a - b, "-"],
   Mul: [(a, b) => a * b, "×"],
@@ -100,9 +112,9 @@ const PAIRS = {
 };
 
 for (const [name, [f]] of Object.entries(PAIRS)) {
-  OPERATORS[name] = ([first, ...others]) => others.reduce((a, b) => paired(a, b, f), first);
+  ELEMENTWISE[name] = ([first, ...others]) => others.reduce((a, b) => paired(a, b, f), first);
 }
-OPERATORS.Sum = OPERATORS.Add;
+ELEMENTWISE.Sum = ELEMENTWISE.Add;
 
 /** f of every pair; an axis of one is handed to all places of the other's. */
 function paired(a, b, f) {

@@ -1,7 +1,9 @@
 // The receptive field: which pixels of the picture a value can see, followed backwards from the value.
-"use strict";
 
-const ALL = { rows: [-Infinity, Infinity], columns: [-Infinity, Infinity] };
+import { sizeOf } from "./tensors.js";
+import { windowOf, windowStart } from "./windows.js";
+
+export const ALL = { rows: [-Infinity, Infinity], columns: [-Infinity, Infinity] };
 
 /** The box that holds two boxes. A box is { rows: [first, last], columns: [first, last] }. */
 function united(a, b) {
@@ -66,7 +68,7 @@ function pickedBy(node, constants, rank) {
  * The box of the picture that a box of a node's output sees; padding lies outside of the picture, and ±Infinity
  * means that all is seen.
  */
-function fieldOf(graph, tensors, name, box) {
+export function fieldOf(graph, tensors, name, box) {
   const boxes = new Map([[name, box]]);
   for (const node of [...graph.nodes].reverse()) {
     const own = boxes.get(node.output);
@@ -95,7 +97,7 @@ function fieldOf(graph, tensors, name, box) {
 }
 
 /** The pixels (rows, columns) that one value of a node's output sees, padding included; the picture's for all. */
-function fieldSize(graph, tensors, name, height, width) {
+export function fieldSize(graph, tensors, name, height, width) {
   const { shape } = tensors.get(name);
   if (shape.length !== 4) return [height, width];
   const box = fieldOf(graph, tensors, name, { rows: [0, 0], columns: [0, 0] });

@@ -1,5 +1,8 @@
 // Grad-CAM: which places of the last maps raise the score of a class (Selvaraju et al., 2017, section 3).
-"use strict";
+
+import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
+import { eachPlace, sizeOf } from "./tensors.js";
+import { paddedCount, windowCells, windowOf } from "./windows.js";
 
 /** From the gradient by a node's output to the gradient by its input: the chain rule, one function an operator. */
 const BACKWARD = {
@@ -102,7 +105,7 @@ function headOf(graph, tensors) {
  * Grad-CAM of a class: ReLU of the maps, each weighted with the mean gradient of the class score by it, divided by
  * the largest. { values, rows, columns, maps } or null where the head has no closed form here.
  */
-function gradCam(graph, tensors, index) {
+export function gradCam(graph, tensors, index) {
   const head = headOf(graph, tensors);
   if (!head) return null;
   const scores = tensors.get(head.scores);

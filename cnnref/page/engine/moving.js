@@ -1,52 +1,30 @@
 // Operators that only move values: nothing is computed, and the page shows where each value comes from.
-"use strict";
 
-/** How far apart in memory neighbours along each axis are. */
-function stridesOf(shape) {
-  const strides = new Array(shape.length).fill(1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1];
-  return strides;
-}
+import { between, dot, eachPlace, sizeOf, stridesOf, tensorOf } from "./tensors.js";
 
-const dot = (place, steps) => {
-  let sum = 0;
-  for (let axis = 0; axis < steps.length; axis++) sum += place[axis] * steps[axis];
-  return sum;
-};
+/** @type {Record<string, Function>} */
+export const MOVING = {};
 
-/** visit(place, at) for every place of a tensor, in the order of its data. `place` is one array, written over. */
-function eachPlace(shape, visit) {
-  const place = new Array(shape.length).fill(0);
-  const count = sizeOf(shape);
-  for (let at = 0; at < count; at++) {
-    visit(place, at);
-    for (let axis = shape.length - 1; axis >= 0 && ++place[axis] === shape[axis]; axis--) place[axis] = 0;
-  }
-}
-
-/** The place of the value that is `at` in the data. */
-const placeOf = (shape, at) => stridesOf(shape).map((step, axis) => Math.floor(at / step) % shape[axis]);
-
-const same = ([x]) => x;
-OPERATORS.Identity = same;
-OPERATORS.Dropout = same;
-OPERATORS.Cast = same; // numbers here are float32 whatever they were
+export const same = ([x]) => x;
+MOVING.Identity = same;
+MOVING.Dropout = same;
+MOVING.Cast = same; // numbers here are float32 whatever they were
 
 const reshaped = (x, shape) => tensorOf(shape, x.data);
 
-OPERATORS.Flatten = ([x], { axis = 1 }) => {
+MOVING.Flatten = ([x], { axis = 1 }) => {
   const rows = sizeOf(x.shape.slice(0, axis < 0 ? axis + x.shape.length : axis));
   return reshaped(x, [rows, x.data.length / rows]);
 };
 
-OPERATORS.Reshape = ([x, wanted], { allowzero = 0 }) => {
+MOVING.Reshape = ([x, wanted], { allowzero = 0 }) => {
   const shape = [...wanted.data].map((size, axis) => (size === 0 && !allowzero ? x.shape[axis] : size));
   const open = shape.indexOf(-1);
   if (open >= 0) shape[open] = x.data.length / -sizeOf(shape);
   return reshaped(x, shape);
 };
 
-OPERATORS.Squeeze = ([x, axes], attributes) => {
+MOVING.Squeeze = ([x, axes], attributes) => {
   const given = (axes ? [...axes.data] : attributes.axes)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
   return reshaped(
     x,
@@ -54,7 +32,7 @@ OPERATORS.Squeeze = ([x, axes], attributes) => {
   );
 };
 
-OPERATORS.Unsqueeze = ([x, axes], attributes) => {
+MOVING.Unsqueeze = ([x, axes], attributes) => {
   const given = axes ? [...axes.data] : attributes.axes;
   const rank = x.shape.length + given.length;
   const shape = [...x.shape];
@@ -82,7 +60,7 @@ function copied(x, shape, offset, steps, fill = 0) {
   return y;
 }
 
-OPERATORS.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1 - axis) }) => {
+MOVING.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1 - axis) }) => {
   const strides = stridesOf(x.shape);
   const shape = perm.map((axis) => x.shape[axis]);
   const steps = perm.map((axis) => ({ step: strides[axis], sign: 1, size: x.shape[axis] }));
@@ -94,7 +72,7 @@ OPERATORS.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1
   );
 };
 
-OPERATORS.Slice = ([x, starts, ends, axes, given], attributes) => {
+MOVING.Slice = ([x, starts, ends, axes, given], attributes) => {
   const rank = x.shape.length;
   const [from, to] = [starts?.data ?? attributes.starts, ends?.data ?? attributes.ends];
   const which = axes?.data ?? attributes.axes ?? [...from].map((_, axis) => axis);
@@ -119,7 +97,7 @@ OPERATORS.Slice = ([x, starts, ends, axes, given], attributes) => {
   return copied(x, shape, offset, steps);
 };
 
-OPERATORS.Pad = ([x, pads, value], attributes) => {
+MOVING.Pad = ([x, pads, value], attributes) => {
   if ((attributes.mode ?? "constant") !== "constant")
     throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
   const rank = x.shape.length;
@@ -135,7 +113,7 @@ OPERATORS.Pad = ([x, pads, value], attributes) => {
   );
 };
 
-OPERATORS.Concat = (inputs, { axis }) => {
+MOVING.Concat = (inputs, { axis }) => {
   const along = axis < 0 ? axis + inputs[0].shape.length : axis;
   const shape = [...inputs[0].shape];
   shape[along] = inputs.reduce((sum, x) => sum + x.shape[along], 0);
@@ -154,6 +132,6 @@ OPERATORS.Concat = (inputs, { axis }) => {
 
 /** Those whose every output is one of the inputs. */
 // prettier-ignore
-const MOVES = new Set([
+export const MOVES = new Set([
   "Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad", "Concat",
 ]);

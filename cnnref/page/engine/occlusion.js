@@ -1,5 +1,4 @@
 // Occlusion: how far the probability of a class falls when a piece of the picture is covered (Zeiler and Fergus, 2014).
-"use strict";
 
 /** Upper left corners of a patch along one axis: a stride apart, the last one flush with the edge. */
 function corners(size, patch, stride) {
@@ -23,7 +22,15 @@ function channelMeans(image, channels) {
   return sums.map((sum) => sum / (image.length / channels));
 }
 
-/** The picture with a patch of the mean colour at (top, left). */
+/**
+ * The picture with a patch of the mean colour at (top, left).
+ * @param {ArrayLike<number>} image [height, width, channels]
+ * @param {number[]} shape
+ * @param {number} top
+ * @param {number} left
+ * @param {number} patch
+ * @param {ArrayLike<number>} fill
+ */
 function covered(image, [, width, channels], top, left, patch, fill) {
   const copy = Float32Array.from(image);
   for (let row = top; row < top + patch; row++) {
@@ -35,8 +42,14 @@ function covered(image, [, width, channels], top, left, patch, fill) {
   return copy;
 }
 
-/** How much the probability of a class falls when a patch covers the picture; `probability(image)` runs the network. */
-function occlude(image, shape, probability, progress = () => {}) {
+/**
+ * How much the probability of a class falls when a patch covers the picture.
+ * @param {ArrayLike<number>} image [height, width, channels], values 0..255
+ * @param {number[]} shape [height, width, channels]
+ * @param {(image: ArrayLike<number>) => number} probability runs the network
+ * @param {(done: number, of: number) => void} progress is called after each row of patches
+ */
+export function occlude(image, shape, probability, progress = () => {}) {
   const plan = occlusionPlan(shape[0], shape[1]);
   const fill = channelMeans(image, shape[2]);
   const whole = probability(image);

@@ -1,6 +1,5 @@
 // Reads an ONNX file: a protocol buffer, which is a list of (field number, value), some of them messages again.
 // The numbers of the fields are those of onnx.proto3 in the ONNX project.
-"use strict";
 
 /** Every field of a message: [number, value], where value is a number or the bytes of a string or message. */
 function* fieldsOf(bytes) {
@@ -29,7 +28,7 @@ function* fieldsOf(bytes) {
 }
 
 /** A message as { name: value } or, for names in lists, { name: [values] }; `names` maps field numbers to names. */
-function message(bytes, names, lists = []) {
+export function message(bytes, names, lists = []) {
   const found = Object.fromEntries(lists.map((name) => [name, []]));
   for (const [number, value] of fieldsOf(bytes)) {
     const name = names[number];
@@ -42,7 +41,7 @@ function message(bytes, names, lists = []) {
 const text = (bytes) => (bytes ? new TextDecoder().decode(bytes) : "");
 
 /** Repeated numbers are packed into bytes, or one by one: both to an array. */
-function numbers(parts, kind) {
+export function numbers(parts, kind) {
   return parts.flatMap((part) => {
     if (typeof part === "number") return [part];
     if (kind === "float") return Array.from({ length: part.length / 4 }, (_, index) => float32At(part, index));
@@ -132,7 +131,7 @@ function readValueInfo(bytes) {
  * The graph of an ONNX file: nodes in an order in which they can be computed, of those that `output` needs.
  *   { nodes, constants: Map(name -> { shape, data }), input: { name, shape }, output: name }
  */
-function readModel(bytes, wanted = null) {
+export function readModel(bytes, wanted = null) {
   const model = message(bytes, { 7: "graph" });
   if (!model.graph) throw new Error("The file has no graph, so it is no ONNX model.");
   const lists = ["node", "initializer", "input", "output"];

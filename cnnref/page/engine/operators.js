@@ -1,11 +1,13 @@
 // What each operator of ONNX computes, written as on paper. A tensor is { shape, data }; sums are in double precision.
 // A function takes the input tensors and the attributes of a node, and gives its output tensor.
-"use strict";
 
-const OPERATORS = {};
+import { ELEMENTWISE } from "./elementwise.js";
+import { MOVING } from "./moving.js";
+import { dot, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
+import { paddedCount, windowOf, windowStart } from "./windows.js";
 
-const sizeOf = (shape) => shape.reduce((product, size) => product * size, 1);
-const tensorOf = (shape, data = new Float32Array(sizeOf(shape))) => ({ shape, data });
+/** @type {Record<string, Function>} */
+export const OPERATORS = { ...MOVING, ...ELEMENTWISE };
 
 /** Convolution: at each place, the sum over the window and the channels of value times weight, plus the bias. */
 OPERATORS.Conv = ([x, weights, bias], attributes) => {
@@ -77,27 +79,6 @@ function pooled(x, attributes, start, join, finish) {
   }
   return y;
 }
-
-/** The cells under a window: { row, column, padding }. */
-function windowCells(window, row, column, rows, columns) {
-  const cells = [];
-  for (let i = 0; i < window.kernel[0]; i++) {
-    for (let j = 0; j < window.kernel[1]; j++) {
-      const y = windowStart(window, 0, row) + i * window.dilation[0];
-      const x = windowStart(window, 1, column) + j * window.dilation[1];
-      cells.push({ row: y, column: x, padding: y < 0 || y >= rows || x < 0 || x >= columns });
-    }
-  }
-  return cells;
-}
-
-/** How many cells lie on the map or its stated padding; with ceil_mode a window can reach beyond both. */
-function paddedCount(window, row, column, rows, columns) {
-  const reached = windowCells(window, row, column, rows, columns);
-  return reached.filter((cell) => cell.row < rows + window.after[0] && cell.column < columns + window.after[1]).length;
-}
-
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 OPERATORS.MaxPool = ([x], attributes) => pooled(x, attributes, -Infinity, Math.max, (most) => most);
 OPERATORS.AveragePool = ([x], attributes) =>

@@ -1,5 +1,7 @@
 // Runs a graph: node after node, every result kept, so that the page can show all of them.
-"use strict";
+
+import { OPERATORS } from "./operators.js";
+import { tensorOf } from "./tensors.js";
 
 /**
  * All tensors of a network for one picture.
@@ -8,7 +10,7 @@
  *   stored  Map(name -> tensor): results for this picture of operators that are not known here
  * Gives { tensors: Map(name -> { shape, data }), missing: Map(node name -> why) }.
  */
-function runGraph(graph, image, stored = new Map()) {
+export function runGraph(graph, image, stored = new Map()) {
   const shape = graph.input.shape.map((size) => size ?? 1);
   const tensors = new Map([[graph.input.name, tensorOf(shape, Float32Array.from(image))]]);
   const missing = new Map();

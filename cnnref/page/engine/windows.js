@@ -1,5 +1,4 @@
 // Where a window lies: the geometry that convolution and pooling share.
-"use strict";
 
 /** floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1 */
 function outputSize(size, kernel, stride, before, after, dilation = 1, up = false) {
@@ -11,7 +10,7 @@ function outputSize(size, kernel, stride, before, after, dilation = 1, up = fals
  * The window of a Conv or pooling node over an input [1, channels, rows, columns]:
  * { kernel, stride, dilation, before, after, size }, each [vertical, horizontal]; size is the output's.
  */
-function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
+export function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
   const axes = [0, 1];
   const stride = attributes.strides ?? [1, 1];
   const dilation = attributes.dilations ?? [1, 1];
@@ -47,4 +46,23 @@ function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
 }
 
 /** The cells that the window at `place` covers along one axis: from `start`, `dilation` apart; outside is padding. */
-const windowStart = (window, axis, place) => place * window.stride[axis] - window.before[axis];
+export const windowStart = (window, axis, place) => place * window.stride[axis] - window.before[axis];
+
+/** The cells under a window: { row, column, padding }. */
+export function windowCells(window, row, column, rows, columns) {
+  const cells = [];
+  for (let i = 0; i < window.kernel[0]; i++) {
+    for (let j = 0; j < window.kernel[1]; j++) {
+      const y = windowStart(window, 0, row) + i * window.dilation[0];
+      const x = windowStart(window, 1, column) + j * window.dilation[1];
+      cells.push({ row: y, column: x, padding: y < 0 || y >= rows || x < 0 || x >= columns });
+    }
+  }
+  return cells;
+}
+
+/** How many cells lie on the map or its stated padding; with ceil_mode a window can reach beyond both. */
+export function paddedCount(window, row, column, rows, columns) {
+  const reached = windowCells(window, row, column, rows, columns);
+  return reached.filter((cell) => cell.row < rows + window.after[0] && cell.column < columns + window.after[1]).length;
+}

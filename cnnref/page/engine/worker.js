@@ -1,9 +1,14 @@
 // The worker's side: it holds the network, and answers one question after the other.
-"use strict";
+
+import { occlude } from "./occlusion.js";
+import { readModel } from "./onnx.js";
+import { OPERATORS } from "./operators.js";
+import { runGraph } from "./run.js";
+import { tensorOf } from "./tensors.js";
 
 const held = {};
 
-const QUESTIONS = {
+export const QUESTIONS = {
   /** Take the file; says what the network looks like. */
   load({ model, output, channelsFirst }) {
     held.graph = { ...readModel(model, output), channelsFirst };
@@ -39,7 +44,7 @@ function ordered(image) {
 }
 
 /** Answer every message { id, question, ... } with { id, answer }, { id, error } or, on the way, { id, told }. */
-function serve() {
+export function serve() {
   onmessage = ({ data: { id, question, ...given } }) => {
     try {
       const answer = QUESTIONS[question](given, (told) => postMessage({ id, told }));

@@ -1,8 +1,9 @@
 // The arithmetic of the guide's chapters: small functions, one idea each, as one would do it on paper.
-"use strict";
+
+/** @typedef {{ stride?: number[], padding?: number[], dilation?: number }} Sliding how a window moves */
 
 /** How many places a window of `kernel` cells has on an axis of `n` cells; 0 where it does not fit. */
-function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 } = {}) {
+export function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 } = {}) {
   const steps = Math.floor((n + before + after - dilation * (kernel - 1) - 1) / stride);
   return Math.max(0, steps + 1);
 }
@@ -10,8 +11,12 @@ function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 
 /**
  * The cells that a window [height, width] reads at one place [row, column] of the answer.
  * Rows of { row, column, value }; a cell outside the input (rows of numbers) is padding, and its value is 0.
+ * @param {number[][]} input
+ * @param {number[]} size
+ * @param {number[]} place
+ * @param {Sliding} options
  */
-function windowAt(
+export function windowAt(
   input,
   [height, width],
   [row, column],
@@ -29,7 +34,12 @@ function windowAt(
   return cells;
 }
 
-/** The answer's [rows, columns] for an input and a window; padding is [top, bottom, left, right]. */
+/**
+ * The answer's [rows, columns] for an input and a window; padding is [top, bottom, left, right].
+ * @param {number[][]} input
+ * @param {number[]} size
+ * @param {Sliding} options
+ */
 function answerSize(input, [height, width], { stride = [1, 1], padding = [0, 0, 0, 0], dilation = 1 } = {}) {
   const [top, bottom, left, right] = padding;
   return [
@@ -38,13 +48,18 @@ function answerSize(input, [height, width], { stride = [1, 1], padding = [0, 0, 
   ];
 }
 
-/** Something computed at every place of the answer. */
-function everywhere([rows, columns], compute) {
+/**
+ * Something computed at every place of the answer.
+ * @template T
+ * @param {number[]} size [rows, columns]
+ * @param {(row: number, column: number) => T} compute
+ */
+export function everywhere([rows, columns], compute) {
   return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => compute(row, column)));
 }
 
 /** Convolution of one channel: at each place, the sum of the products of window and kernel. */
-function slide(input, kernel, options = {}) {
+export function slide(input, kernel, options = {}) {
   const size = [kernel.length, kernel[0].length];
   return everywhere(answerSize(input, size, options), (row, column) =>
     productSum(windowAt(input, size, [row, column], options), kernel),
@@ -52,24 +67,24 @@ function slide(input, kernel, options = {}) {
 }
 
 /** The sum of the products of a window and a kernel of the same size. */
-function productSum(cells, kernel) {
+export function productSum(cells, kernel) {
   let sum = 0;
   cells.forEach((line, i) => line.forEach((cell, j) => (sum += cell.value * kernel[i][j])));
   return sum;
 }
 
 /** Convolution of several channels: what each gives with its own slice of the kernel, added up, plus the bias. */
-function slideDeep(channels, slices, bias, options = {}) {
+export function slideDeep(channels, slices, bias, options = {}) {
   const results = channels.map((channel, index) => slide(channel, slices[index], options));
   const size = [results[0].length, results[0][0]?.length ?? 0];
   return everywhere(size, (row, column) => results.reduce((sum, result) => sum + result[row][column], bias));
 }
 
-const greatest = (values) => Math.max(...values);
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const greatest = (values) => Math.max(...values);
+export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Pooling of one channel: one number for each window, by `greatest` or `mean`. */
-function pool(input, size, stride, summary) {
+export function pool(input, size, stride, summary) {
   const options = { stride };
   return everywhere(answerSize(input, size, options), (row, column) =>
     summary(
@@ -80,29 +95,37 @@ function pool(input, size, stride, summary) {
   );
 }
 
-/** The entry that a cell becomes when maps are flattened channel by channel, as the ONNX file keeps them. */
-const entryInFile = ([channel, row, column], [, rows, columns]) => (channel * rows + row) * columns + column;
+/**
+ * The entry that a cell becomes when maps are flattened channel by channel, as the ONNX file keeps them.
+ * @param {number[]} cell [channel, row, column]
+ * @param {number[]} shape [channels, rows, columns]
+ */
+export const entryInFile = ([channel, row, column], [, rows, columns]) => (channel * rows + row) * columns + column;
 
-/** The entry that the same cell becomes in Keras, where the channels of a pixel stand together. */
-const entryInKeras = ([channel, row, column], [channels, , columns]) => (row * columns + column) * channels + channel;
+/**
+ * The entry that the same cell becomes in Keras, where the channels of a pixel stand together.
+ * @param {number[]} cell [channel, row, column]
+ * @param {number[]} shape [channels, rows, columns]
+ */
+export const entryInKeras = ([channel, row, column], [channels, , columns]) => (row * columns + column) * channels + channel;
 
 /** A dense layer: each output is the sum of all inputs, each times its weight [inputs][outputs], plus a bias. */
-function denseOutputs(inputs, weights, biases) {
+export function denseOutputs(inputs, weights, biases) {
   return biases.map((bias, output) => inputs.reduce((sum, input, index) => sum + input * weights[index][output], bias));
 }
 
 /** Exponentials as shares of their sum; the largest score is taken off first, so that none overflows. */
-function softmax(scores) {
+export function softmax(scores) {
   const most = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - most));
   const sum = powers.reduce((all, power) => all + power, 0);
   return powers.map((power) => power / sum);
 }
 
-const LEAK = 0.3; // of leaky ReLU, the default of Keras
+export const LEAK = 0.3; // of leaky ReLU, the default of Keras
 
 /** Activations: the function of a number, and its slope there. */
-const ACTIVATIONS = {
+export const ACTIVATIONS = {
   relu: { of: (x) => Math.max(0, x), slope: (x) => (x > 0 ? 1 : 0) },
   leaky: { of: (x) => (x < 0 ? LEAK * x : x), slope: (x) => (x > 0 ? 1 : LEAK) },
   sigmoid: {

@@ -1,5 +1,8 @@
 // Chapters: activations as curves to touch, and softmax.
-"use strict";
+
+import { ACTIVATIONS, LEAK, softmax } from "./arithmetic.js";
+import { chapter, inBrackets, seenIn, sumLine, sums, written } from "./parts.js";
+import { button, h, set, slider, svg } from "../view/elements.js";
 
 const SCALE = { unit: 60, left: 4.2, top: 4.2, wide: 8.4, high: 5.8 }; // of the plot; x from -4 to 4, y from -1.5 to 4
 const ABOUT = {
@@ -25,7 +28,7 @@ const ABOUT = {
   ],
 };
 
-function chapterActivations(context) {
+export function chapterActivations(context) {
   let name = "relu";
   let x = 1.5;
   const line = sums();
@@ -132,7 +135,7 @@ function chapterActivations(context) {
   );
 }
 
-function chapterSoftmax(context) {
+export function chapterSoftmax(context) {
   const scores = [2, 1, 0, -1];
   const line = sums();
   const body = h("tbody");

@@ -1,7 +1,10 @@
 // Chapter: a dense layer, every output a weighted sum of all inputs.
-"use strict";
 
-function chapterDense(context) {
+import { denseOutputs } from "./arithmetic.js";
+import { chapter, editTable, inBrackets, productsText, seenIn, sumLine, sums, written } from "./parts.js";
+import { darkMode, h, magnitude, svg } from "../view/elements.js";
+
+export function chapterDense(context) {
   const inputs = [[2], [-1], [3]];
   const weights = [
     [1, -2],
@@ -63,6 +66,7 @@ function denseDrawing(inputs, weights, outputs) {
       });
     }),
   );
+  /** @type {(place: number[], value: number) => Element} */
   const node = ([x, y], value) =>
     svg("g", {}, svg("circle", { cx: x, cy: y, r: 24 }), svg("text", { x, y: y + 5 }, written(value)));
   return svg(

@@ -1,11 +1,18 @@
 // Chapters: the example that can be checked by hand, and what more channels and more kernels add to it.
-"use strict";
+
+import { productSum, slide, slideDeep, windowAt } from "./arithmetic.js";
+import {
+  chapter, chosenAt, follows, inBrackets, markCells, player, productsOf, productsText, readBy, seenIn, sumLine,
+  sumText, sums, valuesOf, walkTable, written,
+} from "./parts.js";
+import { darkMode, h, slider } from "../view/elements.js";
+import { numberTable } from "../view/numbers.js";
 
 // The example of cnnref.arithmetic.conv2d.
 // prettier-ignore
 const EXAMPLE = { input: [[0, 1, 2], [3, 4, 5], [6, 7, 8]], kernel: [[0, 1], [2, 3]] };
 
-function chapterExample(context) {
+export function chapterExample(context) {
   const { input, kernel } = EXAMPLE;
   const answer = slide(input, kernel);
   const tables = h("div", { class: "row" });
@@ -63,7 +70,7 @@ const DEEP = {
 };
 
 /** Three channels, two kernels with a slice for each channel, two maps. */
-function chapterDepth(context) {
+export function chapterDepth(context) {
   const { channels, kernels } = DEEP;
   let place = [0, 0];
   const inputs = h("div", { class: "row" });

@@ -1,5 +1,16 @@
 // The guide: a list of contents and the chapters, each of which is built when the reader comes near it.
-"use strict";
+
+import { chapterActivations, chapterSoftmax } from "./curves.js";
+import { chapterDense } from "./dense.js";
+import { chapterDepth, chapterExample } from "./example.js";
+import { chapterKernel } from "./kernels.js";
+import { toChapter } from "./parts.js";
+import { chapterPath } from "./path.js";
+import { chapterPixels } from "./pixels.js";
+import { chapterFlatten, chapterPooling } from "./pooling.js";
+import { chapterSize } from "./size.js";
+import { chapterDilation, chapterPadding, chapterStride } from "./sliding.js";
+import { h } from "../view/elements.js";
 
 const CHAPTERS = [
   ["guide-pixels", "Pixels and channels", chapterPixels],
@@ -18,44 +29,27 @@ const CHAPTERS = [
   ["guide-network", "Your network", chapterPath],
 ];
 
-/** Where a link to a layer of the network leads. */
-const layerLink = (name) => `#layer-${encodeURIComponent(name)}`;
-
-/** "In the network above: conv1, conv2 and 3 more.", with links; null where no layer is of these kinds. */
-function seenIn(context, kinds) {
-  const found = context.network.layers.filter((layer) => kinds.includes(layer.kind));
-  if (!found.length) return null;
-  const links = found
-    .slice(0, 3)
-    .map(({ name }, index) => [index ? ", " : "", h("a", { href: layerLink(name) }, name)]);
-  return h(
-    "p",
-    { class: "note" },
-    "In the network above: ",
-    links.flat(),
-    found.length > 3 ? ` and ${found.length - 3} more.` : ".",
-  );
-}
-
 /**
  * The guide. context is
  *   picture    { values: Uint8Array [rows * columns * channels], rows, columns, channels }, the reader's picture
  *   onPicture  (listener): the listener is called whenever the picture has changed
  *   network    { layers: [{ name, kind, text }] }, the layers of the network above
  */
-function buildGuide(context) {
-  const waiting = new Map(); // id of a chapter that is not yet built -> [its place, what builds it]
+export function buildGuide(context) {
+  const waiting = new Map(); // id of a chapter that is not yet built -> { place, title, make }
   const near = new IntersectionObserver(
     (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => build(one.target.id)),
     { rootMargin: "800px" },
   );
 
   function build(id) {
-    const [place, make] = waiting.get(id) ?? [];
+    const { place, title, make } = waiting.get(id) ?? {};
     if (!place) return;
     waiting.delete(id);
     near.unobserve(place);
-    place.replaceWith(make(context));
+    const chapter = make(context);
+    chapter.querySelector("h3").textContent = title;
+    place.replaceWith(chapter);
   }
 
   /** Build a chapter and those before it, so that nothing moves it once it is reached. */
@@ -67,14 +61,14 @@ function buildGuide(context) {
 
   const chapters = CHAPTERS.map(([id, title, make]) => {
     const place = h("section", { id, class: "chapter waiting" }, h("h3", {}, title));
-    waiting.set(id, [place, make]);
+    waiting.set(id, { place, title, make });
     near.observe(place);
     return place;
   });
   const toHash = () =>
     buildUntil(location.hash.slice(1)) && document.getElementById(location.hash.slice(1)).scrollIntoView();
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[href^='#guide-']");
+    const link = /** @type {Element} */ (event.target).closest?.("a[href^='#guide-']");
     if (link) buildUntil(link.getAttribute("href").slice(1));
   });
   addEventListener("hashchange", toHash);

@@ -1,9 +1,16 @@
 // Chapter: a small kernel slides over the reader's picture.
-"use strict";
+
+import { everywhere, mean, productSum, slide, windowAt } from "./arithmetic.js";
+import {
+  chapter, editTable, follows, hoverPicks, inBrackets, player, productsOf, seenIn, sumLine, sumText, sums, swap,
+  valuesOf, written,
+} from "./parts.js";
+import { by, choice, darkMode, h, magnitude, set } from "../view/elements.js";
+import { heatMap, numberTable, paint } from "../view/numbers.js";
 
 /** Known kernels: whole numbers, all divided by one number. Those of cnnref.arithmetic.kernels. */
 // prettier-ignore
-const KERNELS = {
+export const KERNELS = {
   identity: { text: "identity", rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1 },
   sobel_x: { text: "edges, brighter to the right (Sobel)", rows: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], divisor: 1 },
   sobel_y: { text: "edges, brighter downwards (Sobel)", rows: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]], divisor: 1 },
@@ -16,7 +23,7 @@ const KERNELS = {
 const LARGEST = 64; // rows or columns that the chapter works on
 
 /** The picture as rows of gray values, at most 64 x 64: { rows, block }, a value the mean of block x block pixels. */
-function grayRows({ values, rows, columns, channels }) {
+export function grayRows({ values, rows, columns, channels }) {
   const gray = (row, column) => {
     const at = (row * columns + column) * channels;
     return channels === 1 ? values[at] : 0.299 * values[at] + 0.587 * values[at + 1] + 0.114 * values[at + 2];
@@ -30,7 +37,7 @@ function grayRows({ values, rows, columns, channels }) {
   return { rows: everywhere(size, (row, column) => Math.round(meanOf(row, column))), block };
 }
 
-function chapterKernel(context) {
+export function chapterKernel(context) {
   const kernel = KERNELS.sobel_x.rows.map((line) => [...line]);
   let divisor = 1;
   let input, result, inputMap, resultMap;

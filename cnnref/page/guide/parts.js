@@ -1,16 +1,17 @@
 // What several chapters are made of: the frame of a chapter, numbers as written on paper, tables to type over, steps.
-"use strict";
+
+import { button, colourOf, darkMode, h, inkOn, magnitude, set, stillMode } from "../view/elements.js";
+import { heatMap, numberTable, paintPicture } from "../view/numbers.js";
 
 /**
  * A chapter: its sentences (in pieces of a line; the last piece says what to try), the thing to try, and where the
  * network does it.
  */
-function chapter(id, sentences, doing, seen = null) {
-  const [, title] = CHAPTERS.find(([one]) => one === id);
+export function chapter(id, sentences, doing, seen = null) {
   const words = h(
     "div",
     { class: "words" },
-    h("h3", {}, title),
+    h("h3"), // the title, which buildGuide writes
     h("p", {}, sentences.slice(0, -1).join(" ").replaceAll(" × ", "\u00a0×\u00a0")),
     h("p", { class: "try" }, sentences.at(-1)),
     seen,
@@ -19,38 +20,38 @@ function chapter(id, sentences, doing, seen = null) {
 }
 
 /** A number as the guide writes it: whole numbers in full, others in five digits, with a true minus sign. */
-function written(value) {
+export function written(value) {
   const text = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
   return text.replace("-", "−");
 }
 
 /** A factor or term inside a sum: negative numbers in brackets. */
-const inBrackets = (value) => (value < 0 ? `(${written(value)})` : written(value));
+export const inBrackets = (value) => (value < 0 ? `(${written(value)})` : written(value));
 
 /** "1·2 + 3·(−4)" of pairs [a, b]. */
-const productsText = (pairs) => pairs.map(([a, b]) => `${inBrackets(a)}·${inBrackets(b)}`).join(" + ");
+export const productsText = (pairs) => pairs.map(([a, b]) => `${inBrackets(a)}·${inBrackets(b)}`).join(" + ");
 
 /** "2 + (−12)" */
-const sumText = (values) => values.map(inBrackets).join(" + ");
+export const sumText = (values) => values.map(inBrackets).join(" + ");
 
 /** Lines of arithmetic that change; what comes out stands in bold, and readers of the screen hear it. */
-const sums = () => h("div", { class: "sums", role: "status" });
+export const sums = () => h("div", { class: "sums", role: "status" });
 
 /** One such line: the way, and what comes out. */
-const sumLine = (way, result) =>
+export const sumLine = (way, result) =>
   h("p", {}, `${way} = `, h("strong", {}, typeof result === "number" ? written(result) : result));
 
 /** Something with a name above it. */
-const named = (name, ...children) => h("div", {}, h("p", { class: "note" }, name), children);
+export const named = (name, ...children) => h("div", {}, h("p", { class: "note" }, name), children);
 
 /** A sign of arithmetic and what follows it; where lines are short the two go to the next one together. */
-const follows = (sign, ...children) => h("div", { class: "follows" }, h("span", { class: "sign" }, sign), children);
+export const follows = (sign, ...children) => h("div", { class: "follows" }, h("span", { class: "sign" }, sign), children);
 
 /** A link to a chapter. */
-const toChapter = (id, text) => h("a", { href: `#${id}` }, text);
+export const toChapter = (id, text) => h("a", { href: `#${id}` }, text);
 
 /** Put `next` in the place of `old`; a table that was open behind it is opened again. */
-function swap(old, next) {
+export function swap(old, next) {
   const open = old.querySelector("details[open]");
   old.replaceWith(next);
   if (open) next.querySelector("details").open = true;
@@ -58,23 +59,23 @@ function swap(old, next) {
 }
 
 /** Give each cell of a table a class. */
-function markCells(table, classOf) {
+export function markCells(table, classOf) {
   [...table.rows].forEach((line, row) =>
     [...line.cells].forEach((cell, column) => (cell.className = classOf(row, column) ?? "")),
   );
 }
 
 /** Classes for markCells: the cell at a place, and the cells that a window reads. */
-const chosenAt = (place) => (row, column) => (row === place[0] && column === place[1] ? "chosen" : "");
-const readBy = (cells) => (row, column) =>
+export const chosenAt = (place) => (row, column) => (row === place[0] && column === place[1] ? "chosen" : "");
+export const readBy = (cells) => (row, column) =>
   cells.flat().some((cell) => cell.row === row && cell.column === column) ? "window" : "";
 
 /** The numbers of a window's cells, and their products with a kernel. */
-const valuesOf = (cells) => cells.map((line) => line.map((cell) => cell.value));
-const productsOf = (cells, kernel) => cells.map((line, i) => line.map((cell, j) => cell.value * kernel[i][j]));
+export const valuesOf = (cells) => cells.map((line) => line.map((cell) => cell.value));
+export const productsOf = (cells, kernel) => cells.map((line, i) => line.map((cell, j) => cell.value * kernel[i][j]));
 
 /** A table whose cells are chosen as soon as the pointer or the keyboard gets to them. */
-function walkTable(options) {
+export function walkTable(options) {
   const table = numberTable(options);
   const walk = ({ target }) => target.closest("button")?.click();
   for (const event of ["pointerover", "focusin"]) table.addEventListener(event, walk);
@@ -82,7 +83,7 @@ function walkTable(options) {
 }
 
 /** A table of numbers to type over; `onInput` is called at each key. `values` is changed in place. */
-function editTable(values, name, onInput, limit) {
+export function editTable(values, name, onInput, limit) {
   const table = numberTable({ values, name, limit, onEdit: () => {} });
   const fields = [...table.querySelectorAll("input")];
   const columns = values[0].length;
@@ -111,7 +112,7 @@ function editTable(values, name, onInput, limit) {
  * Buttons to step through `count()` places, and to let them pass by themselves in about `seconds` where the reader
  * has nothing against motion. `show(place)` is called with each place; `at` is the place now.
  */
-function player({ count, show, seconds, what }) {
+export function player({ count, show, seconds, what }) {
   let timer = null;
   const play = button("▶ Play", () => (timer ? element.stop() : start()));
   const back = button("←", () => step(-1), { "aria-label": `${what} before` });
@@ -162,16 +163,35 @@ function player({ count, show, seconds, what }) {
 }
 
 /** Let a mouse that moves over a heat map choose, as a click does. */
-function hoverPicks(figure) {
+export function hoverPicks(figure) {
   const stage = figure.querySelector(".stage");
   stage.onpointermove = (event) => event.pointerType === "mouse" && stage.onclick(event);
   return figure;
 }
 
 /** The picture in its own colours, whose pixels can be chosen: a heat map with another paint, and no numbers behind. */
-function pictureFigure({ values, rows, columns, channels }, name, onPick) {
+export function pictureFigure({ values, rows, columns, channels }, name, onPick) {
   const figure = heatMap({ values: new Uint8Array(rows * columns), rows, columns, name, pixels: true, onPick });
   paintPicture(figure.querySelector("canvas"), values, rows, columns, channels);
   figure.querySelectorAll(".scale, details").forEach((one) => one.remove());
   return figure;
+}
+
+/** Where a link to a layer of the network leads. */
+export const layerLink = (name) => `#layer-${encodeURIComponent(name)}`;
+
+/** "In the network above: conv1, conv2 and 3 more.", with links; null where no layer is of these kinds. */
+export function seenIn(context, kinds) {
+  const found = context.network.layers.filter((layer) => kinds.includes(layer.kind));
+  if (!found.length) return null;
+  const links = found
+    .slice(0, 3)
+    .map(({ name }, index) => [index ? ", " : "", h("a", { href: layerLink(name) }, name)]);
+  return h(
+    "p",
+    { class: "note" },
+    "In the network above: ",
+    links.flat(),
+    found.length > 3 ? ` and ${found.length - 3} more.` : ".",
+  );
 }

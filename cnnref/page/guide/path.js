@@ -1,5 +1,7 @@
 // Chapter: the reader's own network, layer by layer, in the words of the chapters before.
-"use strict";
+
+import { chapter, layerLink, player, toChapter } from "./parts.js";
+import { h, slider } from "../view/elements.js";
 
 /** What a layer does, in a sentence, and the chapter about it. */
 const DOES = {
@@ -18,7 +20,7 @@ const DOES = {
   concat: ["lays maps behind one another: more channels."],
 };
 
-function chapterPath(context) {
+export function chapterPath(context) {
   const { layers } = context.network;
   const card = h("div", { class: "path-card", role: "status" });
   const steps = player({ count: () => layers.length, show, seconds: Math.min(60, 1.5 * layers.length), what: "layer" });

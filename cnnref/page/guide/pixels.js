@@ -1,9 +1,12 @@
 // Chapter: a picture is numbers.
-"use strict";
+
+import { chapter, pictureFigure } from "./parts.js";
+import { h, set, slider } from "../view/elements.js";
+import { heatMap } from "../view/numbers.js";
 
 const COLOURS = ["red", "green", "blue"];
 
-function chapterPixels(context) {
+export function chapterPixels(context) {
   const mix = [230, 126, 34];
   const swatch = h("div", { class: "swatch", role: "img" });
   const code = h("output", { class: "big" });

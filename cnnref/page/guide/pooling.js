@@ -1,7 +1,13 @@
 // Chapters: pooling, one number for each window; and flattening, a place for every cell in one long row.
-"use strict";
 
-function chapterPooling(context) {
+import { entryInFile, entryInKeras, everywhere, greatest, mean, pool, windowAt } from "./arithmetic.js";
+import {
+  chapter, chosenAt, editTable, follows, markCells, named, readBy, seenIn, sumLine, sumText, sums, valuesOf,
+  walkTable, written,
+} from "./parts.js";
+import { by, choice, darkMode, h, slider } from "../view/elements.js";
+
+export function chapterPooling(context) {
   // The example of cnnref.arithmetic.max_pool2d.
   // prettier-ignore
   const values = [[1, 2, 5, 6], [3, 4, 7, 8], [0, 0, 1, 0], [0, 9, 0, 0]];
@@ -81,7 +87,7 @@ function chapterPooling(context) {
 const MAPS = [2, 3, 4]; // channels, rows, columns
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWX";
 
-function chapterFlatten(context) {
+export function chapterFlatten(context) {
   const [channels, rows, columns] = MAPS;
   const line = sums();
   const list = () =>

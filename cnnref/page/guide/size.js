@@ -1,9 +1,12 @@
 // Chapter: how many places a window has, the formula with its floor.
-"use strict";
+
+import { positions } from "./arithmetic.js";
+import { chapter, seenIn, written } from "./parts.js";
+import { counted, h, slider, svg } from "../view/elements.js";
 
 const UNIT = 28; // of the drawing, a cell
 
-function chapterSize(context) {
+export function chapterSize(context) {
   const sizes = { n: 10, kernel: 3, stride: 2, before: 0, after: 0, dilation: 1 };
   const ranges = { n: [1, 20], kernel: [1, 7], stride: [1, 5], dilation: [1, 3], before: [0, 3], after: [0, 3] };
   const sliders = Object.entries(ranges).map(([name, [min, max]]) =>

@@ -1,5 +1,11 @@
 // Chapters: how the window moves. Stride, padding, dilation; one board for the three of them.
-"use strict";
+
+import { everywhere, slide, windowAt } from "./arithmetic.js";
+import {
+  chapter, chosenAt, follows, markCells, readBy, seenIn, sumLine, sumText, sums, valuesOf, walkTable,
+} from "./parts.js";
+import { by, darkMode, h, slider } from "../view/elements.js";
+import { numberTable } from "../view/numbers.js";
 
 const DIGITS = ["3141592", "6535897", "9323846", "2643383", "2795028", "8419716", "9399375"].map((line) =>
   Array.from(line, Number),
@@ -62,7 +68,7 @@ function slidingBoard(input, { dots = false } = {}) {
   return element;
 }
 
-function chapterStride(context) {
+export function chapterStride(context) {
   const board = slidingBoard(DIGITS, { dots: true });
   const stride = [2, 2];
   const sliders = ["down", "across"].map((way, axis) =>
@@ -91,7 +97,7 @@ function chapterStride(context) {
   );
 }
 
-function chapterPadding(context) {
+export function chapterPadding(context) {
   const board = slidingBoard(DIGITS.slice(0, 4).map((line) => line.slice(0, 4)));
   const padding = [1, 1, 1, 1];
   const sizes = sums();
@@ -130,7 +136,7 @@ function chapterPadding(context) {
   );
 }
 
-function chapterDilation(context) {
+export function chapterDilation(context) {
   const board = slidingBoard(DIGITS);
   const line = sums();
   const dilate = slider({ label: "dilation", min: 1, max: 3, value: 2, onInput: draw });

@@ -1,5 +1,6 @@
 // Which way up a picture is: what cameras write into a file (EXIF, or failing that XMP), and turning pixels upright.
-"use strict";
+
+import { inflate, latin1, viewOf } from "./bytes.js";
 
 /** The orientation, 1 to 8, that EXIF data tells: a small TIFF file. undefined if it tells none. */
 function exifOrientation(data) {
@@ -29,7 +30,7 @@ function xmpOrientation(text) {
 }
 
 /** The segments of a JPEG file up to its pixels: { at, marker, content }. */
-function* jpegSegments(bytes) {
+export function* jpegSegments(bytes) {
   const view = viewOf(bytes);
   for (let at = 2; at + 4 <= bytes.length;) {
     const marker = bytes[at + 1];
@@ -59,7 +60,7 @@ function* webpChunks(bytes) {
  * The orientation of a JPEG or WEBP file. What tells it is given another name in `bytes`: browsers do not agree on
  * when they turn a picture by themselves, so that they had better know nothing.
  */
-function takeOrientation(bytes, kind) {
+export function takeOrientation(bytes, kind) {
   const exif = [];
   let xmp;
   if (kind === "JPEG") {
@@ -81,8 +82,11 @@ function takeOrientation(bytes, kind) {
   return exifOrientation(joined(exif)) ?? (xmp && xmpOrientation(latin1(xmp)));
 }
 
-/** The orientation of a PNG file, by its chunks. */
-async function pngOrientation({ exif, texts }) {
+/**
+ * The orientation of a PNG file, by its chunks.
+ * @param {{ exif?: Uint8Array, texts: Record<string, { kind: string, content: Uint8Array }> }} file
+ */
+export async function pngOrientation({ exif, texts }) {
   const profile = texts["Raw profile type exif"];
   if (!exif && profile) {
     const digits = (await pngText(profile)).split("\n").slice(3).join("");
@@ -117,7 +121,7 @@ function joined(parts) {
 }
 
 /** A picture as its orientation says: mirrored, turned, or as it is. */
-function upright({ width, height, rgba, orientation }) {
+export function upright({ width, height, rgba, orientation }) {
   if (!(orientation >= 2 && orientation <= 8)) return { width, height, rgba };
   const across = orientation >= 5; // rows become columns
   const [newWidth, newHeight] = across ? [height, width] : [width, height];

@@ -1,11 +1,13 @@
 // Reads a PNG file (ISO/IEC 15948) as Pillow does. A browser reads PNG too, but its canvas multiplies colours by
 // their alpha and rounds, and shortens 16 bits in its own way.
-"use strict";
+
+import { inflate, latin1, viewOf } from "./bytes.js";
+import { pngOrientation } from "./exif.js";
 
 const PNG_SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const PNG_DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 /** The passes of an interlaced picture: first column, first row, columns apart, rows apart. */
-const ADAM7 = [
+export const ADAM7 = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
   [0, 4, 4, 8],
@@ -20,13 +22,21 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte;
 });
 
-const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
-const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const latin1 = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+export const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
 const keyword = (content) => latin1(content.subarray(0, content.indexOf(0)));
 
+/**
+ * @typedef {object} PngFile what the chunks of a PNG file hold
+ * @property {{ width: number, height: number, depth: number, color: number, samples: number, interlace: number }} [header]
+ * @property {Uint8Array} [palette]
+ * @property {Uint8Array} [clear]
+ * @property {Uint8Array[]} data
+ * @property {Uint8Array} [exif]
+ * @property {Record<string, { kind: string, content: Uint8Array }>} texts
+ */
+
 /** The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it. */
-async function readPng(bytes) {
+export async function readPng(bytes) {
   const file = pngChunks(bytes);
   const { width, height } = file.header;
   const rgba = new Uint8ClampedArray(4 * width * height);
@@ -40,6 +50,7 @@ async function readPng(bytes) {
  */
 function pngChunks(bytes) {
   const view = viewOf(bytes);
+  /** @type {PngFile} */
   const file = { data: [], texts: {} };
   for (let at = 8, last = ""; at + 8 <= bytes.length;) {
     const kind = latin1(bytes.subarray(at + 4, at + 8));
@@ -81,32 +92,6 @@ function checkFrame(frame, { width, height }) {
   if (!whole) throw new Error("its first frame is not the whole picture");
 }
 
-/** What a zlib stream holds, piece by piece. Who has enough stops asking, and the rest of a bomb is never inflated. */
-async function* inflate(parts) {
-  const stream = new DecompressionStream("deflate");
-  const writer = stream.writable.getWriter();
-  const reader = stream.readable.getReader();
-  const write = async () => {
-    for (const part of parts) {
-      for (let at = 0; at < part.length; at += 16384) await writer.write(part.subarray(at, at + 16384));
-    }
-    await writer.write(new Uint8Array(0)); // waits for the reader, to whom an error would hide what came before
-    await writer.close();
-  };
-  write().catch(() => {}); // the reader meets the same error
-  try {
-    for (;;) {
-      const { done, value } = await reader.read().catch(() => {
-        throw new Error("its compressed data is damaged");
-      });
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
 /** Every row of every pass: { columns, size (bytes), x, y, step (columns apart), first (of its pass) }. */
 function* pngRows({ width, height, depth, samples, interlace }) {
   for (const [x, top, step, down] of interlace ? ADAM7 : [[0, 0, 1, 1]]) {
@@ -123,7 +108,7 @@ async function paintRows(file, rgba) {
   const apart = Math.ceil((file.header.samples * file.header.depth) / 8);
   const rows = pngRows(file.header);
   const fresh = (row) => [new Uint8Array(1 + row.size), new Uint8Array(1 + row.size)];
-  let row = rows.next().value;
+  let row = rows.next().value || null;
   let [line, above] = fresh(row);
   let [filled, painted] = [0, 0];
   for await (const piece of inflate(file.data)) {
@@ -135,7 +120,7 @@ async function paintRows(file, rgba) {
       if (filled < line.length) break;
       unfilter(line, above, apart);
       paint(row, line);
-      row = rows.next().value;
+      row = rows.next().value || null;
       if (!row) return;
       [line, above] = row.first ? fresh(row) : [above, line];
       filled = 0;
@@ -143,7 +128,7 @@ async function paintRows(file, rgba) {
     }
   }
   if (filled || !painted) throw new Error("its pixels are cut short");
-  for (; row; row = rows.next().value) paint(row, new Uint8Array(1 + row.size));
+  for (; row; row = rows.next().value || null) paint(row, new Uint8Array(1 + row.size));
 }
 
 /** How a byte was foretold from those to the left, above, and above to the left; the file holds the difference. */

@@ -1,16 +1,20 @@
 // From a picture file to what a network sees, as `cnnref predict` reads it: PNG by the page's own reader, the rest by
 // the browser's. Whatever is wrong with a file is told in one sentence.
-"use strict";
+
+import { latin1, viewOf } from "./bytes.js";
+import { jpegSegments, takeOrientation, upright } from "./exif.js";
+import { readPng } from "./png.js";
+import { readPixels } from "./resample.js";
 
 const MOST_PIXELS = 89478485; // as many as Pillow opens without a warning
 const STRIP = 2 ** 22; // pixels that a canvas holds at a time
 
 /**
  * What a network of [height, width, channels] sees of a picture file.
- * @param {Blob} blob the file; its name is used in messages
+ * @param {Blob & { name?: string }} blob the file; its name is used in messages
  * @returns {Promise<Uint8Array>} [height, width, channels], values 0..255
  */
-async function readPicture(blob, height, width, channels) {
+export async function readPicture(blob, height, width, channels) {
   const name = blob.name || "The picture";
   const bytes = await blob.arrayBuffer().then(
     (buffer) => new Uint8Array(buffer),
@@ -36,7 +40,7 @@ async function readPicture(blob, height, width, channels) {
 }
 
 /** The format that the first bytes tell; null if it is none of those that `cnnref predict` reads. */
-function formatOf(bytes) {
+export function formatOf(bytes) {
   const start = latin1(bytes.subarray(0, 16));
   const marks = {
     PNG: /^\x89PNG\r\n\x1a\n/,
@@ -103,10 +107,11 @@ function webpSize(view, kind) {
 }
 
 /** The first picture of a file as the browser reads it: { width, height, rgba, orientation } */
-async function browserRead(bytes, kind) {
+export async function browserRead(bytes, kind) {
   const orientation = takeOrientation(bytes, kind);
   // Pillow does without the end mark of a GIF; more of them than there should be hurt nobody.
   const content = new Blob(kind === "GIF" ? [bytes, "\0;"] : [bytes], { type: `image/${kind.toLowerCase()}` });
+  /** @type {ImageBitmapOptions} */
   const settings = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(content, settings).catch(() => {
     throw new Error("the browser cannot read it");
@@ -126,7 +131,8 @@ function pixelsIn(bitmap) {
   const canvas = document.createElement("canvas");
   const rows = Math.min(height, 4096, Math.max(1, Math.floor(STRIP / width)));
   [canvas.width, canvas.height] = [width, rows];
-  const context = canvas.getContext("2d", { willReadFrequently: true, colorType: "float16" });
+  const settings = { willReadFrequently: true, colorType: "float16" }; // colorType is newer than TypeScript's list
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
   context.globalCompositeOperation = "copy";
   for (let top = 0; top < height; top += rows) {
     context.drawImage(bitmap, 0, -top);

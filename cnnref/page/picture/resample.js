@@ -1,6 +1,5 @@
 // From decoded pixels to what a network sees: on white, gray or in colour, cropped to the middle and resized. Whole
 // numbers throughout, the same as Pillow's, so that the page and `cnnref predict` see the same picture to the byte.
-"use strict";
 
 const PRECISION = 22; // bits behind the point of a weight
 
@@ -86,7 +85,7 @@ function onWhite(value, alpha) {
  * @param {Uint8ClampedArray} rgba [sourceHeight, sourceWidth, 4], colours not multiplied by alpha
  * @returns {Uint8Array} [height, width, channels], 1 (gray) or 3 (RGB) channels
  */
-function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels) {
+export function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels) {
   const box = centreBox(sourceWidth, sourceHeight, width, height);
   const values = compose(rgba, sourceWidth, box, channels);
   const across = (rows, from) => resizeAxis(from, rows, box.width, channels, width);

@@ -1,8 +1,9 @@
 // Elements of the page: how one is made, how a number is written, and what colour it has.
-"use strict";
+
+import { between } from "../engine/tensors.js";
 
 /** An element with properties and children; text is always text, never HTML. h("p", { class: "note" }, "5 < 6") */
-function h(tag, properties = {}, ...children) {
+export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   set(element, properties);
   element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
@@ -10,14 +11,14 @@ function h(tag, properties = {}, ...children) {
 }
 
 /** The same for a part of a drawing. */
-function svg(tag, properties = {}, ...children) {
+export function svg(tag, properties = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   set(element, properties);
   element.append(...children.flat());
   return element;
 }
 
-function set(element, properties) {
+export function set(element, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element[name] = value;
@@ -27,7 +28,7 @@ function set(element, properties) {
 }
 
 /** A number in few digits, for a small cell: 4 significant ones. */
-function short(value) {
+export function short(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size < 1e6 && Number.isInteger(value)) return String(value);
@@ -36,25 +37,25 @@ function short(value) {
 }
 
 /** How the numbers of one table are written so that their points stand below each other: 4 digits for the largest. */
-function aligned(values) {
+export function aligned(values) {
   if (values.every(Number.isInteger)) return String;
   const digits = between(0, 6, 3 - Math.floor(Math.log10(magnitude(values))));
   return (value) => (Number.isFinite(value) ? value.toFixed(digits) : String(value));
 }
 
 /** A number in 12 significant digits: enough for sums whose terms nearly cancel. */
-function exact(value) {
+export function exact(value) {
   return Number.isFinite(value) ? String(Number(value.toPrecision(12))) : String(value);
 }
 
 /** 61706 is "61,706". */
-const thousands = (count) => count.toLocaleString("en-US");
+export const thousands = (count) => count.toLocaleString("en-US");
 
 /** 3 "layers", 1 "layer". */
-const counted = (count, word) => `${thousands(count)} ${word}${count === 1 ? "" : "s"}`;
+export const counted = (count, word) => `${thousands(count)} ${word}${count === 1 ? "" : "s"}`;
 
 /** [28, 28, 1] is "28 × 28 × 1". */
-const by = (sizes) => sizes.join(" × ");
+export const by = (sizes) => sizes.join(" × ");
 
 // Three colours carry meaning: blue is below zero, orange is above, and the page's own ground is zero.
 const RAMPS = {
@@ -62,11 +63,11 @@ const RAMPS = {
   dark: { below: [108, 182, 255], zero: [22, 25, 30], above: [255, 160, 77] },
 };
 
-const darkMode = matchMedia("(prefers-color-scheme: dark)");
-const stillMode = matchMedia("(prefers-reduced-motion: reduce)");
+export const darkMode = matchMedia("(prefers-color-scheme: dark)");
+export const stillMode = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** [red, green, blue] of a value between -limit and limit. */
-function colourOf(value, limit) {
+export function colourOf(value, limit) {
   const ramp = darkMode.matches ? RAMPS.dark : RAMPS.light;
   const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) : 0;
   const end = share < 0 ? ramp.below : ramp.above;
@@ -74,10 +75,10 @@ function colourOf(value, limit) {
 }
 
 /** [red, green, blue] of a pixel value 0..255. */
-const grayOf = (value) => new Array(3).fill(Math.max(0, Math.min(255, Math.round(value))));
+export const grayOf = (value) => new Array(3).fill(Math.max(0, Math.min(255, Math.round(value))));
 
 /** Black or white, whichever can be read on the colour (relative luminance of WCAG 2.2). */
-function inkOn(colour) {
+export function inkOn(colour) {
   const [red, green, blue] = colour.map((part) => {
     const share = part / 255;
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
@@ -86,14 +87,18 @@ function inkOn(colour) {
 }
 
 /** The largest magnitude among numbers. */
-function magnitude(values) {
+export function magnitude(values) {
   let most = 0;
   for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
   return most;
 }
 
-/** A labelled slider. `say(value)` writes its number; `onInput(value)` is called with it. Its `input` can be set. */
-function slider({ label, min, max, step = 1, value, onInput, say = String }) {
+/**
+ * A labelled slider. `say(value)` writes its number; `onInput(value)` is called with it. Its `input` can be set.
+ * @param {{ label: string, min: number, max: number, step?: number, value: number,
+ *   onInput: (value: number) => void, say?: (value: number) => string }} options
+ */
+export function slider({ label, min, max, step = 1, value, onInput, say = String }) {
   const output = h("output", {}, say(value));
   const input = h("input", { type: "range", min, max, step, value });
   input.oninput = () => {
@@ -110,7 +115,7 @@ function slider({ label, min, max, step = 1, value, onInput, say = String }) {
 }
 
 /** A labelled list to choose from; options are [value, text]. */
-function choice({ label, options, value, onChange }) {
+export function choice({ label, options, value, onChange }) {
   const list = h(
     "select",
     {},
@@ -123,7 +128,7 @@ function choice({ label, options, value, onChange }) {
 }
 
 /** A labelled box to tick. */
-function tick({ label, value = false, onChange }) {
+export function tick({ label, value = false, onChange }) {
   const input = h("input", { type: "checkbox", checked: value });
   input.onchange = () => onChange(input.checked);
   const element = h("label", { class: "tick" }, input, h("span", {}, label));
@@ -132,10 +137,10 @@ function tick({ label, value = false, onChange }) {
 }
 
 /** A button. */
-const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
+export const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
 
 /** Draw an element anew, and leave the keyboard where it was: on what has the same name as before. */
-function keepingFocus(element, redraw) {
+export function keepingFocus(element, redraw) {
   const focused = element.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   redraw();
   if (focused) element.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });

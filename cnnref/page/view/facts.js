@@ -1,5 +1,10 @@
 // What can be said of a layer without running it: its window, its sizes, what it costs.
-"use strict";
+
+import { by, counted, thousands } from "./elements.js";
+import { state } from "./state.js";
+import { fieldSize } from "../engine/field.js";
+import { sizeOf } from "../engine/tensors.js";
+import { windowOf } from "../engine/windows.js";
 
 /** Operators by the names that people know. */
 // prettier-ignore
@@ -12,7 +17,7 @@ const KINDS = {
   Concat: "concatenation", Pad: "padding", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",
 };
 
-function kindOf(node) {
+export function kindOf(node) {
   const weights = state.graph.constants.get(node.inputs[1]);
   if (node.op === "Conv" && (node.attributes.group ?? 1) > 1) {
     return weights?.shape[1] === 1 ? "depthwise convolution" : "grouped convolution";
@@ -22,13 +27,13 @@ function kindOf(node) {
 
 /** The short names that the guide looks layers up by. */
 // prettier-ignore
-const GUIDE_KINDS = {
+export const GUIDE_KINDS = {
   Conv: "conv", MaxPool: "maxpool", GlobalMaxPool: "maxpool", AveragePool: "averagepool",
   GlobalAveragePool: "averagepool", Gemm: "dense", MatMul: "dense", Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh",
   Softmax: "softmax", Flatten: "flatten", BatchNormalization: "batchnorm", Add: "add", Concat: "concat",
 };
 
-const hasWindow = (node) => ["Conv", "MaxPool", "AveragePool"].includes(node.op);
+export const hasWindow = (node) => ["Conv", "MaxPool", "AveragePool"].includes(node.op);
 
 /** The window of a layer over its input, or null. */
 function windowOfNode(node) {
@@ -58,7 +63,7 @@ function parametersOf(node) {
 }
 
 /** Multiplications that are added up, biases not counted. */
-function macsOf(node) {
+export function macsOf(node) {
   const weights = state.graph.constants.get(node.inputs[1]);
   const output = state.tensors.get(node.output);
   if (!weights || !output) return 0;
@@ -69,7 +74,7 @@ function macsOf(node) {
 }
 
 /** Pairs of a name and a text, for the table beside a layer. */
-function factsOf(node) {
+export function factsOf(node) {
   const output = state.tensors.get(node.output);
   const inputs = node.inputs.filter((name) => state.tensors.has(name));
   const facts = [["takes", inputs.map((name) => `${name}: ${shapeText(state.tensors.get(name).shape)}`).join("; ")]];

@@ -1,9 +1,14 @@
 // One layer: what it is, its weights, and the maps that it makes of the picture.
-"use strict";
+
+import { button, by, counted, darkMode, h, keepingFocus, magnitude, thousands } from "./elements.js";
+import { factsOf, kindOf } from "./facts.js";
+import { arrowKeys, heatMap, numberTable, paint, scaleOf } from "./numbers.js";
+import { lookAt, lookAtValue, makerOf, on, state } from "./state.js";
+import { sizeOf } from "../engine/tensors.js";
 
 const MANY = 64; // so many maps or kernels are shown at once; the rest a page further
 
-function buildLayer() {
+export function buildLayer() {
   const element = h("section", { id: "layer", "aria-live": "off" });
   const draw = () => state.node && keepingFocus(element, () => element.replaceChildren(...layerParts(state.node)));
   on("node", draw);
@@ -56,7 +61,7 @@ function neighbours(node) {
   return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "after →"));
 }
 
-function results(node, tensor) {
+export function results(node, tensor) {
   if (tensor.shape.length === 4)
     return h(
       "div",
@@ -75,7 +80,7 @@ function results(node, tensor) {
   return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
 }
 
-const mapOf = (tensor, channel) => {
+export const mapOf = (tensor, channel) => {
   const area = sizeOf(tensor.shape.slice(2));
   return tensor.data.subarray(channel * area, (channel + 1) * area);
 };

@@ -1,5 +1,14 @@
 // Puts the page together and starts it.
-"use strict";
+
+import { GUIDE_KINDS, hasWindow, kindOf } from "./facts.js";
+import { buildLayer } from "./layer.js";
+import { buildNetwork } from "./network.js";
+import { buildPicture, sampleOf } from "./picture.js";
+import { ask, bytesOf, lookAt, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
+import { buildValue } from "./value.js";
+import { buildWhy } from "./why.js";
+import { sizeOf } from "../engine/tensors.js";
+import { buildGuide } from "../guide/guide.js";
 
 async function start() {
   state.facts = JSON.parse(document.getElementById("facts").textContent);
@@ -48,7 +57,7 @@ function guideContext() {
 
 /** Links to #layer-NAME look at that layer. */
 addEventListener("click", (event) => {
-  const name = event.target.closest?.("a[href^='#layer-']")?.getAttribute("href").slice("#layer-".length);
+  const name = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']")?.getAttribute("href").slice("#layer-".length);
   const node = name && nodeNamed(decodeURIComponent(name));
   if (!node) return;
   event.preventDefault();

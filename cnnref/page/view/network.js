@@ -1,5 +1,9 @@
 // The network as a drawing: a card a layer or folded stage, from left to right, and curves for what flows between.
-"use strict";
+
+import { button, by, colourOf, counted, darkMode, h, magnitude, set, svg } from "./elements.js";
+import { hasWindow, kindOf } from "./facts.js";
+import { arrowKeys } from "./numbers.js";
+import { lookAt, on, state } from "./state.js";
 
 const CARD = { width: 92, height: 116, across: 112, down: 148, edge: 20 };
 const FOLD_OVER = 24; // networks with more layers are folded into stages
@@ -108,7 +112,7 @@ function mosaic(canvas, values, count, rows, columns, across, limit) {
   context.putImageData(image, 0, 0);
 }
 
-function buildNetwork() {
+export function buildNetwork() {
   const open = new Set();
   const strip = h("div", {
     class: "strip",
@@ -178,7 +182,7 @@ function buildNetwork() {
   return element;
 }
 
-function card(item, unfold) {
+export function card(item, unfold) {
   const last = item.nodes.at(-1);
   const tensor = state.tensors.get(last.output);
   const canvas = h("canvas", { "aria-hidden": "true" });

@@ -1,5 +1,30 @@
 // Pictures of numbers: a small table whose cells are coloured, and a heat map with a table behind it.
-"use strict";
+
+import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, short, thousands } from "./elements.js";
+
+/**
+ * @typedef {object} TableOptions
+ * @property {(number | null)[][]} values
+ * @property {string} name
+ * @property {number} [limit]
+ * @property {boolean} [pixels]
+ * @property {(row: number, column: number) => string} [classOf]
+ * @property {(row: number, column: number) => void} [onPick]
+ * @property {(row: number, column: number, value: number) => void} [onEdit]
+ * @property {(value: number) => string} [write]
+ * @property {number[]} [origin]
+ *
+ * @typedef {object} HeatMapOptions
+ * @property {Float32Array | Uint8Array | number[]} values
+ * @property {number} rows
+ * @property {number} columns
+ * @property {string} name
+ * @property {number} [limit]
+ * @property {boolean} [pixels]
+ * @property {(row: number, column: number) => void} [onPick]
+ * @property {number[]} [chosen]
+ * @property {{ values: Uint8Array, rows: number, columns: number, channels: number }} [under]
+ */
 
 /**
  * A table of coloured numbers.
@@ -12,8 +37,9 @@
  *   onEdit   (row, column, number) -> called when a number is typed; cells are then fields
  *   write    number -> text, by default `short`
  *   origin   [row, column] that the first cell is called
+ * @param {TableOptions} options
  */
-function numberTable({ values, name, limit, pixels = false, classOf, onPick, onEdit, write, origin = [0, 0] }) {
+export function numberTable({ values, name, limit, pixels = false, classOf, onPick, onEdit, write, origin = [0, 0] }) {
   const filled = values.flat().filter((value) => value !== null);
   const most = limit ?? magnitude(filled);
   write ??= aligned(filled);
@@ -53,7 +79,7 @@ function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, o
 }
 
 /** One tab stop for a grid of buttons; arrow keys move inside it. */
-function arrowKeys(container, buttons, columns) {
+export function arrowKeys(container, buttons, columns) {
   buttons().forEach((one, index) => (one.tabIndex = index ? -1 : 0));
   container.addEventListener("keydown", (event) => {
     const all = buttons();
@@ -81,8 +107,13 @@ function arrowKeys(container, buttons, columns) {
 /**
  * Paint numbers, one pixel each, into a canvas that CSS enlarges. values are [rows * columns], limit as above; with
  * `sheer`, what is near zero can be seen through.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} values
+ * @param {number} rows
+ * @param {number} columns
+ * @param {{ limit?: number, pixels?: boolean, sheer?: boolean }} options
  */
-function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = false } = {}) {
+export function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = false } = {}) {
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext("2d");
@@ -101,7 +132,7 @@ function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = f
 }
 
 /** Paint a picture [rows, columns, 1 or 3] of values 0..255. */
-function paintPicture(canvas, picture, rows, columns, channels) {
+export function paintPicture(canvas, picture, rows, columns, channels) {
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext("2d");
@@ -119,8 +150,9 @@ function paintPicture(canvas, picture, rows, columns, channels) {
  *   values, rows, columns, limit, pixels as above;  name  what it shows
  *   onPick(row, column)  makes its cells choosable, by mouse or arrow keys;  chosen  [row, column] marked by a frame
  *   under  { values, rows, columns, channels }: a picture that the colours are laid over
+ * @param {HeatMapOptions} options
  */
-function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, under }) {
+export function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, under }) {
   const most = limit ?? magnitude(values);
   const canvas = h("canvas", { role: "img", "aria-label": name });
   const frame = h("div", { class: "cell-frame", hidden: true });
@@ -161,13 +193,13 @@ function below({ values, rows, columns, channels }) {
 }
 
 /** What the colours of a heat map mean. */
-function scaleOf(limit, pixels) {
+export function scaleOf(limit, pixels) {
   if (pixels) return h("p", { class: "scale" }, "0", h("span", { class: "ramp gray" }), "255");
   return h("p", { class: "scale" }, short(-limit), h("span", { class: "ramp" }), short(limit));
 }
 
 /** A closed box with a table that is made when it is opened. */
-function tableBehind(name, make, text = "Numbers") {
+export function tableBehind(name, make, text = "Numbers") {
   const details = h(
     "details",
     { class: "behind" },
@@ -184,7 +216,7 @@ function tableBehind(name, make, text = "Numbers") {
 const ROWS_AT_ONCE = 2000;
 
 /** A table with a head, of texts; rows beyond the first thousands come when they are asked for. */
-function termTable(head, rows, properties = {}) {
+export function termTable(head, rows, properties = {}) {
   const line = (cells) =>
     h(
       "tr",
@@ -214,7 +246,7 @@ function termTable(head, rows, properties = {}) {
   return h("div", {}, table, more);
 }
 
-function pickable(stage, figure, rows, columns, name, pick) {
+export function pickable(stage, figure, rows, columns, name, pick) {
   stage.classList.add("pickable");
   set(stage, {
     tabindex: 0,

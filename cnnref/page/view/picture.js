@@ -1,7 +1,15 @@
 // The reader's picture: a sample, a file that is chosen, dropped or pasted, or a drawing; and what a value sees of it.
-"use strict";
 
-function buildPicture() {
+import { button, h, set, tick } from "./elements.js";
+import { arrowKeys, paintPicture } from "./numbers.js";
+import { buildScores } from "./scores.js";
+import { bytesOf, on, showPicture, state } from "./state.js";
+import { ALL, fieldOf } from "../engine/field.js";
+import { placeOf } from "../engine/tensors.js";
+import { readPicture } from "../picture/read.js";
+import { readPixels } from "../picture/resample.js";
+
+export function buildPicture() {
   const [height, width, channels] = state.facts.shape;
   const size = `${width} × ${height}${channels === 1 ? ", gray" : ""}`;
   const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The picture as the network sees it" });
@@ -84,7 +92,7 @@ function buildPicture() {
   );
 }
 
-const sampleOf = (index) => {
+export const sampleOf = (index) => {
   const one = state.facts.samples[index];
   return { values: bytesOf(one.values), name: one.name, sample: index };
 };
@@ -107,7 +115,7 @@ function sampleButton(sample, index) {
 }
 
 /** Light up the pixels that the chosen value sees. */
-function showField(field, note) {
+export function showField(field, note) {
   const tensor = state.node && state.tensors.get(state.node.output);
   field.hidden = !tensor;
   note.textContent = "";
@@ -147,7 +155,8 @@ function buildDrawing(give) {
   });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const pen = { x: side / 2, y: side / 2, down: false };
-  const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, ...state.facts.shape));
+  const [rows, columns, channels] = state.facts.shape;
+  const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, rows, columns, channels));
   function clear() {
     context.fillStyle = "#000";
     context.fillRect(0, 0, side, side);

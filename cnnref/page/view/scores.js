@@ -1,11 +1,14 @@
 // What the network says: the probabilities of the classes, the best first.
-"use strict";
+
+import { exact, h, thousands } from "./elements.js";
+import { tableBehind, termTable } from "./numbers.js";
+import { labelOf, on, probabilities, state } from "./state.js";
 
 const SHOWN = 10;
 
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
-function buildScores() {
+export function buildScores() {
   const list = h("ol", { class: "scores" });
   const status = h("p", { role: "status", id: "status" }, "Starting.");
   const all = h("div", {});

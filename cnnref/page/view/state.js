@@ -1,7 +1,9 @@
 // What the page knows, and who wants to hear of it: the network, the picture, the results, and the value looked at.
-"use strict";
 
-const state = {
+import { placeOf, sizeOf, tensorOf } from "../engine/tensors.js";
+import { QUESTIONS } from "../engine/worker.js";
+
+export const state = {
   facts: null, // what page.py wrote: name, labels, shape, samples, ...
   graph: null, // of the ONNX file
   picture: null, // { values: Uint8Array [height * width * channels], name, sample: place among the samples or null }
@@ -16,16 +18,16 @@ const state = {
 const listeners = {};
 
 /** Call `listener` whenever `event` happens: "run", "node", "value". */
-const on = (event, listener) => (listeners[event] ??= []).push(listener);
+export const on = (event, listener) => (listeners[event] ??= []).push(listener);
 const emit = (event) => (listeners[event] ?? []).forEach((listener) => listener());
 
 /** Bytes of base64 text. */
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 /** The worker, or this thread where the browser allows a page from a file no worker. */
-const engine = { worker: null, waiting: new Map(), next: 0 };
+export const engine = { worker: null, waiting: new Map(), next: 0 };
 
-function startEngine(source) {
+export function startEngine(source) {
   try {
     engine.worker = new Worker(URL.createObjectURL(new Blob([source, "\nserve();"], { type: "text/javascript" })));
     engine.worker.onmessage = ({ data: { id, answer, error, told } }) => {
@@ -40,7 +42,7 @@ function startEngine(source) {
 }
 
 /** Ask the engine; a promise of its answer. `tell` hears how far it is. */
-function ask(question, given = {}, tell = null) {
+export function ask(question, given = {}, tell = null) {
   if (!engine.worker) return Promise.resolve().then(() => QUESTIONS[question](given, tell ?? (() => {})));
   return new Promise((resolve, reject) => {
     const id = engine.next++;
@@ -50,8 +52,8 @@ function ask(question, given = {}, tell = null) {
 }
 
 /** The node of a name, and the node that makes a tensor. */
-const nodeNamed = (name) => state.graph.nodes.find((node) => node.name === name);
-const makerOf = (tensor) => state.graph.nodes.find((node) => node.outputs.includes(tensor));
+export const nodeNamed = (name) => state.graph.nodes.find((node) => node.name === name);
+export const makerOf = (tensor) => state.graph.nodes.find((node) => node.outputs.includes(tensor));
 
 /** Results of operators that are not known here, where they were stored for one of the samples. */
 function storedFor(sample) {
@@ -68,7 +70,7 @@ let running = false;
 let pending = null;
 
 /** Show a picture: run the network on it. While it runs, only the last of the pictures that come is kept. */
-async function showPicture(picture) {
+export async function showPicture(picture) {
   pending = picture;
   if (running) return;
   running = true;
@@ -83,7 +85,7 @@ async function showPicture(picture) {
 }
 
 /** Look at a layer: at the map `channel`, and in it at the value that stands out most. */
-function lookAt(node, channel = 0) {
+export function lookAt(node, channel = 0) {
   const tensor = state.tensors.get(node.output);
   const maps = tensor?.shape.length > 2;
   Object.assign(state, { node, channel, at: maps ? outstanding(tensor, channel) : channel });
@@ -102,7 +104,7 @@ function outstanding(tensor, channel) {
 }
 
 /** Look at one value of a tensor; the picture's own values have no layer, and stay where they are. */
-function lookAtValue(tensor, at) {
+export function lookAtValue(tensor, at) {
   const node = makerOf(tensor);
   if (!node) return;
   const { shape } = state.tensors.get(tensor);
@@ -115,17 +117,17 @@ function lookAtValue(tensor, at) {
 }
 
 /** "channel 2, row 3, column 4" or "entry 5". */
-function placeName(shape, at) {
+export function placeName(shape, at) {
   const place = placeOf(shape, at);
   if (shape.length === 4) return `channel ${place[1]}, row ${place[2]}, column ${place[3]}`;
   return shape.length === 2 ? `entry ${place[1]}` : place.slice(1).join(", ");
 }
 
 /** A class by its label; a single output answers yes or no. */
-const labelOf = (index) => state.facts.labels[index] ?? `class ${index}`;
+export const labelOf = (index) => state.facts.labels[index] ?? `class ${index}`;
 
 /** The probabilities of all classes for the picture, or null. */
-function probabilities() {
+export function probabilities() {
   const found = state.tensors.get(state.graph.output);
   if (!found) return null;
   return found.data.length === 1 && state.facts.labels.length === 2

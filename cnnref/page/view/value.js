@@ -1,7 +1,15 @@
 // One number, all the way: the values it was computed from, each product, the sum, and what becomes of it.
-"use strict";
 
-function buildValue() {
+import { CONTRIBUTIONS } from "./contributions.js";
+import { button, darkMode, exact, h, keepingFocus, magnitude } from "./elements.js";
+import { mapOf } from "./layer.js";
+import { heatMap, paintPicture } from "./numbers.js";
+import { showField } from "./picture.js";
+import { lookAt, lookAtValue, on, placeName, state } from "./state.js";
+import { explainValue } from "../engine/contributions.js";
+import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
+
+export function buildValue() {
   const element = h("section", { id: "value" });
   let chosenGroup = null;
   function draw() {
@@ -46,7 +54,7 @@ function valueParts(tensor, told, chosenGroup, choose) {
       h(
         "div",
         { class: "made" },
-        h("div", { id: "made-of" }, MADE_OF[told.kind](told, chosenGroup, choose)),
+        h("div", { id: "made-of" }, CONTRIBUTIONS[told.kind](told, chosenGroup, choose)),
         becomes(node, tensor, at),
       ),
     ),
@@ -72,7 +80,7 @@ function map(tensor) {
 }
 
 /** The picture, and in a frame what of it the value sees. */
-function seen() {
+export function seen() {
   const [rows, columns, channels] = state.facts.shape;
   const canvas = h("canvas", { role: "img", "aria-label": "What the value sees of the picture" });
   const field = h("div", { class: "field" });

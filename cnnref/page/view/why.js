@@ -1,7 +1,11 @@
 // Why this class: where the picture counts, found by covering it and by Grad-CAM.
-"use strict";
 
-function buildWhy() {
+import { button, by, choice, darkMode, h } from "./elements.js";
+import { heatMap } from "./numbers.js";
+import { ask, bytesOf, labelOf, on, probabilities, state } from "./state.js";
+import { gradCam } from "../engine/grad_cam.js";
+
+export function buildWhy() {
   const { labels } = state.facts;
   let index = 0;
   let chosen = false;
@@ -127,7 +131,7 @@ function seenPicture() {
   return { values: state.picture.values, rows, columns, channels };
 }
 
-function storedGradCam(index) {
+export function storedGradCam(index) {
   const found = state.facts.gradcam.find((one) => one.sample === state.picture.sample && one.index === index);
   return found && { ...found, values: new Float32Array(bytesOf(found.values).buffer) };
 }

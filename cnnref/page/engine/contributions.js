@@ -1,5 +1,10 @@
 // One number, all the way: from which numbers a value was computed, and how.
-"use strict";
+
+import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
+import { MOVES } from "./moving.js";
+import { OPERATORS } from "./operators.js";
+import { between, dot, placeOf, stridesOf, total } from "./tensors.js";
+import { paddedCount, windowCells, windowOf } from "./windows.js";
 
 /**
  * What the value `at` (a place in the data) of a node's output is made of:
@@ -16,7 +21,7 @@
  *   "whole"    tensor: an operator that is shown by its maps only
  * `from` is a place in the data of `tensor`, the name of the input.
  */
-function explainValue(graph, node, tensors, at) {
+export function explainValue(graph, node, tensors, at) {
   const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
   const y = tensors.get(node.output);
   const given = {
@@ -35,7 +40,22 @@ function explainValue(graph, node, tensors, at) {
   return { value: y.data[at], tensor: node.inputs[0], ...explain(given, tensors) };
 }
 
-/** The cells of a window over one map: input, where it is from, and whether it is padding (which counts as 0). */
+/**
+ * @typedef {object} Cell a cell of a window: its place, its value, and where in the data it is from
+ * @property {number} row
+ * @property {number} column
+ * @property {number} input
+ * @property {number | null} from
+ * @property {boolean} padding
+ * @property {number} [weight]
+ * @property {number} [product]
+ * @property {boolean} [chosen] whether it is the maximum
+ */
+
+/**
+ * The cells of a window over one map: input, where it is from, and whether it is padding (which counts as 0).
+ * @returns {Cell[]}
+ */
 function cellsOf(x, channel, window, row, column, weightAt) {
   const [, , rows, columns] = x.shape;
   return windowCells(window, row, column, rows, columns).map((cell, index) => {
@@ -78,6 +98,7 @@ function explainPool(kind) {
 function explainGlobal(kind) {
   return ({ inputs: [x], place: [, channel] }) => {
     const [, , rows, columns] = x.shape;
+    /** @type {Cell[]} */
     const cells = Array.from({ length: rows * columns }, (_, cell) => {
       const from = channel * rows * columns + cell;
       return { row: Math.floor(cell / columns), column: cell % columns, input: x.data[from], from, padding: false };

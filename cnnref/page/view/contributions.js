@@ -1,5 +1,9 @@
 // What a value is made of, in tables and one sentence: a function for each kind of `explainValue`.
-"use strict";
+
+import { button, choice, counted, exact, h, short, svg, thousands } from "./elements.js";
+import { numberTable, tableBehind, termTable } from "./numbers.js";
+import { labelOf, lookAtValue, makerOf, placeName, state } from "./state.js";
+import { total } from "../engine/tensors.js";
 
 /** A table of the cells of a group: rows and columns as in the window. */
 function grid(group, name, valueOf, more = {}) {
@@ -33,7 +37,7 @@ const sumOf = (group) => group.cells.reduce((sum, cell) => sum + cell.product, 0
 /** Long groups (a dense layer, a global pooling) are shown by their table of terms only. */
 const isWindow = (group) => (group.rows > 1 ? group.cells.length <= 225 : group.columns <= 12);
 
-function madeOfSum(told, chosenGroup, choose) {
+function contributionsOfSum(told, chosenGroup, choose) {
   const sums = told.groups.map(sumOf);
   const all = sums.reduce((sum, one) => sum + one, 0);
   const most = sums.reduce((best, sum, index) => (Math.abs(sum) > Math.abs(sums[best]) ? index : best), 0);
@@ -86,7 +90,7 @@ function madeOfSum(told, chosenGroup, choose) {
 }
 
 /** Every product of a sum: where its input is, the input, the weight, the product. */
-function terms(told) {
+export function terms(told) {
   const rows = told.groups.flatMap((group) =>
     group.cells.map((cell) => [
       group.channel,
@@ -101,7 +105,7 @@ function terms(told) {
   return termTable(head, rows, { class: "terms" });
 }
 
-function madeOfPool(told) {
+function contributionsOfPool(told) {
   const group = told.groups[0];
   const inside = group.cells.filter((cell) => !cell.padding).map((cell) => cell.input);
   const text =
@@ -136,7 +140,7 @@ function link(tensor, at, text) {
   return button(text, () => lookAtValue(tensor, at), { title: `${tensor}, ${placeName(seen.shape, at)}` });
 }
 
-function madeOfScale(told) {
+function contributionsOfScale(told) {
   return [
     h("p", {}, "Normalized with the mean and the variance of the training, then scaled and moved:"),
     h(
@@ -154,7 +158,7 @@ function madeOfScale(told) {
   ];
 }
 
-function madeOfFunction(told) {
+function contributionsOfFunction(told) {
   const limit = Math.max(3, Math.abs(told.input) * 1.2);
   const attributes = Object.entries(told.attributes)
     .filter(([, value]) => typeof value === "number")
@@ -196,7 +200,7 @@ function functionCurve(f, input, value, limit) {
   );
 }
 
-function madeOfPair(told) {
+function contributionsOfPair(told) {
   const parts = told.parts.flatMap((part, index) => [
     index ? ` ${told.sign} ` : "",
     part.constant
@@ -206,7 +210,7 @@ function madeOfPair(told) {
   return [h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`)];
 }
 
-function madeOfSoftmax(told) {
+function contributionsOfSoftmax(told) {
   const own = told.parts[told.chosen];
   const rows = told.parts.map((part, index) => [
     labelOf(index),
@@ -232,7 +236,7 @@ function madeOfSoftmax(told) {
   ];
 }
 
-function madeOfMove(told) {
+function contributionsOfMove(told) {
   if (told.tensor === null)
     return [h("p", {}, `It is padding: no value was here before, and ${exact(told.value)} was put in.`)];
   const { shape } = state.tensors.get(told.tensor);
@@ -248,7 +252,7 @@ function madeOfMove(told) {
   ];
 }
 
-const madeOfWhole = (told) => [
+const contributionsOfWhole = (told) => [
   h(
     "p",
     {},
@@ -257,14 +261,14 @@ const madeOfWhole = (told) => [
   ),
 ];
 
-const MADE_OF = {
-  sum: madeOfSum,
-  mean: madeOfPool,
-  max: madeOfPool,
-  scale: madeOfScale,
-  function: madeOfFunction,
-  pair: madeOfPair,
-  softmax: madeOfSoftmax,
-  move: madeOfMove,
-  whole: madeOfWhole,
+export const CONTRIBUTIONS = {
+  sum: contributionsOfSum,
+  mean: contributionsOfPool,
+  max: contributionsOfPool,
+  scale: contributionsOfScale,
+  function: contributionsOfFunction,
+  pair: contributionsOfPair,
+  softmax: contributionsOfSoftmax,
+  move: contributionsOfMove,
+  whole: contributionsOfWhole,
 };

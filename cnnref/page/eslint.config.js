@@ -1,0 +1,27 @@
+// What ESLint checks in the page's scripts; scripts/check_javascript.sh runs it.
+import js from "@eslint/js";
+
+const BROWSER = [
+  "Blob", "CSS", "DecompressionStream", "IntersectionObserver", "TextDecoder", "URL", "Worker", "addEventListener",
+  "atob", "clearInterval", "createImageBitmap", "crypto", "document", "location", "matchMedia", "onmessage",
+  "performance", "postMessage", "requestAnimationFrame", "setInterval",
+];
+
+export default [
+  js.configs.recommended,
+  {
+    languageOptions: {
+      ecmaVersion: 2024,
+      sourceType: "module",
+      globals: { ...Object.fromEntries(BROWSER.map((name) => [name, "readonly"])), onmessage: "writable" },
+    },
+    rules: {
+      eqeqeq: "error",
+      "no-empty": ["error", { allowEmptyCatch: true }],
+      "no-control-regex": "off", // the marks of picture files have control characters
+      "no-unused-vars": ["error", { args: "after-used" }],
+      "no-var": "error",
+      "prefer-const": ["error", { destructuring: "all" }],
+    },
+  },
+];

@@ -1,0 +1,51 @@
+"""The bundler puts scripts in the order of their imports, and refuses those that do not fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnnref.page.bundle_scripts import BundleError, bundle_scripts, ordered_files
+
+
+def write(folder: Path, **scripts: str) -> Path:
+    """Write a file for each script; the path of the first."""
+    for name, text in scripts.items():
+        (folder / f"{name}.js").write_text(text, encoding="utf-8")
+    return folder / f"{next(iter(scripts))}.js"
+
+
+def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
+    entry = write(
+        tmp_path,
+        a='import { b } from "./b.js";\nimport { c } from "./c.js";\nb(c);\n',
+        b='import { c } from "./c.js";\nexport function b() {}\n',
+        c="export const c = 1;\n",
+    )
+    assert [file.name for file in ordered_files(entry)] == ["c.js", "b.js", "a.js"]
+    expected = '"use strict";\nconst c = 1;\n\nfunction b() {}\n\nb(c);\n'
+    assert bundle_scripts(entry) == expected
+    assert "const c" not in bundle_scripts(entry, without=[(tmp_path / "c.js").resolve()])
+
+
+@pytest.mark.parametrize(
+    ("scripts", "said"),
+    [
+        (
+            {
+                "a": 'import { b } from "./b.js";\nexport const a = b;\n',
+                "b": 'import { a } from "./a.js";\nexport const b = a;\n',
+            },
+            r"circle: a\.js -> b\.js -> a\.js",
+        ),
+        ({"a": 'import { b } from "./b.js";\n', "b": "const b = 1;\n"}, r"imports b from b\.js, which does not export"),
+        ({"a": 'import { b } from "./b.js";\nconst c = b;\n', "b": "export const b = 1, d = 2;\nconst c = 1;\n"},
+         r"b\.js and a\.js both declare c"),
+        ({"a": 'import { b } from "./b.js";\n'}, r"no file .*b\.js"),
+        ({"a": "export default 1;\n"}, "does not understand: export default 1"),
+    ],
+)  # fmt: skip
+def test_scripts_that_do_not_fit_together_are_refused(tmp_path: Path, scripts: dict[str, str], said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        bundle_scripts(write(tmp_path, **scripts))
