@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from cnnref import environment
 
@@ -14,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ["tensorflow", "keras", "onnxruntime", "ai_edge_litert", "matplotlib", "sklearn", "PIL", "onnx"]
 
 
-def told_by(program, **settings):
+def told_by(program: Any, **settings: Any) -> Any:
     """What a Python of its own prints as JSON, without the variables that cnnref sets."""
     inherited = {name: value for name, value in os.environ.items() if name not in environment.DEFAULTS}
     done = subprocess.run(
@@ -24,7 +26,7 @@ def told_by(program, **settings):
     return json.loads(done.stdout)
 
 
-def test_importing_the_light_rooms_imports_nothing_heavy():
+def test_importing_the_light_rooms_imports_nothing_heavy() -> None:
     program = f"""
 import json, os, sys
 import cnnref, cnnref.models, cnnref.data, cnnref.arithmetic, cnnref.runtimes, cnnref.cli
@@ -38,7 +40,7 @@ print(json.dumps([heavy, {{name: os.environ.get(name) for name in {list(environm
     assert settings["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
-def test_a_setting_of_the_user_stays():
+def test_a_setting_of_the_user_stays() -> None:
     program = "import json, os, cnnref; print(json.dumps(os.environ['TF_ENABLE_ONEDNN_OPTS']))"
     assert told_by(program, TF_ENABLE_ONEDNN_OPTS="0") == "0"
 
@@ -54,18 +56,18 @@ print(json.dumps([[w.category.__name__, str(w.message)] for w in caught]))
 TENSORFLOW_FIRST = "sys.modules['tensorflow'] = types.ModuleType('tensorflow')"
 
 
-def test_tensorflow_before_cnnref_is_warned_of_with_the_remedy():
+def test_tensorflow_before_cnnref_is_warned_of_with_the_remedy() -> None:
     ((category, message),) = told_by(CAUGHT.format(before=TENSORFLOW_FIRST))
     assert category == "RuntimeWarning"
     assert "import cnnref first, or set TF_ENABLE_ONEDNN_OPTS=1" in message
 
 
-def test_no_warning_where_cnnref_comes_first_or_the_user_has_chosen():
+def test_no_warning_where_cnnref_comes_first_or_the_user_has_chosen() -> None:
     assert told_by(CAUGHT.format(before="")) == []
     assert told_by(CAUGHT.format(before=TENSORFLOW_FIRST), TF_ENABLE_ONEDNN_OPTS="0") == []
 
 
-def test_versions_are_those_of_the_installed_packages():
+def test_versions_are_those_of_the_installed_packages() -> None:
     import keras
 
     found = environment.versions()
@@ -76,7 +78,7 @@ def test_versions_are_those_of_the_installed_packages():
     assert found.keys() <= {"python", *environment.PACKAGES}
 
 
-def test_the_report_says_what_a_number_depends_on():
+def test_the_report_says_what_a_number_depends_on() -> None:
     report = environment.report()
     assert report.keys() == {
         "machine", "system", "cpu", "cores", "accelerators", "backend", "settings", "versions"
@@ -88,14 +90,14 @@ def test_the_report_says_what_a_number_depends_on():
     assert report["backend"] in environment.device_line()
 
 
-def test_the_report_says_how_many_threads_the_user_allowed(monkeypatch):
+def test_the_report_says_how_many_threads_the_user_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert "OMP_NUM_THREADS" not in environment.report()["settings"]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert environment.report()["settings"]["OMP_NUM_THREADS"] == "3"
 
 
-def test_quiet_stderr_holds_back_what_goes_well_and_shows_what_fails():
+def test_quiet_stderr_holds_back_what_goes_well_and_shows_what_fails() -> None:
     program = """
 import json, os, sys
 from cnnref.environment import quiet_stderr
@@ -115,8 +117,8 @@ print(json.dumps(os.read(read, 100).decode()))
     assert told_by(program) == "reason end"
 
 
-def test_the_same_seed_draws_the_same_numbers():
-    def draw():
+def test_the_same_seed_draws_the_same_numbers() -> None:
+    def draw() -> Any:
         return environment.keras.random.uniform((3,)), np.random.random(3)  # noqa: NPY002  the global generator is what is seeded
 
     drawn = []

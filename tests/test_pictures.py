@@ -1,6 +1,8 @@
 import io
 import struct
 import zlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +15,17 @@ from cnnref.errors import InputError
 from cnnref.pictures import RULE, picture_size, read_picture, write_picture
 
 
-def encoded(image, kind="PNG", **options):
+def encoded(image: Any, kind: Any = "PNG", **options: Any) -> Any:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def noise(height, width, channels=3, seed=0):
+def noise(height: Any, width: Any, channels: Any = 3, seed: Any = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
 
 
-def test_the_rule_is_stated_in_words():
+def test_the_rule_is_stated_in_words() -> None:
     assert RULE.keys() == {"orientation", "transparency", "color", "crop", "resize"}
     assert all(RULE.values())
 
@@ -34,14 +36,14 @@ def test_the_rule_is_stated_in_words():
         lambda c: arrays(np.uint8, array_shapes(min_dims=2, max_dims=2).map(lambda s: (*s, c)))
     )
 )
-def test_a_picture_of_the_right_size_passes_untouched(tmp_path_factory, image):
+def test_a_picture_of_the_right_size_passes_untouched(tmp_path_factory: pytest.TempPathFactory, image: Any) -> None:
     path = tmp_path_factory.mktemp("pictures") / "picture.png"
     write_picture(path, image)
     np.testing.assert_array_equal(read_picture(path, *image.shape), image)
     np.testing.assert_array_equal(read_picture(path.read_bytes(), *image.shape), image)
 
 
-def test_the_result_is_writable_and_contiguous():
+def test_the_result_is_writable_and_contiguous() -> None:
     image = read_picture(encoded(Image.fromarray(noise(4, 5))), 4, 5, 3)
     assert image.flags.writeable
     assert image.flags.c_contiguous
@@ -49,7 +51,7 @@ def test_the_result_is_writable_and_contiguous():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_is_applied(orientation):
+def test_the_exif_orientation_is_applied(orientation: Any) -> None:
     upright = noise(4, 6)
     # What a camera stores, so that the tag brings it back: the inverse of the eight transformations.
     stored = {
@@ -69,7 +71,7 @@ def test_the_exif_orientation_is_applied(orientation):
     assert picture_size(content) == (4, 6)
 
 
-def test_transparency_is_composited_on_white():
+def test_transparency_is_composited_on_white() -> None:
     image = np.zeros((1, 3, 4), np.uint8)
     image[0, :, 0] = 200
     image[0, :, 3] = [0, 255, 51]  # clear, solid, a fifth
@@ -78,7 +80,7 @@ def test_transparency_is_composited_on_white():
 
 
 @pytest.mark.parametrize("mode", ["LA", "P", "L", "RGB"])
-def test_every_kind_of_transparency_turns_white(mode):
+def test_every_kind_of_transparency_turns_white(mode: Any) -> None:
     if mode == "LA":
         image, options = Image.new("LA", (2, 2), (90, 0)), {}
     else:
@@ -88,12 +90,12 @@ def test_every_kind_of_transparency_turns_white(mode):
     np.testing.assert_array_equal(read_picture(encoded(image, **options), 2, 2, 1), 255)
 
 
-def test_a_transparent_value_of_a_16_bit_picture_turns_white():
+def test_a_transparent_value_of_a_16_bit_picture_turns_white() -> None:
     image = Image.fromarray(np.array([[257, 514]], np.uint16))
     assert read_picture(encoded(image, transparency=257), 1, 2, 1).ravel().tolist() == [255, 2]
 
 
-def test_the_first_frame_of_an_animation_is_read():
+def test_the_first_frame_of_an_animation_is_read() -> None:
     frames = [Image.new("RGB", (3, 3), color) for color in ("red", "lime", "blue")]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(read_picture(content, 3, 3, 3)[0, 0], [255, 0, 0])
@@ -102,14 +104,14 @@ def test_the_first_frame_of_an_animation_is_read():
 @pytest.mark.parametrize(
     ("kind", "dtype"), [("PNG", np.uint16), ("TIFF", np.uint16), ("TIFF", ">u2"), ("TIFF", np.int32)]
 )
-def test_16_bit_values_are_divided_by_257_and_not_clipped(kind, dtype):
+def test_16_bit_values_are_divided_by_257_and_not_clipped(kind: Any, dtype: Any) -> None:
     values = np.array([[0, 128, 129, 257, 32_896, 65_406, 65_407, 65_535]]).astype(dtype)
     found = read_picture(encoded(Image.fromarray(values), kind), 1, 8, 1)
     assert found.ravel().tolist() == [0, 0, 1, 1, 128, 254, 255, 255]
 
 
 @pytest.mark.parametrize(("values", "expected"), [([0, 0.5, 1], [0, 128, 255]), ([0, 1.4, 254.6], [0, 1, 255])])
-def test_floats_are_0_to_1_or_0_to_255(values, expected):
+def test_floats_are_0_to_1_or_0_to_255(values: Any, expected: Any) -> None:
     content = encoded(Image.fromarray(np.array([values], np.float32)), "TIFF")
     assert read_picture(content, 1, 3, 1).ravel().tolist() == expected
 
@@ -118,19 +120,19 @@ def test_floats_are_0_to_1_or_0_to_255(values, expected):
     "values",
     [np.array([[-1, 5]], np.int32), np.array([[70_000]], np.int32), np.array([[np.nan, 0]], np.float32)],
 )
-def test_values_of_an_unknown_range_are_refused(values):
+def test_values_of_an_unknown_range_are_refused(values: Any) -> None:
     with pytest.raises(InputError, match=r"holds values from .*whole numbers are read from 0\.\.65,535"):
         read_picture(encoded(Image.fromarray(values), "TIFF"), *values.shape, 1)
 
 
-def test_grayscale_has_the_weights_of_itu_r_601():
+def test_grayscale_has_the_weights_of_itu_r_601() -> None:
     colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 100, 200]]], np.uint8)
     found = read_picture(encoded(Image.fromarray(colors)), 1, 4, 1).ravel()
     np.testing.assert_allclose(found, colors[0] @ [0.299, 0.587, 0.114], atol=0.51)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LA", "RGBA"])
-def test_every_mode_of_a_picture_is_read(mode):
+def test_every_mode_of_a_picture_is_read(mode: Any) -> None:
     kind = {"CMYK": "TIFF", "YCbCr": "JPEG"}.get(mode, "PNG")
     content = encoded(Image.new("RGB", (2, 3), "white").convert(mode), kind)
     for channels in (1, 3):
@@ -138,7 +140,7 @@ def test_every_mode_of_a_picture_is_read(mode):
 
 
 @pytest.mark.parametrize(("height", "width", "rows", "columns"), [(4, 8, (0, 4), (2, 6)), (9, 4, (2, 6), (0, 4))])
-def test_the_centre_is_cropped_to_the_asked_ratio(height, width, rows, columns):
+def test_the_centre_is_cropped_to_the_asked_ratio(height: Any, width: Any, rows: Any, columns: Any) -> None:
     image = noise(height, width)
     found = read_picture(encoded(Image.fromarray(image)), 4, 4, 3)
     np.testing.assert_array_equal(found, image[slice(*rows), slice(*columns)])
@@ -146,13 +148,15 @@ def test_the_centre_is_cropped_to_the_asked_ratio(height, width, rows, columns):
 
 @settings(deadline=None, max_examples=40)
 @given(*[st.integers(1, 30)] * 4, st.sampled_from([1, 3]))
-def test_any_size_becomes_any_other_and_one_color_stays(height, width, new_height, new_width, channels):
+def test_any_size_becomes_any_other_and_one_color_stays(
+    height: Any, width: Any, new_height: Any, new_width: Any, channels: Any
+) -> None:
     content = encoded(Image.new("RGB", (width, height), (7, 7, 7)))
     found = read_picture(content, new_height, new_width, channels)
     np.testing.assert_array_equal(found, np.full((new_height, new_width, channels), 7))
 
 
-def test_shrinking_averages_so_that_a_fine_pattern_turns_grey():
+def test_shrinking_averages_so_that_a_fine_pattern_turns_grey() -> None:
     stripes = np.zeros((64, 64, 1), np.uint8)
     stripes[:, ::2] = 255
     found = read_picture(encoded(Image.fromarray(stripes[..., 0])), 8, 8, 1)
@@ -160,7 +164,7 @@ def test_shrinking_averages_so_that_a_fine_pattern_turns_grey():
     assert found[:, 1:-1].max() < 145
 
 
-def big_header():
+def big_header() -> Any:
     """A PNG that claims 30,000 x 30,000 pixels and has hardly any."""
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100)))]
@@ -180,7 +184,7 @@ def big_header():
     ],
     ids=["empty", "short", "text", "EPS", "bomb"],
 )
-def test_what_is_no_picture_is_refused_by_name(tmp_path, content, message):
+def test_what_is_no_picture_is_refused_by_name(tmp_path: Path, content: Any, message: Any) -> None:
     path = tmp_path / "some.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"some\.png .*{message}"):
@@ -189,7 +193,7 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, content, message):
         read_picture(content, 4, 4, 3)
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.png cannot be read as a picture \(No such file"):
         read_picture(tmp_path / "absent.png", 4, 4, 3)
     with pytest.raises(InputError, match=r"cannot be read as a picture \(Is a directory"):
@@ -198,7 +202,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM"])
-def test_no_half_of_a_picture_passes_for_the_picture(kind):
+def test_no_half_of_a_picture_passes_for_the_picture(kind: Any) -> None:
     content = encoded(Image.fromarray(noise(40, 40)), kind)
     assert read_picture(content, 40, 40, 3).shape == (40, 40, 3)
     for length in (2, 10, 30, len(content) // 3, len(content) // 2, len(content) * 9 // 10):
@@ -207,7 +211,7 @@ def test_no_half_of_a_picture_passes_for_the_picture(kind):
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 2), (0, 4, 3), (4, -1, 1)])
-def test_a_senseless_shape_is_refused(shape):
+def test_a_senseless_shape_is_refused(shape: Any) -> None:
     with pytest.raises(InputError, match="cannot be read as"):
         read_picture(encoded(Image.new("L", (4, 4))), *shape)
 
@@ -221,7 +225,7 @@ def test_a_senseless_shape_is_refused(shape):
         np.zeros((0, 4, 3), np.uint8),
     ],
 )
-def test_only_uint8_pictures_are_written(tmp_path, image):
+def test_only_uint8_pictures_are_written(tmp_path: Path, image: Any) -> None:
     with pytest.raises(InputError, match=r"out\.png cannot be written"):
         write_picture(tmp_path / "out.png", image)
     assert not list(tmp_path.iterdir())

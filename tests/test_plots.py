@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +15,18 @@ from cnnref import plots
 from cnnref.pictures import read_picture
 
 
-def rows(epochs, validation=True):
+def rows(epochs: Any, validation: Any = True) -> Iterator[Any]:
     for epoch in range(1, epochs + 1):
         row = {"epoch": epoch, "loss": 2 / epoch, "accuracy": 1 - 0.5 / epoch, "learning_rate": 0.1, "seconds": epoch}
         yield row | ({"val_loss": 2.1 / epoch, "val_accuracy": 1 - 0.6 / epoch} if validation else {})
 
 
-def matrix(classes):
+def matrix(classes: Any) -> Any:
     counts = np.random.default_rng(0).integers(0, 5, (classes, classes))
     return counts + 100 * np.eye(classes, dtype=np.int64)
 
 
-def some_predictions(count, channels=1, classes=10):
+def some_predictions(count: Any, channels: Any = 1, classes: Any = 10) -> Any:
     random = np.random.default_rng(0)
     pictures = list(random.integers(0, 256, (count, 28, 28, channels)).astype(np.uint8))
     return pictures, random.dirichlet(np.ones(classes), count), [str(label) for label in range(classes)]
@@ -44,7 +46,7 @@ DRAWINGS = {
 }
 
 
-def pixels(png):
+def pixels(png: Any) -> Any:
     """uint8 [height, width, 3] of a PNG, at its own size."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
@@ -54,7 +56,7 @@ def pixels(png):
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_a_plot_is_a_picture_with_something_on_it_and_the_same_each_time(name):
+def test_a_plot_is_a_picture_with_something_on_it_and_the_same_each_time(name: str) -> None:
     png = DRAWINGS[name]()
     assert len(png) < 500_000
     assert len(np.unique(pixels(png).reshape(-1, 3), axis=0)) > 20
@@ -63,31 +65,31 @@ def test_a_plot_is_a_picture_with_something_on_it_and_the_same_each_time(name):
     assert b"matplotlib" not in png
 
 
-def shows(png, color):
+def shows(png: Any, color: Any) -> Any:
     """Whether some pixel has a colour of the palette."""
     wanted = [int(color[start : start + 2], 16) for start in (1, 3, 5)]
     return bool((pixels(png) == wanted).all(axis=2).any())
 
 
-def test_the_curve_of_validation_is_drawn_where_there_is_one():
+def test_the_curve_of_validation_is_drawn_where_there_is_one() -> None:
     assert shows(DRAWINGS["curves"](), plots.ORANGE)
     assert shows(DRAWINGS["curves"](), plots.BLUE)
     assert shows(DRAWINGS["curves without validation"](), plots.ORANGE)
     assert not shows(DRAWINGS["curves without validation"](), plots.BLUE)
 
 
-def test_a_perfect_epoch_can_be_drawn():
+def test_a_perfect_epoch_can_be_drawn() -> None:
     perfect = [{**row, "accuracy": 1.0, "val_accuracy": 1.0} for row in rows(3)]
     assert pixels(plots.learning_curves(perfect, "title")).std() > 0
 
 
-def test_another_matrix_is_another_picture():
+def test_another_matrix_is_another_picture() -> None:
     labels = ["a", "b", "c"]
     one, other = np.diag([9, 9, 9]), np.diag([9, 9, 9])[::-1]
     assert plots.confusion_matrix(one, labels, "title") != plots.confusion_matrix(other, labels, "title")
 
 
-def test_a_prediction_too_few_is_an_error():
+def test_a_prediction_too_few_is_an_error() -> None:
     pictures, scores, labels = some_predictions(3)
     with pytest.raises(ValueError, match="shorter"):
         plots.predictions(pictures, scores[:2], labels)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -16,7 +17,7 @@ from cnnref.runtimes import find_bundle, list_bundles
 ROOT = Path(__file__).parent.parent
 
 
-def plan(*names, root=ROOT, ok=True, dry=("--dry-run",)):
+def plan(*names: Any, root: Any = ROOT, ok: Any = True, dry: Any = ("--dry-run",)) -> Any:
     """The commands, each split into words."""
     environment = {key: value for key, value in os.environ.items() if key != "CNNREF_DATA"}
     command = ["bash", str(root / "scripts" / "reproduce.sh"), *dry, *names]
@@ -26,7 +27,7 @@ def plan(*names, root=ROOT, ok=True, dry=("--dry-run",)):
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path: Path) -> Any:
     """A checkout with the papers of one bundle alone."""
     for folder in ("scripts", "cnnref/recipes"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
@@ -43,7 +44,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_every_shipped_bundle_is_trained_exported_verified_and_put_into_the_readme():
+def test_every_shipped_bundle_is_trained_exported_verified_and_put_into_the_readme() -> None:
     commands = plan()
     for name in list_bundles():
         (exported,) = [one for one in commands if f"saved_models/{name}" in one and "export" in one]
@@ -56,7 +57,7 @@ def test_every_shipped_bundle_is_trained_exported_verified_and_put_into_the_read
     assert commands[-1] == [".venv/bin/python", "scripts/results.py", "--write", "README.md"]
 
 
-def test_the_command_line_understands_every_command():
+def test_the_command_line_understands_every_command() -> None:
     known = typer.main.get_command(cli.app).commands
     for words in plan():
         if ".venv/bin/cnnref" in words:
@@ -64,13 +65,13 @@ def test_the_command_line_understands_every_command():
             known[name].make_context(name, arguments)
 
 
-def test_only_the_named_are_made_again():
+def test_only_the_named_are_made_again() -> None:
     commands = plan("lenet5-mnist")
     assert not any("resnet20-cifar10" in " ".join(words) for words in commands)
     assert len([words for words in commands if "export" in words]) == 1
 
 
-def test_a_bundle_of_several_seeds_is_a_sweep_and_keeps_its_seed(checkout):
+def test_a_bundle_of_several_seeds_is_a_sweep_and_keeps_its_seed(checkout: Any) -> None:
     training = checkout / "saved_models" / "lenet5-mnist" / "training"
     results = json.loads((training / "results.json").read_text())
     (training / "results.json").write_text(json.dumps(results | {"seed": 2}))
@@ -80,7 +81,7 @@ def test_a_bundle_of_several_seeds_is_a_sweep_and_keeps_its_seed(checkout):
     assert export[:3] == [".venv/bin/cnnref", "export", "runs/lenet5-mnist-sweep/seed=2"]
 
 
-def test_a_run_that_was_begun_goes_on(checkout):
+def test_a_run_that_was_begun_goes_on(checkout: Any) -> None:
     assert "--resume" not in plan(root=checkout)[0]
     run = checkout / "runs" / "lenet5-mnist"
     run.mkdir(parents=True)
@@ -88,7 +89,7 @@ def test_a_run_that_was_begun_goes_on(checkout):
     assert plan(root=checkout)[0][-1] == "--resume"
 
 
-def test_threads_are_limited_where_they_were(checkout):
+def test_threads_are_limited_where_they_were(checkout: Any) -> None:
     path = checkout / "saved_models" / "lenet5-mnist" / "training" / "environment.json"
     facts = json.loads(path.read_text())
     facts["settings"] |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": ""}
@@ -96,13 +97,13 @@ def test_threads_are_limited_where_they_were(checkout):
     assert plan(root=checkout)[0][:4] == ["env", "OMP_NUM_THREADS=1", ".venv/bin/cnnref", "train"]
 
 
-def test_the_name_of_a_recipe_makes_a_bundle_that_was_not_there(checkout):
+def test_the_name_of_a_recipe_makes_a_bundle_that_was_not_there(checkout: Any) -> None:
     train, export, *_ = plan("tinyvgg-cifar10", root=checkout)
     assert train[1:] == ["train", "tinyvgg-cifar10", "--seed", "0", "--out", "runs/tinyvgg-cifar10"]
     assert "saved_models/tinyvgg-cifar10" in export
 
 
-def test_mistakes_are_told_before_anything_is_done(checkout):
+def test_mistakes_are_told_before_anything_is_done(checkout: Any) -> None:
     assert "There is no recipe lenet6" in plan("lenet5-mnist", "lenet6", ok=False)
     assert "CNNREF_DATA" in plan("lenet5-mnist", ok=False, dry=(), root=checkout)
     assert "usage" in plan("--fast", ok=False)

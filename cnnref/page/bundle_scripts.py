@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.MULTILINE)
+#: Lines that tell types to the checker alone; the page goes without them.
+TYPES = re.compile(r"^[ \t]*(?:/\*\* @.*\*/|\* @.*)\n", re.MULTILINE)
 DECLARED = re.compile(r"^(export )?(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 
 
@@ -46,7 +48,9 @@ def read_module(file: Path) -> Module:
         for names, path in IMPORT.findall(text)
     )
     found = DECLARED.findall(text)
-    script = re.sub(r"^export (?=async |function|const|let|class)", "", IMPORT.sub("", text), flags=re.MULTILINE)
+    script = re.sub(
+        r"^export (?=async |function|const|let|class)", "", TYPES.sub("", IMPORT.sub("", text)), flags=re.MULTILINE
+    )
     other = re.search(r"^(?:import|export)\b.*", script, re.MULTILINE)
     if other:
         raise BundleError(f"{file} has a line that the bundler does not understand: {other[0]}")

@@ -1,4 +1,5 @@
 import doctest
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,11 +30,11 @@ IMAGE = [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 sides = st.tuples(*[st.integers(0, 2)] * 4)
 
 
-def random(seed, *shape):
+def random(seed: Any, *shape: Any) -> Any:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def by_keras(layer, image, *, frame=None, weights=()):
+def by_keras(layer: Any, image: Any, *, frame: Any = None, weights: Any = ()) -> Any:
     """The layer's answer, with zeros around the image where `frame` says so."""
     if frame is not None:
         top, bottom, left, right = frame
@@ -44,24 +45,24 @@ def by_keras(layer, image, *, frame=None, weights=()):
 
 
 @pytest.mark.parametrize("module", [ops, sizes, kernels])
-def test_the_worked_examples_hold(module):
+def test_the_worked_examples_hold(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted
     assert not result.failed
 
 
-def test_a_kernel_reads_every_position_of_the_image():
+def test_a_kernel_reads_every_position_of_the_image() -> None:
     answer = conv2d(IMAGE, [[0, 1], [2, 3]])
     assert answer.tolist() == [[19, 25], [37, 43]]
     assert answer.dtype == np.int64
     assert conv2d(IMAGE, [[0, 1], [2, 3]], bias=100).tolist() == [[119, 125], [137, 143]]
 
 
-def test_an_activation_is_applied_to_the_sum():
+def test_an_activation_is_applied_to_the_sum() -> None:
     assert relu(conv2d(IMAGE, [[0, 1], [2, 3]], bias=-30)).tolist() == [[0, 0], [7, 13]]
 
 
-def test_bright_uint8_pixels_do_not_overflow():
+def test_bright_uint8_pixels_do_not_overflow() -> None:
     image = np.full((2, 2), 255, np.uint8)
     assert conv2d(image, np.ones((2, 2), np.uint8)).tolist() == [[1020]]
     assert average_pool2d(image).tolist() == [[255]]
@@ -79,7 +80,9 @@ def test_bright_uint8_pixels_do_not_overflow():
     use_bias=st.booleans(),
     seed=st.integers(0, 2**16),
 )
-def test_conv2d_is_keras_conv2d(size, kernel, step, spread, padding, groups, widths, use_bias, seed):
+def test_conv2d_is_keras_conv2d(
+    size: Any, kernel: Any, step: Any, spread: Any, padding: Any, groups: Any, widths: Any, use_bias: Any, seed: Any
+) -> None:
     strides, dilation = (spread, (1, 1)) if step == "stride" else ((1, 1), spread)  # Keras refuses both at once
     # TensorFlow 2.21 with oneDNN gives garbage for one channel, such strides and an answer of one column.
     assume(widths[0] * groups > 1 or not strides[0] == 1 < strides[1])
@@ -114,7 +117,7 @@ def test_conv2d_is_keras_conv2d(size, kernel, step, spread, padding, groups, wid
     padding=st.sampled_from(["valid", "same"]),
     seed=st.integers(0, 2**16),
 )
-def test_pooling_is_keras_pooling(size, pool, strides, padding, seed):
+def test_pooling_is_keras_pooling(size: Any, pool: Any, strides: Any, padding: Any, seed: Any) -> None:
     image = random(seed, 2, *size, 3) - 3  # below 0, where a padding of zeros would win
     options = {"strides": strides, "padding": padding}
     for ours, theirs in ((max_pool2d, layers.MaxPooling2D), (average_pool2d, layers.AveragePooling2D)):
@@ -125,7 +128,9 @@ def test_pooling_is_keras_pooling(size, pool, strides, padding, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(frame=sides, strides=st.integers(1, 3), seed=st.integers(0, 2**16))
-def test_explicit_padding_of_pools_is_a_frame_that_only_count_padding_counts(frame, strides, seed):
+def test_explicit_padding_of_pools_is_a_frame_that_only_count_padding_counts(
+    frame: Any, strides: Any, seed: Any
+) -> None:
     image = random(seed, 1, 5, 6, 2) - 3
     options = {"strides": strides, "padding": frame}
     zeros = by_keras(layers.AveragePooling2D(3, strides=strides), image, frame=frame)
@@ -136,19 +141,19 @@ def test_explicit_padding_of_pools_is_a_frame_that_only_count_padding_counts(fra
     np.testing.assert_allclose(max_pool2d(image, 3, **options), lifted, atol=1e-4)
 
 
-def test_pooling_two_by_two_halves_height_and_width():
+def test_pooling_two_by_two_halves_height_and_width() -> None:
     image = np.arange(16).reshape(4, 4)
     assert max_pool2d(image).tolist() == [[5, 7], [13, 15]]
     assert average_pool2d(image).tolist() == [[2.5, 4.5], [10.5, 12.5]]
 
 
-def test_one_number_pads_all_four_sides():
+def test_one_number_pads_all_four_sides() -> None:
     image, kernel = random(0, 1, 4, 5, 2), random(1, 3, 3, 2, 2)
     np.testing.assert_array_equal(conv2d(image, kernel, padding=1), conv2d(image, kernel, padding=(1, 1, 1, 1)))
     np.testing.assert_array_equal(max_pool2d(image, 3, padding=1), max_pool2d(image, 3, padding=(1, 1, 1, 1)))
 
 
-def test_flatten_and_dense_are_keras_layers():
+def test_flatten_and_dense_are_keras_layers() -> None:
     image, weights, bias = random(0, 2, 3, 4, 5), random(1, 60, 7), random(2, 7)
     flat = flatten(image)
     np.testing.assert_array_equal(flat, by_keras(layers.Flatten(), image))
@@ -168,13 +173,13 @@ def test_flatten_and_dense_are_keras_layers():
         (softmax, lambda: layers.Softmax()),
     ],
 )
-def test_activations_are_keras_layers(ours, theirs):
+def test_activations_are_keras_layers(ours: Any, theirs: Any) -> None:
     x = np.concatenate([5 * random(0, 4, 6), np.full((1, 6), -90, np.float32), np.full((1, 6), 90, np.float32)])
     np.testing.assert_allclose(ours(x), by_keras(theirs(), x), atol=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
-def test_sigmoid_and_softmax_bear_numbers_of_any_size():
+def test_sigmoid_and_softmax_bear_numbers_of_any_size() -> None:
     assert sigmoid([-1e5, 0, 1e5]).tolist() == [0, 0.5, 1]
     assert sigmoid(-40.0) == pytest.approx(np.exp(-40), rel=1e-12)
     assert softmax([[1e5, 0, -1e5]]).tolist() == [[1, 0, 0]]
@@ -210,7 +215,7 @@ def test_sigmoid_and_softmax_bear_numbers_of_any_size():
         (lambda: same_padding(5, 3, 0), "at least 1"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(wrong, words):
+def test_what_does_not_fit_is_refused_in_one_sentence(wrong: Any, words: Any) -> None:
     with pytest.raises(InputError, match=words) as caught:
         wrong()
     assert "\n" not in str(caught.value)
@@ -218,7 +223,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(wrong, words):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 4), st.integers(1, 3))
-def test_same_padding_gives_every_strideth_position(n, kernel, stride, dilation):
+def test_same_padding_gives_every_strideth_position(n: Any, kernel: Any, stride: Any, dilation: Any) -> None:
     before, after = same_padding(n, kernel, stride, dilation)
     assert output_size(n, kernel, stride, (before, after), dilation) == -(-n // stride)
     assert 0 <= after - before <= 1

@@ -1,5 +1,7 @@
 """What a unit is said to see is what it sees: every row and column of the image is poked in turn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,18 +20,18 @@ enlargements = st.sampled_from(["nearest", "bilinear"])
 four = st.tuples(*[st.integers(0, 2)] * 4)
 
 
-def ones(kind, *args, **options):
+def ones(kind: Any, *args: Any, **options: Any) -> Any:
     """A layer whose kernel is all ones: whatever it reads, it shows."""
     return kind(*args, use_bias=False, kernel_initializer="ones", **options)
 
 
-def residual(x, kernel, stride):
+def residual(x: Any, kernel: Any, stride: Any) -> Any:
     """A convolution with stride beside a shortcut that picks every stride-th pixel."""
     branch = ones(layers.Conv2D, 1, kernel, strides=stride, padding="same")(x)
     return layers.Add()([branch, x[:, ::stride, ::stride]])
 
 
-def split_and_join(x, left, right):
+def split_and_join(x: Any, left: Any, right: Any) -> Any:
     """Two branches of different reach and one pooled and enlarged again, joined by a 1x1 convolution."""
     branches = [ones(layers.Conv2D, 1, kernel, padding="same")(x) for kernel in (left, right)]
     enlarged = layers.UpSampling2D()(layers.MaxPooling2D(2, padding="same")(x))
@@ -58,7 +60,7 @@ STEPS = st.one_of(
 )  # fmt: skip
 
 
-def build(steps):
+def build(steps: Any) -> Any:
     """The steps in a row, as long as there is something left to look at."""
     x = image = keras.Input((*SIZE, 1))
     for step in steps:
@@ -67,7 +69,7 @@ def build(steps):
     return keras.Model(image, x)
 
 
-def last_fields(model):
+def last_fields(model: Any) -> Any:
     fields = {}
     for call in calls(model):
         seen = fields_after(call, [fields[tensor] for tensor in call.inputs])
@@ -75,7 +77,7 @@ def last_fields(model):
     return seen[0]
 
 
-def what_is_seen(model, axis):
+def what_is_seen(model: Any, axis: Any) -> Any:
     """[pixel, unit]: whether poking that row (axis 0) or column (axis 1) of a black image moves the unit."""
     poked = np.zeros((SIZE[axis], *SIZE, 1), np.float32)
     for pixel, image in enumerate(poked):
@@ -86,7 +88,7 @@ def what_is_seen(model, axis):
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=5))
-def test_a_unit_moves_only_with_the_pixels_of_its_field_and_with_its_outermost_ones(steps):
+def test_a_unit_moves_only_with_the_pixels_of_its_field_and_with_its_outermost_ones(steps: Any) -> None:
     model = build(steps)
     for axis, field in enumerate(last_fields(model)):
         assert field is not None
@@ -99,12 +101,12 @@ def test_a_unit_moves_only_with_the_pixels_of_its_field_and_with_its_outermost_o
                 assert (pixels[0], pixels[-1]) == (first, last)
 
 
-def test_windows_that_follow_each_other_add_up():
+def test_windows_that_follow_each_other_add_up() -> None:
     field = Field.pixels(64).slid(3, 1, 0, 1).slid(2, 2, 0, 1).slid(3, 2, 1, 2)
     assert (field.size, field.jump, field.span(0)) == (12, 4, (-2, 9))
 
 
-def test_upsampled_units_share_what_they_see():
+def test_upsampled_units_share_what_they_see() -> None:
     field = Field.pixels(8).slid(2, 2, 0, 1).repeated(2)
     assert [field.span(unit) for unit in range(4)] == [(0, 1), (0, 1), (2, 3), (2, 3)]
     assert (field.size, field.jump) == (2, 1)
@@ -112,12 +114,12 @@ def test_upsampled_units_share_what_they_see():
     assert (thirds.jump, thirds.slid(1, 3, 0, 1)) == (pytest.approx(1 / 3), Field.pixels(8))
 
 
-def test_a_transposed_convolution_with_gaps_has_units_that_see_nothing():
+def test_a_transposed_convolution_with_gaps_has_units_that_see_nothing() -> None:
     assert Field.pixels(8).slid_back(1, 2, 0, 1) is None
     assert Field.pixels(8).slid_back(2, 2, 0, 1).span(5) == (2, 2)
 
 
-def test_a_union_needs_maps_that_run_in_step():
+def test_a_union_needs_maps_that_run_in_step() -> None:
     pixels, pairs = Field.pixels(8), Field.pixels(8).slid(3, 1, 1, 1)
     assert union([pixels, pairs]) == pairs
     assert union([pixels, pixels.slid(1, 2, 0, 1)]) is None

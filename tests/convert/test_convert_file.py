@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ torch = pytest.importorskip("torch", reason="the weights to convert are PyTorch'
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """resnet20's, under the names of akamaster/pytorch_resnet_cifar10."""
     random = torch.Generator().manual_seed(0)
     model = cnnref.build("resnet20")
@@ -40,7 +42,7 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_the_file_holds_the_converted_model(tmp_path, weights):
+def test_the_file_holds_the_converted_model(tmp_path: Path, weights: Any) -> None:
     out = tmp_path / "new" / "resnet20.keras"
     done = convert_file("resnet20", weights, out)
     assert (done.model, done.tensors, done.parameters) == ("resnet20", 97, 271_098)
@@ -51,19 +53,19 @@ def test_the_file_holds_the_converted_model(tmp_path, weights):
     assert sorted(out.parent.iterdir()) == [out]
 
 
-def test_options_go_to_the_builder(tmp_path, weights):
+def test_options_go_to_the_builder(tmp_path: Path, weights: Any) -> None:
     convert_file("resnet20", weights, tmp_path / "features.keras", include_top=False)
     assert cnnref.load(tmp_path / "features.keras").output_shape == (None, 8, 8, 64)
 
 
-def normalization_inside(path):
+def normalization_inside(path: Any) -> Any:
     """Mean and deviation that a .keras file normalizes with."""
     layer = cnnref.load(path).get_layer("normalization")
     deviation = 1 / (255 * np.ravel(layer.scale))
     return -np.ravel(layer.offset) * deviation, deviation
 
 
-def test_the_published_normalization_goes_inside_when_asked(tmp_path, weights):
+def test_the_published_normalization_goes_inside_when_asked(tmp_path: Path, weights: Any) -> None:
     published = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     out = tmp_path / "resnet20.keras"
     assert convert_file("resnet20", weights, out, normalization="published").normalization == published
@@ -74,7 +76,7 @@ def test_the_published_normalization_goes_inside_when_asked(tmp_path, weights):
     assert convert_file("resnet20", weights, out, force=True).normalization is None
 
 
-def test_googlenet_of_torchvision_is_converted_with_its_own_normalization(tmp_path):
+def test_googlenet_of_torchvision_is_converted_with_its_own_normalization(tmp_path: Path) -> None:
     outline = cnnref.models.outline("googlenet_tv", classes=5)
     layers = [layer.name for layer in outline.layers]
     (layout,) = known_layouts("googlenet", "googlenet_tv")
@@ -102,14 +104,14 @@ def test_googlenet_of_torchvision_is_converted_with_its_own_normalization(tmp_pa
         ("convnext_tiny", True, "timm"),
     ],
 )
-def test_the_layout_of_weights_is_recognized_before_they_are_used(name, with_top, title):
+def test_the_layout_of_weights_is_recognized_before_they_are_used(name: str, with_top: Any, title: Any) -> None:
     layers = [layer.name for layer in cnnref.models.outline(name, include_top=with_top).layers]
     layout = next(known for known in known_layouts(cnnref.spec(name).family, name) if known.title == title)
     tensors = dict.fromkeys(f"{module}.weight" for module in layout.names(layers).values())
     assert layout_of(name, layers, tensors).title == title
 
 
-def test_an_existing_file_is_replaced_only_with_force(tmp_path, weights):
+def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path, weights: Any) -> None:
     out = tmp_path / "mine.keras"
     out.write_text("precious")
     with pytest.raises(InputError, match=r"mine.keras already exists; .* --force"):
@@ -129,13 +131,15 @@ def test_an_existing_file_is_replaced_only_with_force(tmp_path, weights):
         ("resnet20", "resnet20.keras", {"depth": 3}, "no option 'depth'"),
     ],
 )
-def test_nothing_is_written_where_something_is_wrong(tmp_path, weights, name, out, options, message):
+def test_nothing_is_written_where_something_is_wrong(
+    tmp_path: Path, weights: Any, name: str, out: Any, options: Any, message: Any
+) -> None:
     with pytest.raises(InputError, match=message):
         convert_file(name, weights, tmp_path / out, **options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_importing_the_room_imports_neither_keras_nor_pytorch():
+def test_importing_the_room_imports_neither_keras_nor_pytorch() -> None:
     program = """
 import json, sys
 import cnnref.convert

@@ -1,5 +1,8 @@
 """Models of keras.applications and ours compute the same with the same weights, or the weights are refused."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,12 +27,12 @@ PREPARATIONS = {
 }
 
 
-def application(which, **options):
+def application(which: Any, **options: Any) -> Any:
     options = {"input_shape": SHAPE, "classifier_activation": None, **options}
     return getattr(keras.applications, which)(weights=None, **options)
 
 
-def layers_with_weights(model):
+def layers_with_weights(model: Any) -> Iterator[Any]:
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from layers_with_weights(layer)
@@ -37,7 +40,7 @@ def layers_with_weights(model):
             yield layer
 
 
-def randomized(model):
+def randomized(model: Any) -> Any:
     """The model with random numbers in every weight and statistic; activations neither vanish nor explode."""
     random = np.random.default_rng(0)
     for layer in layers_with_weights(model):
@@ -58,7 +61,7 @@ def randomized(model):
     return model
 
 
-def apart(ours, theirs, prepare=None):
+def apart(ours: Any, theirs: Any, prepare: Any = None) -> Any:
     """The largest difference as a part of the largest output; `prepare` is what the Keras model does to pixels."""
     random = np.random.default_rng(1)
     given = random.uniform(0, 255, (2, *SHAPE)) if prepare else random.normal(size=(2, *SHAPE))
@@ -85,7 +88,7 @@ def apart(ours, theirs, prepare=None):
         ("ConvNeXtTiny", "convnext_tiny", {}),
     ],
 )
-def test_the_weights_of_keras_applications_give_its_logits(theirs, ours, options):
+def test_the_weights_of_keras_applications_give_its_logits(theirs: Any, ours: Any, options: Any) -> None:
     peer = randomized(application(theirs))
     model = cnnref.build(ours, SHAPE, classifier_activation=None, **options)
     assert from_keras_applications(model, peer) is model
@@ -93,11 +96,11 @@ def test_the_weights_of_keras_applications_give_its_logits(theirs, ours, options
 
 
 @pytest.fixture(scope="module")
-def mobilenet_v2():
+def mobilenet_v2() -> Any:
     return randomized(application("MobileNetV2"))
 
 
-def test_activations_classes_and_normalization_may_be_other_ones():
+def test_activations_classes_and_normalization_may_be_other_ones() -> None:
     peer = randomized(application("MobileNetV2", classes=7, classifier_activation="softmax", name="mine"))
     normalization = ((0.5,) * 3, (0.5,) * 3)
     model = cnnref.build("mobilenet_v2", SHAPE, classes=7, padding="tensorflow", normalization=normalization)
@@ -107,14 +110,14 @@ def test_activations_classes_and_normalization_may_be_other_ones():
     np.testing.assert_allclose(model(raw), peer(raw / 127.5 - 1), atol=1e-4)
 
 
-def test_a_model_without_its_top_takes_one_without_top():
+def test_a_model_without_its_top_takes_one_without_top() -> None:
     peer = randomized(application("MobileNetV2", include_top=False))
     model = cnnref.build("mobilenet_v2", SHAPE, include_top=False, padding="tensorflow")
     from_keras_applications(model, peer)
     assert apart(model, peer) <= BOUND
 
 
-def refused(model, peer, message):
+def refused(model: Any, peer: Any, message: Any) -> None:
     before = model.get_weights()
     with pytest.raises(InputError, match=message):
         from_keras_applications(model, peer)
@@ -122,17 +125,17 @@ def refused(model, peer, message):
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_the_other_padding_is_refused_and_the_right_one_named(mobilenet_v2):
+def test_the_other_padding_is_refused_and_the_right_one_named(mobilenet_v2: Any) -> None:
     model = cnnref.build("mobilenet_v2", SHAPE)
     refused(model, mobilenet_v2, "not the same network; build mobilenet_v2 with padding='tensorflow'")
 
 
-def test_the_other_strides_are_refused_and_the_right_model_named():
+def test_the_other_strides_are_refused_and_the_right_model_named() -> None:
     refused(cnnref.build("resnet50", SHAPE), application("ResNet50"), "the strides of resnet50_v1, build that")
 
 
 @pytest.mark.parametrize("ours", ["resnet50_v2", "resnet50_v1"])
-def test_resnet50v2_is_refused_by_name_with_the_reason(ours):
+def test_resnet50v2_is_refused_by_name_with_the_reason(ours: Any) -> None:
     peer = application("ResNet50V2")
     refused(cnnref.build(ours, SHAPE), peer, "ResNet50V2 is another network than resnet50_v2")
 
@@ -148,11 +151,11 @@ def test_resnet50v2_is_refused_by_name_with_the_reason(ours):
         ("mobilenet_v2", {"input_shape": SHAPE, "include_top": False}, "'predictions.kernel' .* left over"),
     ],
 )
-def test_what_does_not_fit_is_named(mobilenet_v2, ours, options, message):
+def test_what_does_not_fit_is_named(mobilenet_v2: Any, ours: Any, options: Any, message: Any) -> None:
     refused(cnnref.build(ours, **options), mobilenet_v2, message)
 
 
-def test_what_is_no_model_is_named(mobilenet_v2):
+def test_what_is_no_model_is_named(mobilenet_v2: Any) -> None:
     with pytest.raises(InputError, match=r"'mobilenetv2_1\.00_64' is no model of this package"):
         from_keras_applications(mobilenet_v2, mobilenet_v2)
     with pytest.raises(InputError, match="A dict is no Keras model"):

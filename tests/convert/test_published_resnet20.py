@@ -15,7 +15,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @pytest.mark.datasets
-def test_the_published_resnet20_scores_as_published_on_all_test_images(datasets_folder):
+def test_the_published_resnet20_scores_as_published_on_all_test_images(datasets_folder: Path) -> None:
     if not WEIGHTS.is_file():
         pytest.skip(f"no published weights: {WEIGHTS} is missing")
     model = cnnref.build("resnet20", normalization=(MEAN, DEVIATION))

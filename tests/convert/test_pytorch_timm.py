@@ -1,5 +1,7 @@
 """Models that timm has too compute the same with timm's weights, whatever epsilon and padding it gives them."""
 
+from typing import Any
+
 import pytest
 from torch_peers import BOUND, apart, converted, randomized, timm_models, torch, without_values
 
@@ -25,12 +27,12 @@ TENSORFLOW = {"padding": "tensorflow"}
         ("convnext_tiny", "convnext_tiny", {}),
     ],
 )
-def test_timms_weights_give_timms_logits(theirs, ours, options):
+def test_timms_weights_give_timms_logits(theirs: Any, ours: Any, options: Any) -> None:
     peer = randomized(without_values(timm.create_model, theirs), 64)
     assert apart(converted(ours, peer, 64, **options), peer, 64) <= BOUND
 
 
-def test_vgg_whose_dense_layers_are_convolutions_gives_timms_logits():
+def test_vgg_whose_dense_layers_are_convolutions_gives_timms_logits() -> None:
     peer = without_values(timm.create_model, "vgg16_bn")
     peer.pre_logits.fc1 = torch.nn.Conv2d(512, 4096, 2)  # the maps of 64x64 images; of 224x224 it would be 7
     peer.pre_logits.input_kernel_size = 2
@@ -38,7 +40,7 @@ def test_vgg_whose_dense_layers_are_convolutions_gives_timms_logits():
     assert apart(converted("vgg16_bn", peer, 64), peer, 64) <= BOUND
 
 
-def test_the_bound_catches_the_epsilon_of_timms_other_networks():
+def test_the_bound_catches_the_epsilon_of_timms_other_networks() -> None:
     peer = randomized(without_values(timm.create_model, "efficientnet_b0"), 64)
     model = converted("efficientnet_b0", peer, 64)
     for module in peer.modules():

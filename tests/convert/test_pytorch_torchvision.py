@@ -1,5 +1,7 @@
 """Every model that torchvision has too computes the same with torchvision's weights."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from torch_peers import BOUND, apart, converted, random_tensors, randomized, torch, torchvision_models, without_values
@@ -32,13 +34,13 @@ VGGS = ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", 
 
 
 @pytest.mark.parametrize(("name", "size"), SIZES.items())
-def test_torchvisions_weights_give_torchvisions_logits(name, size):
+def test_torchvisions_weights_give_torchvisions_logits(name: str, size: Any) -> None:
     peer = randomized(without_values(getattr(tv, name)), size)
     assert apart(converted(name, peer, size), peer, size) <= BOUND
 
 
 @pytest.mark.parametrize("name", VGGS)
-def test_vgg_at_a_quarter_of_its_size_gives_torchvisions_logits(name):
+def test_vgg_at_a_quarter_of_its_size_gives_torchvisions_logits(name: str) -> None:
     # The maps behind the last pooling are 2x2 then, which torchvision would repeat to 7x7.
     peer = without_values(getattr(tv, name))
     peer.avgpool, peer.classifier[0] = torch.nn.Identity(), torch.nn.Linear(512 * 2 * 2, 4096)
@@ -46,13 +48,13 @@ def test_vgg_at_a_quarter_of_its_size_gives_torchvisions_logits(name):
     assert apart(converted(name, peer, 64), peer, 64) <= BOUND
 
 
-def test_vgg_at_its_own_size_gives_torchvisions_logits():
+def test_vgg_at_its_own_size_gives_torchvisions_logits() -> None:
     peer = randomized(without_values(tv.vgg11), 224, count=1)
     assert apart(converted("vgg11", peer, 224), peer, 224, count=1) <= BOUND
 
 
 @pytest.mark.parametrize("aux_logits", [True, False])
-def test_googlenet_gives_torchvisions_logits_with_and_without_auxiliary_classifiers(aux_logits):
+def test_googlenet_gives_torchvisions_logits_with_and_without_auxiliary_classifiers(aux_logits: Any) -> None:
     peer = without_values(tv.googlenet, init_weights=False, aux_logits=False, transform_input=False)
     weights = randomized(peer, 128).state_dict()
     if aux_logits:
@@ -63,10 +65,10 @@ def test_googlenet_gives_torchvisions_logits_with_and_without_auxiliary_classifi
     assert apart(convert.from_torch(model, weights), peer, 128) <= BOUND
 
 
-def test_the_names_in_densenets_published_file_are_known_too():
+def test_the_names_in_densenets_published_file_are_known_too() -> None:
     tensors = random_tensors(without_values(tv.densenet121).state_dict())
 
-    def as_published(name):
+    def as_published(name: Any) -> Any:
         for ending in ("norm1", "conv1", "norm2", "conv2"):
             name = name.replace(f".{ending}.", f".{ending[:-1]}.{ending[-1]}.")
         return name
@@ -87,24 +89,26 @@ def test_the_names_in_densenets_published_file_are_known_too():
         ("mobilenet_v2", {"padding": "tensorflow"}, "pad on both sides alike; build mobilenet_v2 with padding='same'"),
     ],
 )
-def test_a_network_of_the_same_weights_that_computes_something_else_is_refused(name, options, message):
+def test_a_network_of_the_same_weights_that_computes_something_else_is_refused(
+    name: str, options: Any, message: Any
+) -> None:
     peer = without_values(getattr(tv, name.removesuffix("_v1")))
     model = cnnref.build(name, (64, 64, 3), **options)
     with pytest.raises(cnnref.errors.InputError, match=message):
         convert.from_torch(model, random_tensors(peer.state_dict()))
 
 
-def swapped(first, second):
+def swapped(first: Any, second: Any) -> Any:
     """A mistake in the mapping: two tensors of one shape change places."""
 
-    def mistake(tensors):
+    def mistake(tensors: Any) -> Any:
         assert tensors[first].shape == tensors[second].shape
         return {**tensors, first: tensors[second], second: tensors[first]}
 
     return mistake
 
 
-def fourth_digit_of_a_statistic(tensors):
+def fourth_digit_of_a_statistic(tensors: Any) -> Any:
     name = "layer4.1.bn2.running_mean"
     return {**tensors, name: tensors[name] + 1e-3}
 
@@ -119,7 +123,7 @@ def fourth_digit_of_a_statistic(tensors):
         fourth_digit_of_a_statistic,
     ],
 )
-def test_the_bound_catches_a_small_mistake_in_the_weights(mistake):
+def test_the_bound_catches_a_small_mistake_in_the_weights(mistake: Any) -> None:
     peer = randomized(without_values(tv.resnet18), 64)
     model = cnnref.build("resnet18", (64, 64, 3), classifier_activation=None)
     assert apart(convert.from_torch(model, peer.state_dict()), peer, 64) <= BOUND
@@ -130,7 +134,7 @@ def test_the_bound_catches_a_small_mistake_in_the_weights(mistake):
     ("right", "wrong", "options"),
     [("mobilenet_v2", "mobilenet_v2", {"padding": "tensorflow"}), ("resnet50", "resnet50_v1", {})],
 )
-def test_the_bound_catches_another_padding_or_stride(right, wrong, options):
+def test_the_bound_catches_another_padding_or_stride(right: Any, wrong: Any, options: Any) -> None:
     peer = randomized(without_values(getattr(tv, right)), 64)
     weights = converted(right, peer, 64).get_weights()
     model = cnnref.build(wrong, (64, 64, 3), classifier_activation=None, **options)
@@ -138,7 +142,7 @@ def test_the_bound_catches_another_padding_or_stride(right, wrong, options):
     assert apart(model, peer, 64) > 10 * BOUND
 
 
-def test_the_bound_catches_an_epsilon_that_is_a_hundred_times_another():
+def test_the_bound_catches_an_epsilon_that_is_a_hundred_times_another() -> None:
     peer = randomized(without_values(tv.resnet18), 64)
     model = converted("resnet18", peer, 64)
     for module in peer.modules():
@@ -147,7 +151,7 @@ def test_the_bound_catches_an_epsilon_that_is_a_hundred_times_another():
     assert apart(model, peer, 64) > 10 * BOUND
 
 
-def test_the_bound_catches_maps_flattened_in_pytorchs_order():
+def test_the_bound_catches_maps_flattened_in_pytorchs_order() -> None:
     peer = randomized(without_values(tv.alexnet), 224)
     model = converted("alexnet", peer, 224)
     kernel = model.get_layer("dense6").kernel

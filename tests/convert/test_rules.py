@@ -10,21 +10,21 @@ from cnnref.convert.slots import keras_slots, pytorch_slots
 ROOM = (layouts_torchvision, layouts_timm, layouts_cifar)
 
 
-def test_letters_stand_for_numbers_and_can_be_computed_with():
+def test_letters_stand_for_numbers_and_can_be_computed_with() -> None:
     names = table({"stage{s}_block{b}_conv{c}": "layer{s}.{b-1}.{2s-1}.{b:a}.conv{c+1}"})
     assert names(["stage2_block12_conv3"]) == {"stage2_block12_conv3": "layer2.11.3.l.conv4"}
 
 
-def test_words_stand_for_letters_and_digits():
+def test_words_stand_for_letters_and_digits() -> None:
     assert table({"inception{module}_1x1": "i.{module}"})(["inception4a_1x1"]) == {"inception4a_1x1": "i.4a"}
 
 
-def test_the_first_rule_that_fits_decides_and_a_layer_without_one_is_not_named():
+def test_the_first_rule_that_fits_decides_and_a_layer_without_one_is_not_named() -> None:
     names = table({"a1": "first", "a{n}": "second{n}"})
     assert names(["a1", "a2", "b"]) == {"a1": "first", "a2": "second2"}
 
 
-def test_blocks_and_parts_are_counted():
+def test_blocks_and_parts_are_counted() -> None:
     layers = ["stage1_block1_depthwise", "stage1_block1_project"]
     layers += ["stage2_block1_expand", "stage2_block1_depthwise", "stage2_block1_se_reduce", "stage2_block1_project"]
     names = table({"stage{s}_block{b}_{part}": "{n}.{p}.{part}", "end": "{blocks+1}"})
@@ -38,13 +38,13 @@ def test_blocks_and_parts_are_counted():
     }
 
 
-def test_pairs_give_a_convolution_and_its_normalization():
+def test_pairs_give_a_convolution_and_its_normalization() -> None:
     assert pairs({"a": "b"}, ".0", ".1") == {"a": "b.0", "a_bn": "b.1"}
     assert both(table({"a": "b"}), table({"c": "d"}))(["a", "c"]) == {"a": "b", "c": "d"}
 
 
 @pytest.mark.parametrize("name", models.list_models())
-def test_no_table_names_two_weights_alike_and_one_names_them_all(name):
+def test_no_table_names_two_weights_alike_and_one_names_them_all(name: str) -> None:
     model, family = models.outline(name), models.spec(name).family
     layers = [layer.name for layer in model.layers]
     layouts = [layout for room in ROOM for layout in room.LAYOUTS.get(family, ())]
@@ -61,6 +61,6 @@ def test_no_table_names_two_weights_alike_and_one_names_them_all(name):
         assert len(keras_slots(model)) == len(model.weights)
 
 
-def test_every_table_is_of_a_family_that_there_is():
+def test_every_table_is_of_a_family_that_there_is() -> None:
     families = {models.spec(name).family for name in models.list_models()}
     assert {family for room in (*ROOM, keras_layouts) for family in room.LAYOUTS} <= families

@@ -10,7 +10,7 @@ NAMES = [name for name in cnnref.list_models() if cnnref.spec(name).source.start
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_accuracy_and_parameters_are_those_that_torchvision_publishes(name):
+def test_accuracy_and_parameters_are_those_that_torchvision_publishes(name: str) -> None:
     weights = torchvision_models().get_model_weights(PEERS.get(name, name)).IMAGENET1K_V1
     facts = cnnref.spec(name)
     assert facts.trainable_params == weights.meta["num_params"]

@@ -1,6 +1,8 @@
 import gzip
 import io
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 from data_layouts import tar_gz
@@ -9,13 +11,13 @@ from cnnref.data.archives import Archive, Folder
 from cnnref.errors import DatasetError
 
 
-def archive(tmp_path, content):
+def archive(tmp_path: Path, content: Any) -> Any:
     path = tmp_path / "set.tar.gz"
     path.write_bytes(content)
     return Archive(path, "inside")
 
 
-def with_member(name, kind=tarfile.REGTYPE, link=""):
+def with_member(name: Any, kind: Any = tarfile.REGTYPE, link: Any = "") -> Any:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as tar:
         member = tarfile.TarInfo(name)
@@ -24,7 +26,7 @@ def with_member(name, kind=tarfile.REGTYPE, link=""):
     return stream.getvalue()
 
 
-def test_a_folder_and_an_archive_of_it_read_alike(tmp_path):
+def test_a_folder_and_an_archive_of_it_read_alike(tmp_path: Path) -> None:
     files = {"a.bin": bytes(1024), "b": b"\x01" * 513}
     folder = tmp_path / "inside"
     folder.mkdir()
@@ -38,7 +40,7 @@ def test_a_folder_and_an_archive_of_it_read_alike(tmp_path):
     assert packed.place("b") == f"b in {tmp_path / 'set.tar.gz'}"
 
 
-def test_files_of_other_folders_do_not_count(tmp_path):
+def test_files_of_other_folders_do_not_count(tmp_path: Path) -> None:
     assert archive(tmp_path, tar_gz({"elsewhere/a": b"1", "inside/deeper/a": b"2"})).read("a") is None
 
 
@@ -53,23 +55,23 @@ def test_files_of_other_folders_do_not_count(tmp_path):
         ("inside/link", tarfile.LNKTYPE, "../outside"),
     ],
 )
-def test_a_member_that_points_outside_is_refused_by_name(tmp_path, name, kind, link):
+def test_a_member_that_points_outside_is_refused_by_name(tmp_path: Path, name: str, kind: Any, link: Any) -> None:
     with pytest.raises(DatasetError, match=f"set.tar.gz has the member '{name}', which points outside"):
         archive(tmp_path, with_member(name, kind, link))
 
 
-def test_a_link_inside_is_allowed_and_is_no_file(tmp_path):
+def test_a_link_inside_is_allowed_and_is_no_file(tmp_path: Path) -> None:
     assert archive(tmp_path, with_member("inside/link", tarfile.SYMTYPE, "../inside/file")).read("link") is None
 
 
-def test_no_part_of_an_archive_passes_for_the_archive(tmp_path):
+def test_no_part_of_an_archive_passes_for_the_archive(tmp_path: Path) -> None:
     content = tar_gz({"inside/a": bytes(range(256)) * 8, "inside/b": b"end"})
     for length in range(0, len(content), 5):
         with pytest.raises(DatasetError, match=r"set\.tar\.gz is no whole"):
             archive(tmp_path, content[:length])
 
 
-def test_a_tar_that_was_cut_before_it_was_compressed_is_refused_or_lacks_the_file(tmp_path):
+def test_a_tar_that_was_cut_before_it_was_compressed_is_refused_or_lacks_the_file(tmp_path: Path) -> None:
     content = gzip.decompress(tar_gz({"inside/a": b"a" * 600, "inside/b": b"b" * 600}))
     start_of_b = 512 + 1024
     for length in (100, 512, 700, 1111, start_of_b + 512, start_of_b + 1000, start_of_b + 1111):

@@ -1,6 +1,7 @@
 """Laws of augmentation: what stays, what moves, and that chance is repeatable."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,20 +14,20 @@ from cnnref.errors import InputError
 ALL = Augmentation(flip=True, translate=2, rotate=20, scale=0.2, shear=10, elastic=1)
 
 
-def random_images(*shape, seed=0):
+def random_images(*shape: Any, seed: Any = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
 
 
-def generator(seed=0):
+def generator(seed: Any = 0) -> Any:
     return np.random.default_rng(seed)
 
 
-def coordinates_of_all(n, height, width):
+def coordinates_of_all(n: Any, height: Any, width: Any) -> Any:
     return np.broadcast_to(np.indices((height, width), np.float32)[:, None], (2, n, height, width))
 
 
 @pytest.mark.parametrize("border", ["zero", "reflect"])
-def test_zero_settings_change_nothing(border):
+def test_zero_settings_change_nothing(border: Any) -> None:
     images = random_images(5, 6, 7, 3)
     changed = Augmentation(border=border)(images, generator())
     assert changed.dtype == np.float32
@@ -34,7 +35,7 @@ def test_zero_settings_change_nothing(border):
 
 
 @pytest.mark.parametrize("border", ["zero", "reflect"])
-def test_reading_each_pixel_where_it_is_gives_the_picture(border):
+def test_reading_each_pixel_where_it_is_gives_the_picture(border: Any) -> None:
     images = random_images(3, 6, 7, 3).astype(np.float32)
     found = sample(images, coordinates_of_all(3, 6, 7), border)
     np.testing.assert_allclose(found, images, atol=0.5)  # the far edge is read 0.001 pixels inside
@@ -42,7 +43,7 @@ def test_reading_each_pixel_where_it_is_gives_the_picture(border):
 
 
 @pytest.mark.parametrize("border", ["zero", "reflect"])
-def test_a_whole_shift_is_a_slice_of_the_padded_picture(border):
+def test_a_whole_shift_is_a_slice_of_the_padded_picture(border: Any) -> None:
     images = random_images(200, 5, 6, 2)
     moved = Augmentation(translate=2, border=border)(images, generator())
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode={"zero": "constant", "reflect": "reflect"}[border])
@@ -58,7 +59,7 @@ def test_a_whole_shift_is_a_slice_of_the_padded_picture(border):
     assert seen == set(product(range(5), range(5)))  # every shift of -2..2 comes up
 
 
-def test_a_flip_mirrors_about_half_of_the_pictures_and_leaves_the_rest():
+def test_a_flip_mirrors_about_half_of_the_pictures_and_leaves_the_rest() -> None:
     images = random_images(1000, 4, 5, 1)
     flipped = Augmentation(flip=True)(images, generator())
     mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -67,7 +68,7 @@ def test_a_flip_mirrors_about_half_of_the_pictures_and_leaves_the_rest():
     assert 430 < mirrored.sum() < 570
 
 
-def test_the_pictures_that_are_handed_in_stay_as_they_are():
+def test_the_pictures_that_are_handed_in_stay_as_they_are() -> None:
     for dtype in (np.uint8, np.float32):
         images = random_images(8, 6, 6, 1).astype(dtype)
         before = images.copy()
@@ -87,7 +88,7 @@ def test_the_pictures_that_are_handed_in_stay_as_they_are():
     border=st.sampled_from(["zero", "reflect"]),
     seed=st.integers(0, 2**32),
 )
-def test_shape_and_range_are_kept_and_chance_is_that_of_the_generator(shape, seed, **options):
+def test_shape_and_range_are_kept_and_chance_is_that_of_the_generator(shape: Any, seed: Any, **options: Any) -> None:
     augmentation, images = Augmentation(**options), random_images(*shape, seed=seed)
     changed = augmentation(images, generator(seed))
     assert changed.shape == images.shape
@@ -98,24 +99,24 @@ def test_shape_and_range_are_kept_and_chance_is_that_of_the_generator(shape, see
     np.testing.assert_array_equal(changed, augmentation(images, generator(seed)))
 
 
-def test_another_generator_gives_other_pictures():
+def test_another_generator_gives_other_pictures() -> None:
     images = random_images(4, 8, 8, 1)
     assert (ALL(images, generator(1)) != ALL(images, generator(2))).any()
 
 
-def test_pictures_of_a_batch_are_changed_each_by_itself():
+def test_pictures_of_a_batch_are_changed_each_by_itself() -> None:
     images = np.repeat(random_images(1, 12, 12, 1), 6, axis=0)
     changed = Augmentation(rotate=30)(images, generator())
     assert len(np.unique(changed.reshape(6, -1), axis=0)) == 6
 
 
-def blob(size=29, width=4.0):
+def blob(size: Any = 29, width: Any = 4.0) -> Any:
     """A picture that looks the same from every angle."""
     row, column = np.indices((size, size)) - (size - 1) / 2
     return (255 * np.exp(-(row**2 + column**2) / (2 * width**2)))[None, :, :, None].astype(np.float32)
 
 
-def test_rotation_keeps_a_round_picture_and_changes_another():
+def test_rotation_keeps_a_round_picture_and_changes_another() -> None:
     picture = np.repeat(blob(), 10, axis=0)
     turned = Augmentation(rotate=180)(picture, generator())
     np.testing.assert_allclose(turned, picture, atol=4)
@@ -124,14 +125,14 @@ def test_rotation_keeps_a_round_picture_and_changes_another():
     assert np.abs(Augmentation(rotate=180)(bar, generator()) - bar).mean() > 10
 
 
-def spread(pictures):
+def spread(pictures: Any) -> Any:
     """Standard deviations of the brightness along rows and columns, in pixels: [n], [n]."""
     weights = pictures[..., 0] / pictures[..., 0].sum(axis=(1, 2), keepdims=True)
     row, column = np.indices(pictures.shape[1:3]) - (pictures.shape[1] - 1) / 2
     return np.sqrt((weights * row**2).sum(axis=(1, 2))), np.sqrt((weights * column**2).sum(axis=(1, 2)))
 
 
-def test_scale_stays_within_its_range_and_uses_it():
+def test_scale_stays_within_its_range_and_uses_it() -> None:
     picture = np.repeat(blob(41), 200, axis=0)
     for axis in spread(Augmentation(scale=0.25)(picture, generator())):
         assert axis.min() >= 4.0 * 0.75 - 0.1
@@ -140,7 +141,7 @@ def test_scale_stays_within_its_range_and_uses_it():
         assert axis.max() > 4.8
 
 
-def test_translation_with_other_distortions_stays_within_its_range_and_uses_it():
+def test_translation_with_other_distortions_stays_within_its_range_and_uses_it() -> None:
     picture = np.repeat(blob(41), 200, axis=0)
     moved = Augmentation(translate=3, rotate=1e-9)(picture, generator())[..., 0]
     weights = moved / moved.sum(axis=(1, 2), keepdims=True)
@@ -151,7 +152,7 @@ def test_translation_with_other_distortions_stays_within_its_range_and_uses_it()
         assert centre.max() > 2.5
 
 
-def test_a_reflecting_border_brings_no_black_and_a_zero_border_does():
+def test_a_reflecting_border_brings_no_black_and_a_zero_border_does() -> None:
     white = np.full((20, 10, 10, 1), 200, np.uint8)
     strong = {"translate": 3, "rotate": 45, "scale": 0.3, "shear": 20, "elastic": 1}
     np.testing.assert_allclose(Augmentation(**strong, border="reflect")(white, generator()), 200, atol=1e-2)
@@ -162,12 +163,12 @@ def test_a_reflecting_border_brings_no_black_and_a_zero_border_does():
 
 
 @given(size=st.integers(2, 20), position=st.integers(-50, 50))
-def test_mirrored_positions_are_those_of_the_reflected_picture(size, position):
+def test_mirrored_positions_are_those_of_the_reflected_picture(size: Any, position: Any) -> None:
     reflected = np.pad(np.arange(size), 60, mode="reflect")
     assert mirror(np.array([position], np.float32), size)[0] == reflected[position + 60]
 
 
-def test_the_elastic_field_has_unit_deviation_and_is_smooth():
+def test_the_elastic_field_has_unit_deviation_and_is_smooth() -> None:
     points = spline(28).shape[1]
     field = smooth(generator().standard_normal((400, 2, points, points)), 28, 28)
     np.testing.assert_allclose(field.std(axis=(0, 1)), 1, atol=0.15)
@@ -176,7 +177,7 @@ def test_the_elastic_field_has_unit_deviation_and_is_smooth():
 
 @pytest.mark.parametrize("border", ["zero", "reflect"])
 @pytest.mark.parametrize("settings", [{}, {"translate": 2}, {"rotate": 20, "shear": 5, "elastic": 1}], ids=str)
-def test_numpy_and_jax_make_the_same_change(border, settings):
+def test_numpy_and_jax_make_the_same_change(border: Any, settings: Any) -> None:
     jax = pytest.importorskip("jax")
     augmentation = Augmentation(flip=True, border=border, **settings)
     images = random_images(6, 9, 11, 3)
@@ -187,7 +188,7 @@ def test_numpy_and_jax_make_the_same_change(border, settings):
     np.testing.assert_allclose(found, expected, atol=0 if augmentation.whole_pixels else 0.01)
 
 
-def test_what_is_to_be_flipped_can_be_said():
+def test_what_is_to_be_flipped_can_be_said() -> None:
     images = random_images(4, 5, 6, 1)
     mirrored = np.array([True, False, False, True])
     augmentation = Augmentation(flip=True, alternating=True)
@@ -196,6 +197,6 @@ def test_what_is_to_be_flipped_can_be_said():
     np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])
 
 
-def test_alternating_needs_flips():
+def test_alternating_needs_flips() -> None:
     with pytest.raises(InputError, match=r"set augmentation\.flip = true"):
         Augmentation(alternating=True)

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,17 +14,17 @@ from cnnref.data.augmentation import Augmentation
 from cnnref.data.batches import BatchPlan, prefetch
 
 
-def numbered(count):
+def numbered(count: Any) -> Any:
     """Pictures that carry their own number, which is also the label."""
     labels = np.arange(count)
     return np.broadcast_to(labels[:, None, None, None], (count, 4, 4, 1)).astype(np.uint8), labels
 
 
-def plan(images, **options):
+def plan(images: Any, **options: Any) -> Any:
     return BatchPlan(images.shape, **{"batch_size": 4, "seed": 0, **options})
 
 
-def test_an_epoch_shows_every_picture_once_with_its_label():
+def test_an_epoch_shows_every_picture_once_with_its_label() -> None:
     images, labels = numbered(12)
     epoch = list(plan(images).batches(images, labels, 0, 3))
     assert all(batch.dtype == np.uint8 and batch.shape == (4, 4, 4, 1) for batch, _ in epoch)
@@ -33,7 +35,7 @@ def test_an_epoch_shows_every_picture_once_with_its_label():
     assert list(shown) != list(range(12))
 
 
-def test_pictures_left_over_differ_from_epoch_to_epoch():
+def test_pictures_left_over_differ_from_epoch_to_epoch() -> None:
     images, _ = numbered(11)
     order = plan(images)
     assert order.steps_per_epoch == 2
@@ -56,7 +58,9 @@ def test_pictures_left_over_differ_from_epoch_to_epoch():
         Augmentation(flip=True, alternating=True),
     ]),
 )  # fmt: skip
-def test_any_step_can_be_asked_for_by_its_number(count, batch_size, seed, first, augmentation):
+def test_any_step_can_be_asked_for_by_its_number(
+    count: Any, batch_size: Any, seed: Any, first: Any, augmentation: Any
+) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1)).astype(np.uint8)
     options = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation}
     whole = list(plan(images, **options).batches(images, np.arange(count), 0, first + 5))[first:]
@@ -66,13 +70,13 @@ def test_any_step_can_be_asked_for_by_its_number(count, batch_size, seed, first,
         np.testing.assert_array_equal(targets, same)
 
 
-def test_seeds_and_epochs_have_orders_of_their_own():
+def test_seeds_and_epochs_have_orders_of_their_own() -> None:
     images, _ = numbered(50)
     orders = [tuple(plan(images, batch_size=50, seed=seed).step(epoch)[0]) for seed in (0, 1) for epoch in (0, 1)]
     assert len(set(orders)) == 4
 
 
-def test_alternating_flips_show_each_side_in_turn():
+def test_alternating_flips_show_each_side_in_turn() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 5, 6, 1)).astype(np.uint8)
     order = plan(images, batch_size=40, augmentation=Augmentation(flip=True, alternating=True))
     sides = []
@@ -88,12 +92,12 @@ def test_alternating_flips_show_each_side_in_turn():
 
 @pytest.mark.parametrize("count", [0, 1, 100])
 @pytest.mark.parametrize("depth", [1, 16])
-def test_prefetch_keeps_order_and_ends(count, depth):
+def test_prefetch_keeps_order_and_ends(count: Any, depth: Any) -> None:
     assert list(prefetch(iter(range(count)), depth)) == list(range(count))
 
 
-def test_prefetch_raises_the_error_after_what_came_before_it():
-    def broken():
+def test_prefetch_raises_the_error_after_what_came_before_it() -> None:
+    def broken() -> Iterator[Any]:
         yield 1
         yield 2
         raise KeyError("broken")
@@ -104,7 +108,7 @@ def test_prefetch_raises_the_error_after_what_came_before_it():
         next(found)
 
 
-def test_prefetch_works_ahead_as_far_as_its_depth():
+def test_prefetch_works_ahead_as_far_as_its_depth() -> None:
     made = []
     found = prefetch((made.append(n) or n for n in range(1000)), depth=3)
     next(found)
@@ -116,7 +120,7 @@ def test_prefetch_works_ahead_as_far_as_its_depth():
     found.close()
 
 
-def test_prefetch_that_is_closed_ends_its_thread():
+def test_prefetch_that_is_closed_ends_its_thread() -> None:
     before = set(threading.enumerate())
     found = prefetch(iter(int, 1), depth=1)
     next(found)

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from data_layouts import (
@@ -24,7 +27,7 @@ FOLDERS = {"bin": "cifar-10-batches-bin", "py": "cifar-10-batches-py"}
 FOLDERS_100 = {"binary": "cifar-100-binary", "python": "cifar-100-python"}
 
 
-def assert_holds(dataset, train, test):
+def assert_holds(dataset: Any, train: Any, test: Any) -> None:
     for images, labels, records in (
         (dataset.train_images, dataset.train_labels, train),
         (dataset.test_images, dataset.test_labels, test),
@@ -37,7 +40,7 @@ def assert_holds(dataset, train, test):
 
 @pytest.mark.parametrize("base", ["", "cifar10/", "cifar-10/", "CIFAR10/"])
 @pytest.mark.parametrize("version", ["bin", "py"])
-def test_a_folder_of_cifar10_reads_back(tmp_path, base, version):
+def test_a_folder_of_cifar10_reads_back(tmp_path: Path, base: Any, version: Any) -> None:
     write_files(tmp_path / f"{base}{FOLDERS[version]}", cifar10_files(version, BATCHES, TEST))
     dataset = load("cifar10", tmp_path)
     assert_holds(dataset, BATCHES, [TEST])
@@ -54,7 +57,7 @@ def test_a_folder_of_cifar10_reads_back(tmp_path, base, version):
         ("cifar-10-batches-py-target_archive", "py"),
     ],
 )
-def test_an_archive_of_cifar10_reads_back_and_is_not_unpacked(tmp_path, name, version):
+def test_an_archive_of_cifar10_reads_back_and_is_not_unpacked(tmp_path: Path, name: str, version: Any) -> None:
     files = cifar10_files(version, BATCHES, TEST)
     (tmp_path / name).write_bytes(tar_gz({f"{FOLDERS[version]}/{file}": files[file] for file in files}))
     assert_holds(load("cifar10", tmp_path), BATCHES, [TEST])
@@ -63,7 +66,7 @@ def test_an_archive_of_cifar10_reads_back_and_is_not_unpacked(tmp_path, name, ve
 
 @pytest.mark.parametrize("version", ["binary", "python"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_cifar100_reads_back_with_its_fine_labels(tmp_path, version, packed):
+def test_cifar100_reads_back_with_its_fine_labels(tmp_path: Path, version: Any, packed: Any) -> None:
     files = cifar100_files(version, TRAIN_100, TEST_100)
     folder = FOLDERS_100[version]
     if packed:
@@ -76,12 +79,12 @@ def test_cifar100_reads_back_with_its_fine_labels(tmp_path, version, packed):
     assert dataset.classes == 100
 
 
-def test_a_folder_that_is_the_layout_itself_reads_back(tmp_path):
+def test_a_folder_that_is_the_layout_itself_reads_back(tmp_path: Path) -> None:
     write_files(tmp_path, cifar10_files("py", BATCHES, TEST))
     assert_holds(load("cifar10", tmp_path), BATCHES, [TEST])
 
 
-def test_the_folder_that_keras_unpacks_into_reads_back(tmp_path):
+def test_the_folder_that_keras_unpacks_into_reads_back(tmp_path: Path) -> None:
     folder = tmp_path / "cifar-10-batches-py-target" / "cifar-10-batches-py"
     write_files(folder, cifar10_files("py", BATCHES, TEST))
     assert_holds(load("cifar10", tmp_path), BATCHES, [TEST])
@@ -89,7 +92,7 @@ def test_the_folder_that_keras_unpacks_into_reads_back(tmp_path):
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(0, 2**32 - 1))
-def test_binary_records_are_the_bytes_that_were_written(count, label_bytes, seed):
+def test_binary_records_are_the_bytes_that_were_written(count: Any, label_bytes: Any, seed: Any) -> None:
     stored, labels = cifar_records(count, 100, seed)
     coarse = np.zeros((count, label_bytes - 1), np.uint8)
     content = np.column_stack([coarse, labels.astype(np.uint8), stored]).tobytes()
@@ -99,7 +102,7 @@ def test_binary_records_are_the_bytes_that_were_written(count, label_bytes, seed
 
 
 @pytest.mark.parametrize("version", ["bin", "py"])
-def test_no_part_of_a_file_passes_for_the_file(tmp_path, version):
+def test_no_part_of_a_file_passes_for_the_file(tmp_path: Path, version: Any) -> None:
     folder = tmp_path / FOLDERS[version]
     write_files(folder, cifar10_files(version, BATCHES, TEST))
     for path in sorted(folder.glob("*_batch*")):
@@ -113,7 +116,9 @@ def test_no_part_of_a_file_passes_for_the_file(tmp_path, version):
 
 
 @pytest.mark.parametrize(("name", "expected", "found"), [("train.bin", 15, 14), ("test.bin", 3, 2)])
-def test_a_cifar100_file_that_ends_between_records_is_found_by_the_proportion(tmp_path, name, expected, found):
+def test_a_cifar100_file_that_ends_between_records_is_found_by_the_proportion(
+    tmp_path: Path, name: str, expected: Any, found: Any
+) -> None:
     files = cifar100_files("binary", TRAIN_100, TEST_100)
     files[name] = files[name][:-3074]
     write_files(tmp_path / "cifar-100-binary", files)
@@ -121,14 +126,14 @@ def test_a_cifar100_file_that_ends_between_records_is_found_by_the_proportion(tm
         load("cifar100", tmp_path)
 
 
-def test_a_published_count_in_one_file_is_asked_of_all(tmp_path):
+def test_a_published_count_in_one_file_is_asked_of_all(tmp_path: Path) -> None:
     batches = [(np.zeros((10_000, 3072), np.uint8), np.zeros(10_000, int)), *BATCHES[1:]]
     write_files(tmp_path / FOLDERS["bin"], cifar10_files("bin", batches, TEST))
     with pytest.raises(DatasetError, match=r"data_batch_2\.bin .*expected 10,000 records, found 4\."):
         load("cifar10", tmp_path)
 
 
-def test_a_binary_file_of_the_wrong_size_is_named_with_both_sizes(tmp_path):
+def test_a_binary_file_of_the_wrong_size_is_named_with_both_sizes(tmp_path: Path) -> None:
     files = cifar10_files("bin", BATCHES, TEST)
     files["data_batch_3.bin"] += b"\0"
     write_files(tmp_path / FOLDERS["bin"], files)
@@ -137,7 +142,7 @@ def test_a_binary_file_of_the_wrong_size_is_named_with_both_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["bin", "py"])
-def test_each_missing_file_is_named_but_the_names_may_be_left_out(tmp_path, version):
+def test_each_missing_file_is_named_but_the_names_may_be_left_out(tmp_path: Path, version: Any) -> None:
     folder = tmp_path / FOLDERS[version]
     files = cifar10_files(version, BATCHES, TEST)
     write_files(folder, files)
@@ -151,14 +156,14 @@ def test_each_missing_file_is_named_but_the_names_may_be_left_out(tmp_path, vers
         (folder / name).write_bytes(files[name])
 
 
-def test_an_empty_folder_with_the_right_name_is_an_error_and_not_an_absence(tmp_path):
+def test_an_empty_folder_with_the_right_name_is_an_error_and_not_an_absence(tmp_path: Path) -> None:
     (tmp_path / FOLDERS["bin"]).mkdir()
     with pytest.raises(DatasetError, match=r"data_batch_1\.bin is missing"):
         load("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize("version", ["bin", "py"])
-def test_a_label_out_of_range_is_named_with_its_record(tmp_path, version):
+def test_a_label_out_of_range_is_named_with_its_record(tmp_path: Path, version: Any) -> None:
     stored, labels = BATCHES[2]
     bad = (stored, np.array([*labels[:3], 10]))
     write_files(tmp_path / FOLDERS[version], cifar10_files(version, [*BATCHES[:2], bad, *BATCHES[3:]], TEST))
@@ -186,28 +191,28 @@ def test_a_label_out_of_range_is_named_with_its_record(tmp_path, version):
         (np.zeros((0, 3072), np.uint8), [], "holds no images"),
     ],
 )
-def test_a_pickle_with_unfit_content_is_refused(tmp_path, stored, labels, message):
+def test_a_pickle_with_unfit_content_is_refused(tmp_path: Path, stored: Any, labels: Any, message: Any) -> None:
     files = cifar10_files("py", BATCHES, TEST) | {"test_batch": python2_pickle({"data": stored, "labels": labels})}
     write_files(tmp_path / FOLDERS["py"], files)
     with pytest.raises(DatasetError, match=f"test_batch.*{message}"):
         load("cifar10", tmp_path)
 
 
-def test_a_wrong_number_of_class_names_is_refused(tmp_path):
+def test_a_wrong_number_of_class_names_is_refused(tmp_path: Path) -> None:
     files = cifar10_files("bin", BATCHES, TEST) | {"batches.meta.txt": b"cat\ndog\n"}
     write_files(tmp_path / FOLDERS["bin"], files)
     with pytest.raises(DatasetError, match=r"batches\.meta\.txt: expected 10 names of classes, found 2"):
         load("cifar10", tmp_path)
 
 
-def test_the_built_in_names_are_those_of_the_published_order():
+def test_the_built_in_names_are_those_of_the_published_order() -> None:
     assert CIFAR10.labels.index("frog") == 6
     assert len(set(CIFAR100.labels)) == 100
     assert list(CIFAR100.labels) == sorted(CIFAR100.labels)
 
 
 @pytest.mark.datasets
-def test_the_real_cifar10_is_whole_and_balanced(datasets_folder):
+def test_the_real_cifar10_is_whole_and_balanced(datasets_folder: Path) -> None:
     dataset = load("cifar10", datasets_folder)
     assert dataset.train_images.shape == (50_000, 32, 32, 3)
     assert dataset.test_images.shape == (10_000, 32, 32, 3)
@@ -219,7 +224,7 @@ def test_the_real_cifar10_is_whole_and_balanced(datasets_folder):
 
 
 @pytest.mark.datasets
-def test_a_real_batch_that_lost_its_last_record_is_refused(datasets_folder, tmp_path):
+def test_a_real_batch_that_lost_its_last_record_is_refused(datasets_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / FOLDERS["bin"]
     folder.mkdir()
     for path in (datasets_folder / FOLDERS["bin"]).iterdir():

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from cnnref.data import Dataset, channel_statistics
 from cnnref.errors import InputError
 
 
-def dataset(labels, classes=None):
+def dataset(labels: Any, classes: Any = None) -> Any:
     """Images whose pixels are their place in the data set."""
     labels = np.asarray(labels, np.int64)
     images = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
@@ -21,7 +23,7 @@ label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 
 @settings(deadline=None, max_examples=60)
 @given(label_lists, st.data(), st.integers(0, 2**32 - 1))
-def test_a_split_is_exact_disjoint_complete_and_in_proportion(labels, data, seed):
+def test_a_split_is_exact_disjoint_complete_and_in_proportion(labels: Any, data: Any, seed: Any) -> None:
     validation = data.draw(st.integers(0, len(labels) - 1))
     made = dataset(labels, classes=5)
     images, kept, held_images, held = made.split(validation, seed)
@@ -33,7 +35,7 @@ def test_a_split_is_exact_disjoint_complete_and_in_proportion(labels, data, seed
     assert (np.abs(np.bincount(held, minlength=5) - exact) < 1).all()
 
 
-def test_a_split_is_decided_by_its_seed():
+def test_a_split_is_decided_by_its_seed() -> None:
     made = dataset(np.arange(100) % 4)
     first, again, other = (made.split(20, seed)[2].ravel() for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
@@ -41,28 +43,28 @@ def test_a_split_is_decided_by_its_seed():
     assert (np.diff(first) > 0).all()
 
 
-def test_no_validation_images_are_empty_arrays_of_the_same_shape():
+def test_no_validation_images_are_empty_arrays_of_the_same_shape() -> None:
     images, labels, held_images, held = dataset([0, 1, 1]).split(0, 0)
     assert (images.shape, labels.tolist()) == ((3, 1, 1, 1), [0, 1, 1])
     assert (held_images.shape, held.shape) == ((0, 1, 1, 1), (0,))
 
 
 @pytest.mark.parametrize("validation", [-1, 3, 4])
-def test_a_split_that_leaves_nothing_is_refused(validation):
+def test_a_split_that_leaves_nothing_is_refused(validation: Any) -> None:
     with pytest.raises(InputError, match="the 3 training images of made; choose 0 to 2"):
         dataset([0, 1, 1]).split(validation, 0)
 
 
 @settings(deadline=None, max_examples=40)
 @given(arrays(np.uint8, array_shapes(min_dims=4, max_dims=4, max_side=5)))
-def test_statistics_are_those_of_the_values_scaled_to_1(images):
+def test_statistics_are_those_of_the_values_scaled_to_1(images: Any) -> None:
     means, deviations = channel_statistics(images)
     scaled = images / 255
     np.testing.assert_allclose(means, scaled.mean((0, 1, 2)), atol=1e-12)
     np.testing.assert_allclose(deviations, scaled.std((0, 1, 2)), atol=1e-12)
 
 
-def test_statistics_of_more_images_than_one_chunk_count_all_of_them():
+def test_statistics_of_more_images_than_one_chunk_count_all_of_them() -> None:
     images = np.zeros((2001, 1, 1, 2), np.uint8)
     images[-1] = 255
     means, _ = channel_statistics(images)
@@ -72,10 +74,10 @@ def test_statistics_of_more_images_than_one_chunk_count_all_of_them():
 @pytest.mark.parametrize(
     "images", [np.zeros((0, 2, 2, 1), np.uint8), np.zeros((2, 2, 1), np.uint8), np.zeros((1, 2, 2, 1))]
 )
-def test_statistics_of_anything_else_are_refused(images):
+def test_statistics_of_anything_else_are_refused(images: Any) -> None:
     with pytest.raises(InputError, match="Statistics need uint8"):
         channel_statistics(images)
 
 
-def test_a_data_set_prints_without_its_pixels():
+def test_a_data_set_prints_without_its_pixels() -> None:
     assert repr(dataset([0, 1])) == "Dataset(name='made', labels=('class 0', 'class 1'), source='a test')"

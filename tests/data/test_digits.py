@@ -1,4 +1,5 @@
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,11 +8,11 @@ from cnnref.data import load
 
 
 @pytest.fixture(scope="module")
-def digits():
+def digits() -> Any:
     return load("digits")
 
 
-def test_all_digits_are_there_with_a_fifth_of_each_for_the_test(digits):
+def test_all_digits_are_there_with_a_fifth_of_each_for_the_test(digits: Any) -> None:
     train, test = np.bincount(digits.train_labels), np.bincount(digits.test_labels)
     assert (train + test).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert (np.abs(test - (train + test) / 5) <= 0.5).all()
@@ -19,7 +20,7 @@ def test_all_digits_are_there_with_a_fifth_of_each_for_the_test(digits):
     assert digits.test_images.shape == (359, 28, 28, 1)
 
 
-def test_images_are_like_those_of_mnist(digits):
+def test_images_are_like_those_of_mnist(digits: Any) -> None:
     images = np.concatenate([digits.train_images, digits.test_images])[..., 0]
     assert images.dtype == np.uint8
     assert (images.min(), images.max()) == (0, 255)
@@ -30,7 +31,7 @@ def test_images_are_like_those_of_mnist(digits):
     assert images[:, 23].any()
 
 
-def test_an_enlarged_digit_has_the_mean_of_the_small_one(digits):
+def test_an_enlarged_digit_has_the_mean_of_the_small_one(digits: Any) -> None:
     from sklearn.datasets import load_digits
 
     small = load_digits().images.mean() / 16
@@ -38,7 +39,7 @@ def test_an_enlarged_digit_has_the_mean_of_the_small_one(digits):
     assert large == pytest.approx(small, rel=0.02)
 
 
-def test_the_division_is_the_same_everywhere(digits):
+def test_the_division_is_the_same_everywhere(digits: Any) -> None:
     found = hashlib.sha256(digits.test_labels.tobytes()).hexdigest()[:16]
     assert found == "bfc50f70029db073"
     again = load("digits")

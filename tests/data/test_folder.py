@@ -1,5 +1,7 @@
 import hashlib
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,28 +14,28 @@ from cnnref.errors import DatasetError, InputError
 from cnnref.pictures import write_picture
 
 
-def picture(value, height=6, width=8):
+def picture(value: Any, height: Any = 6, width: Any = 8) -> Any:
     return np.full((height, width, 3), value, np.uint8)
 
 
-def write_class(folder, values, suffix=".png"):
+def write_class(folder: Any, values: Any, suffix: Any = ".png") -> None:
     for index, value in enumerate(values):
         write_picture(folder / f"{index}{suffix}", picture(value))
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Any:
     """Two classes, cat (0 to 9) and dog (100 to 104)."""
     write_class(tmp_path / "dog", range(100, 105))
     write_class(tmp_path / "cat", range(10))
     return tmp_path
 
 
-def values(images):
+def values(images: Any) -> Any:
     return images[:, 0, 0, 0].tolist()
 
 
-def sides(path):
+def sides(path: Any) -> Any:
     """Value of a picture -> the sides that it and its copies are on."""
     dataset = load(f"folder:{path}", image_shape=(6, 8, 3))
     found = {}
@@ -43,7 +45,7 @@ def sides(path):
     return found
 
 
-def test_classes_are_the_sorted_folders_and_every_picture_is_in_one_part(folder):
+def test_classes_are_the_sorted_folders_and_every_picture_is_in_one_part(folder: Any) -> None:
     dataset = load(f"folder:{folder}", image_shape=(6, 8, 3))
     assert dataset.labels == ("cat", "dog")
     for images, labels in (
@@ -58,13 +60,13 @@ def test_classes_are_the_sorted_folders_and_every_picture_is_in_one_part(folder)
     ]
 
 
-def test_the_division_is_the_same_everywhere(tmp_path):
+def test_the_division_is_the_same_everywhere(tmp_path: Path) -> None:
     write_class(tmp_path / "cat", range(20), ".bmp")  # whose bytes no library chooses
     write_class(tmp_path / "dog", range(100, 120), ".bmp")
     assert sorted(values(load(f"folder:{tmp_path}").test_images)) == [13, 103, 112, 113, 116, 119]
 
 
-def test_other_pictures_and_other_names_move_no_picture(tmp_path):
+def test_other_pictures_and_other_names_move_no_picture(tmp_path: Path) -> None:
     write_class(tmp_path / "cat", range(40), ".bmp")
     write_class(tmp_path / "dog", range(100, 140), ".bmp")
     before = sides(tmp_path)
@@ -83,7 +85,9 @@ def test_other_pictures_and_other_names_move_no_picture(tmp_path):
 
 @settings(max_examples=12, deadline=None)
 @given(copies=st.lists(st.tuples(st.integers(0, 29), st.sampled_from(["cat", "dog"])), max_size=12))
-def test_copies_of_a_picture_are_in_one_part_whatever_class_they_are_in(tmp_path_factory, copies):
+def test_copies_of_a_picture_are_in_one_part_whatever_class_they_are_in(
+    tmp_path_factory: pytest.TempPathFactory, copies: Any
+) -> None:
     folder = tmp_path_factory.mktemp("copies")
     write_class(folder / "cat", range(15), ".bmp")
     write_class(folder / "dog", range(15, 30), ".bmp")
@@ -99,14 +103,14 @@ TEXT = st.integers(0, 255).map("{:02x}".format)
 
 
 @st.composite
-def classes_and_one_more(draw):
+def classes_and_one_more(draw: Any) -> Any:
     """Classes of two texts or more that share none, the class that one more is for, and this one."""
     texts = draw(st.lists(TEXT, min_size=5, max_size=30, unique=True))
     cut = draw(st.integers(2, len(texts) - 3))
     return {"cat": set(texts[:cut]), "dog": set(texts[cut:-1])}, draw(st.sampled_from(["cat", "dog"])), texts[-1]
 
 
-def natural(texts):
+def natural(texts: Any) -> Any:
     """Whether a class has pictures on both sides by itself."""
     low = [int(text, 16) < 256 / 5 for text in texts]
     return any(low) and not all(low)
@@ -114,7 +118,7 @@ def natural(texts):
 
 @settings(max_examples=300, deadline=None)
 @given(classes_and_one_more())
-def test_one_picture_more_or_less_moves_no_other_but_in_a_class_that_lacked_a_side(case):
+def test_one_picture_more_or_less_moves_no_other_but_in_a_class_that_lacked_a_side(case: Any) -> None:
     classes, label, text = case
     fewer, more = held_out(classes), held_out({**classes, label: classes[label] | {text}})
     moved = (fewer ^ more) - {text}
@@ -124,20 +128,20 @@ def test_one_picture_more_or_less_moves_no_other_but_in_a_class_that_lacked_a_si
 
 @settings(max_examples=100, deadline=None)
 @given(classes_and_one_more())
-def test_every_class_has_pictures_on_both_sides(case):
+def test_every_class_has_pictures_on_both_sides(case: Any) -> None:
     held = held_out(case[0])
     for texts in case[0].values():
         assert texts & held
         assert texts - held
 
 
-def test_a_fifth_of_many_pictures_is_held_out():
+def test_a_fifth_of_many_pictures_is_held_out() -> None:
     texts = {hashlib.sha256(bytes([number % 256, number // 256])).hexdigest() for number in range(5000)}
     assert len(held_out({"all": texts})) == pytest.approx(1000, abs=3 * (5000 * 0.2 * 0.8) ** 0.5)
 
 
 @pytest.mark.parametrize("test", ["test", "val", "valid", "validation"])
-def test_train_and_test_folders_are_the_parts(tmp_path, test):
+def test_train_and_test_folders_are_the_parts(tmp_path: Path, test: Any) -> None:
     write_class(tmp_path / "train/cat", [1, 2])
     write_class(tmp_path / "train/dog", [3, 4, 5])
     write_class(tmp_path / test / "cat", [6])
@@ -147,7 +151,7 @@ def test_train_and_test_folders_are_the_parts(tmp_path, test):
     assert (values(dataset.test_images), dataset.test_labels.tolist()) == ([6, 7], [0, 1])
 
 
-def test_the_shape_is_as_asked_or_that_of_the_first_picture(folder):
+def test_the_shape_is_as_asked_or_that_of_the_first_picture(folder: Any) -> None:
     write_picture(folder / "dog" / "9.png", picture(9, 30, 40))
     assert load(f"folder:{folder}").image_shape == (6, 8, 3)
     assert load(f"folder:{folder}", image_shape=(5, 4, 1)).image_shape == (5, 4, 1)
@@ -155,7 +159,7 @@ def test_the_shape_is_as_asked_or_that_of_the_first_picture(folder):
         load(f"folder:{folder}", image_shape=(5, 4, 2))
 
 
-def test_hidden_files_and_folders_and_those_of_windows_are_passed_over(folder):
+def test_hidden_files_and_folders_and_those_of_windows_are_passed_over(folder: Any) -> None:
     (folder / ".git").mkdir()
     for name in ("Thumbs.db", "desktop.ini", "Desktop.ini"):
         (folder / "dog" / name).write_bytes(b"x")
@@ -166,38 +170,38 @@ def test_hidden_files_and_folders_and_those_of_windows_are_passed_over(folder):
     assert len(dataset.train_labels) + len(dataset.test_labels) == 15
 
 
-def remove(path):
+def remove(path: Any) -> None:
     for child in path.iterdir():
         child.unlink()
 
 
-def no_picture(folder):
+def no_picture(folder: Any) -> None:
     (folder / "cat" / "notes.txt").write_text("x")
 
 
-def damaged(folder):
+def damaged(folder: Any) -> None:
     path = folder / "dog" / "0.png"
     path.write_bytes(path.read_bytes()[:-30])
 
 
-def stray(folder):
+def stray(folder: Any) -> None:
     write_picture(folder / "stray.png", picture(1))
 
 
-def nested(folder):
+def nested(folder: Any) -> None:
     (folder / "cat" / "more.png").mkdir()
 
 
-def empty_class(folder):
+def empty_class(folder: Any) -> None:
     remove(folder / "dog")
 
 
-def all_the_same(folder):
+def all_the_same(folder: Any) -> None:
     empty_class(folder)
     write_class(folder / "dog", [1, 1, 1])
 
 
-def the_same_in_both(folder):
+def the_same_in_both(folder: Any) -> None:
     """a and b, b and c, c and a: no division has each class on both sides."""
     for label, pair in (("cat", (1, 2)), ("dog", (2, 3)), ("cow", (3, 1))):
         if (folder / label).is_dir():
@@ -205,17 +209,17 @@ def the_same_in_both(folder):
         write_class(folder / label, pair)
 
 
-def lonely(folder):
+def lonely(folder: Any) -> None:
     empty_class(folder)
     write_picture(folder / "dog" / "0.png", picture(1))
 
 
-def one_class(folder):
+def one_class(folder: Any) -> None:
     empty_class(folder)
     (folder / "dog").rmdir()
 
 
-def no_class(folder):
+def no_class(folder: Any) -> None:
     one_class(folder)
     remove(folder / "cat")
     (folder / "cat").rmdir()
@@ -236,13 +240,13 @@ def no_class(folder):
         (no_class, "has no class folders; it needs"),
     ],
 )
-def test_an_unfit_folder_is_refused_by_name(folder, spoil, message):
+def test_an_unfit_folder_is_refused_by_name(folder: Any, spoil: Any, message: Any) -> None:
     spoil(folder)
     with pytest.raises(InputError, match=message):
         load(f"folder:{folder}")
 
 
-def test_parts_with_different_classes_are_refused(tmp_path):
+def test_parts_with_different_classes_are_refused(tmp_path: Path) -> None:
     for part, classes in (("train", ["cat", "dog"]), ("test", ["cat", "cow"])):
         for name in classes:
             write_class(tmp_path / part / name, [1, 2])
@@ -251,7 +255,7 @@ def test_parts_with_different_classes_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("parts", [["test", "val"], ["val", "valid"], ["test", "valid", "validation"]])
-def test_two_folders_beside_train_are_refused(tmp_path, parts):
+def test_two_folders_beside_train_are_refused(tmp_path: Path, parts: Any) -> None:
     for part in ("train", *parts):
         write_class(tmp_path / part / "cat", [1, 2])
         write_class(tmp_path / part / "dog", [3, 4])
@@ -262,7 +266,7 @@ def test_two_folders_beside_train_are_refused(tmp_path, parts):
 
 
 @pytest.mark.parametrize("filled", [True, False])
-def test_train_alone_is_answered_with_what_is_missing(tmp_path, filled):
+def test_train_alone_is_answered_with_what_is_missing(tmp_path: Path, filled: Any) -> None:
     (tmp_path / "train").mkdir()
     if filled:
         write_class(tmp_path / "train" / "cat", [1, 2])
@@ -273,13 +277,13 @@ def test_train_alone_is_answered_with_what_is_missing(tmp_path, filled):
         assert load(f"folder:{tmp_path / 'train'}").labels == ("cat", "dog")
 
 
-def test_a_class_may_be_called_train(tmp_path):
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     for label in ("bus", "test", "train"):
         write_class(tmp_path / label, [1, 2, 3])
     assert load(f"folder:{tmp_path}").labels == ("bus", "test", "train")
 
 
-def test_the_name_keeps_the_path_to_itself(folder, monkeypatch):
+def test_the_name_keeps_the_path_to_itself(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (folder, f"{folder}/", folder / "cat" / ".."):
         dataset = load(f"folder:{path}")
         assert (dataset.name, dataset.source) == (f"folder:{folder.name}", str(folder))
@@ -289,6 +293,6 @@ def test_the_name_keeps_the_path_to_itself(folder, monkeypatch):
     assert load(f"folder:{folder.parent / 'pets'}").name == "folder:pets"
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere is not a folder"):
         load(f"folder:{tmp_path / 'nowhere'}")

@@ -1,4 +1,6 @@
 import gzip
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from cnnref.data import channel_statistics, load
 from cnnref.errors import DatasetError
 
 
-def assert_holds(dataset, arrays):
+def assert_holds(dataset: Any, arrays: Any) -> None:
     for found, key in (
         (dataset.train_images[..., 0], "x_train"),
         (dataset.train_labels, "y_train"),
@@ -23,7 +25,7 @@ def assert_holds(dataset, arrays):
 
 @pytest.mark.parametrize("base", [".", "mnist", "MNIST/raw", "MNIST"])
 @pytest.mark.parametrize("layout", ["npz", "idx", "idx.gz", "dotted", "dotted.gz"])
-def test_every_layout_of_mnist_reads_back(tmp_path, base, layout):
+def test_every_layout_of_mnist_reads_back(tmp_path: Path, base: Any, layout: Any) -> None:
     arrays = mnist_arrays()
     folder = tmp_path / base
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,7 @@ def test_every_layout_of_mnist_reads_back(tmp_path, base, layout):
 
 @pytest.mark.parametrize("base", [".", "fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST"])
 @pytest.mark.parametrize("layout", ["fashion_mnist.npz", "fashion-mnist.npz", "idx"])
-def test_every_layout_of_fashion_mnist_reads_back(tmp_path, base, layout):
+def test_every_layout_of_fashion_mnist_reads_back(tmp_path: Path, base: Any, layout: Any) -> None:
     arrays = mnist_arrays()
     (tmp_path / base).mkdir(parents=True, exist_ok=True)
     if layout == "idx":
@@ -53,7 +55,7 @@ def test_every_layout_of_fashion_mnist_reads_back(tmp_path, base, layout):
     assert dataset.labels[9] == "Ankle boot"
 
 
-def test_each_set_prefers_the_folder_that_bears_its_name(tmp_path):
+def test_each_set_prefers_the_folder_that_bears_its_name(tmp_path: Path) -> None:
     ours, other = mnist_arrays(seed=1), mnist_arrays(seed=2)
     write_mnist_idx(tmp_path, other)
     write_mnist_idx(tmp_path / "mnist", ours)
@@ -77,7 +79,9 @@ def test_each_set_prefers_the_folder_that_bears_its_name(tmp_path):
         ),
     ],
 )
-def test_a_whole_set_under_the_name_of_the_other_is_refused(tmp_path, asked, labels, message):
+def test_a_whole_set_under_the_name_of_the_other_is_refused(
+    tmp_path: Path, asked: Any, labels: Any, message: Any
+) -> None:
     arrays = mnist_arrays()
     arrays |= {"x_train": np.zeros((60_000, 28, 28), np.uint8), "y_train": labels.astype(np.uint8)}
     write_mnist_idx(tmp_path, arrays)
@@ -88,7 +92,7 @@ def test_a_whole_set_under_the_name_of_the_other_is_refused(tmp_path, asked, lab
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
-def test_no_part_of_an_idx_file_passes_for_the_file(tmp_path, gzipped):
+def test_no_part_of_an_idx_file_passes_for_the_file(tmp_path: Path, gzipped: Any) -> None:
     write_mnist_idx(tmp_path, mnist_arrays(3, 2), gzipped=gzipped)
     for path in sorted(tmp_path.iterdir()):
         whole = path.read_bytes()
@@ -114,7 +118,7 @@ def test_no_part_of_an_idx_file_passes_for_the_file(tmp_path, gzipped):
     load("mnist", tmp_path)
 
 
-def test_a_flipped_bit_in_a_gz_file_is_found_by_the_crc(tmp_path):
+def test_a_flipped_bit_in_a_gz_file_is_found_by_the_crc(tmp_path: Path) -> None:
     write_mnist_idx(tmp_path, mnist_arrays(), gzipped=True)
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     content = bytearray(gzip.compress(gzip.decompress(path.read_bytes()), 0))  # stored, so that it still inflates
@@ -124,7 +128,7 @@ def test_a_flipped_bit_in_a_gz_file_is_found_by_the_crc(tmp_path):
         load("mnist", tmp_path)
 
 
-def test_each_missing_idx_file_is_named(tmp_path):
+def test_each_missing_idx_file_is_named(tmp_path: Path) -> None:
     write_mnist_idx(tmp_path, mnist_arrays())
     for path in sorted(tmp_path.iterdir()):
         content = path.read_bytes()
@@ -134,14 +138,14 @@ def test_each_missing_idx_file_is_named(tmp_path):
         path.write_bytes(content)
 
 
-def test_images_and_labels_of_different_counts_are_named(tmp_path):
+def test_images_and_labels_of_different_counts_are_named(tmp_path: Path) -> None:
     write_mnist_idx(tmp_path, mnist_arrays())
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(9, np.uint8)))
     with pytest.raises(DatasetError, match=r"images-idx3-ubyte holds 10 images and .*labels-idx1-ubyte 9 labels"):
         load("mnist", tmp_path)
 
 
-def test_a_label_out_of_range_is_named_with_its_record(tmp_path):
+def test_a_label_out_of_range_is_named_with_its_record(tmp_path: Path) -> None:
     arrays = mnist_arrays()
     arrays["y_train"][7] = 10
     write_mnist_idx(tmp_path, arrays)
@@ -170,20 +174,20 @@ def test_a_label_out_of_range_is_named_with_its_record(tmp_path):
         ("x_train", np.zeros((0, 28, 28), np.uint8), "x_train in .* holds 0 images"),
     ],
 )
-def test_an_npz_with_unfit_arrays_is_refused(tmp_path, key, value, message):
+def test_an_npz_with_unfit_arrays_is_refused(tmp_path: Path, key: Any, value: Any, message: Any) -> None:
     np.savez(tmp_path / "mnist.npz", **(mnist_arrays() | {key: value}))
     with pytest.raises(DatasetError, match=message):
         load("mnist", tmp_path)
 
 
-def test_a_set_without_images_is_refused(tmp_path):
+def test_a_set_without_images_is_refused(tmp_path: Path) -> None:
     write_mnist_idx(tmp_path, mnist_arrays(20, 0))
     with pytest.raises(DatasetError, match="t10k-images-idx3-ubyte holds no images"):
         load("mnist", tmp_path)
 
 
 @pytest.mark.datasets
-def test_the_real_mnist_is_whole_and_in_its_order(datasets_folder):
+def test_the_real_mnist_is_whole_and_in_its_order(datasets_folder: Path) -> None:
     dataset = load("mnist", datasets_folder)
     assert dataset.train_images.shape == (60_000, 28, 28, 1)
     assert dataset.test_images.shape == (10_000, 28, 28, 1)

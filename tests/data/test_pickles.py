@@ -1,5 +1,7 @@
 import os
 import pickle
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,14 +23,14 @@ uint8_arrays = arrays(np.uint8, array_shapes(min_dims=1, max_dims=3))
     uint8_arrays,
     st.integers(2, 4),
 )
-def test_what_was_written_is_read_back(content, array, protocol):
+def test_what_was_written_is_read_back(content: Any, array: Any, protocol: Any) -> None:
     found = read_pickle(pickle.dumps(content | {"an array": array}, protocol), "file")
     np.testing.assert_array_equal(found.pop("an array"), array)
     assert found == {key: value for key, value in content.items() if key != "an array"}
 
 
 @pytest.mark.parametrize("order", "CF")
-def test_python_2_arrays_and_strings_are_read(order):
+def test_python_2_arrays_and_strings_are_read(order: Any) -> None:
     array = np.arange(6, dtype=np.uint8).reshape(2, 3).copy(order)
     written = python2_pickle({"data": array, "labels": [3, 4], "filenames": ["a.png", "b\xe9.png"]})
     assert b"cnumpy.core.multiarray\n_reconstruct" in written
@@ -39,15 +41,15 @@ def test_python_2_arrays_and_strings_are_read(order):
 
 
 class Attack:
-    def __init__(self, *call):
+    def __init__(self, *call: Any) -> None:
         self.call = call
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return self.call
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4])
-def test_a_pickle_that_names_a_function_is_refused_and_not_run(tmp_path, protocol):
+def test_a_pickle_that_names_a_function_is_refused_and_not_run(tmp_path: Path, protocol: Any) -> None:
     target = tmp_path / "was_run"
     attack = Attack(os.mkdir, (str(target),))
     content = pickle.dumps({"data": np.zeros(3, np.uint8), "labels": [attack]}, protocol)
@@ -69,7 +71,7 @@ def test_a_pickle_that_names_a_function_is_refused_and_not_run(tmp_path, protoco
         ("os.system", b"(S'true'\nios\nsystem\n."),
     ],
 )
-def test_anything_but_the_four_names_is_refused(name, content):
+def test_anything_but_the_four_names_is_refused(name: str, content: Any) -> None:
     with pytest.raises(DatasetError, match=f"asks for {name}"):
         read_pickle(content, "batch")
 
@@ -84,7 +86,7 @@ def test_anything_but_the_four_names_is_refused(name, content):
         b"cnumpy.core.multiarray\n_reconstruct\n(tR(I1\n(I9\ntNI00\nS'x'\ntb.",  # 9 values of 1 byte, no type
     ],
 )
-def test_the_stand_ins_cannot_be_bent(content):
+def test_the_stand_ins_cannot_be_bent(content: Any) -> None:
     with pytest.raises(DatasetError, match="no whole pickle of arrays"):
         read_pickle(content, "batch")
     test_python_2_arrays_and_strings_are_read("C")
@@ -103,12 +105,12 @@ def test_the_stand_ins_cannot_be_bent(content):
         ({"data": np.array([[1]], object)}, "an array of type 'O8' where uint8"),
     ],
 )
-def test_only_plain_data_comes_out(value, message):
+def test_only_plain_data_comes_out(value: Any, message: Any) -> None:
     with pytest.raises(DatasetError, match=message):
         read_pickle(pickle.dumps(value, 2), "batch")
 
 
-def test_no_part_of_a_file_passes_for_the_file():
+def test_no_part_of_a_file_passes_for_the_file() -> None:
     content = python2_pickle({"data": np.arange(40, dtype=np.uint8), "labels": [1, 2, 3]})
     for length in range(len(content)):
         with pytest.raises(DatasetError, match="batch is no whole pickle"):

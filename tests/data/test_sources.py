@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +16,15 @@ from cnnref.pictures import read_picture, write_picture
 
 
 @pytest.fixture(autouse=True)
-def no_data_folder(monkeypatch):
+def no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CNNREF_DATA", raising=False)
 
 
-def serve(monkeypatch, files):
+def serve(monkeypatch: pytest.MonkeyPatch, files: Any) -> Any:
     """Make Keras' get_file write `files[origin]` into its cache, as the real one does; return the calls."""
     calls = []
 
-    def get_file(fname, *, origin, file_hash, cache_subdir, extract):
+    def get_file(fname: Any, *, origin: Any, file_hash: Any, cache_subdir: Any, extract: Any) -> Any:
         calls.append((fname, origin, file_hash, cache_subdir, extract))
         path = downloads.cache_folder().parent / cache_subdir / fname
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,18 +36,18 @@ def serve(monkeypatch, files):
     return calls
 
 
-def npz(folder, seed):
+def npz(folder: Any, seed: Any) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "mnist.npz", **mnist_arrays(seed=seed))
     return mnist_arrays(seed=seed)["x_train"][..., np.newaxis]
 
 
-def test_the_names_are_these():
+def test_the_names_are_these() -> None:
     assert names() == ["mnist", "fashion_mnist", "cifar10", "cifar100", "digits"]
 
 
 @pytest.mark.parametrize("spelling", ["MNIST", "mnist", "Mnist"])
-def test_usual_spellings_are_understood(tmp_path, spelling):
+def test_usual_spellings_are_understood(tmp_path: Path, spelling: Any) -> None:
     npz(tmp_path, 0)
     assert load(spelling, tmp_path).name == "mnist"
 
@@ -62,12 +63,14 @@ def test_usual_spellings_are_understood(tmp_path, spelling):
         ("", "There is no data set ''; choose"),
     ],
 )
-def test_an_unknown_name_lists_the_known_ones(name, message):
+def test_an_unknown_name_lists_the_known_ones(name: str, message: Any) -> None:
     with pytest.raises(InputError, match=message):
         load(name)
 
 
-def test_the_data_folder_comes_before_the_cache(tmp_path, keras_home, monkeypatch):
+def test_the_data_folder_comes_before_the_cache(
+    tmp_path: Path, keras_home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = npz(tmp_path / "given", 1)
     named = npz(tmp_path / "named", 2)
     cached = npz(keras_home / "datasets", 3)
@@ -77,26 +80,28 @@ def test_the_data_folder_comes_before_the_cache(tmp_path, keras_home, monkeypatc
     np.testing.assert_array_equal(load("mnist", str(tmp_path / "given")).train_images, given)
 
 
-def test_a_set_that_the_data_folder_lacks_is_taken_from_the_cache(tmp_path, keras_home):
+def test_a_set_that_the_data_folder_lacks_is_taken_from_the_cache(tmp_path: Path, keras_home: Any) -> None:
     cached = npz(keras_home / "datasets", 3)
     np.testing.assert_array_equal(load("mnist", tmp_path).train_images, cached)
 
 
-def test_the_cache_is_in_the_home_folder_by_default(tmp_path, monkeypatch):
+def test_the_cache_is_in_the_home_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     cached = npz(tmp_path / ".keras" / "datasets", 3)
     np.testing.assert_array_equal(load("mnist").train_images, cached)
 
 
-def test_a_damaged_file_in_the_data_folder_is_an_error_though_the_cache_has_a_whole_one(tmp_path, keras_home):
+def test_a_damaged_file_in_the_data_folder_is_an_error_though_the_cache_has_a_whole_one(
+    tmp_path: Path, keras_home: Any
+) -> None:
     npz(keras_home / "datasets", 3)
     (tmp_path / "mnist.npz").write_bytes(b"half a file")
     with pytest.raises(DatasetError, match=str(tmp_path / "mnist.npz")):
         load("mnist", tmp_path)
 
 
-def test_a_data_folder_that_does_not_exist_is_an_error(tmp_path, monkeypatch):
+def test_a_data_folder_that_does_not_exist_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatasetError, match=r"The data folder .*nowhere does not exist"):
         load("mnist", tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"The data folder .*nowhere does not exist"):
@@ -108,7 +113,9 @@ def test_a_data_folder_that_does_not_exist_is_an_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_set_that_is_nowhere_says_what_goes_where_and_why_the_download_failed(tmp_path, keras_home, name):
+def test_a_set_that_is_nowhere_says_what_goes_where_and_why_the_download_failed(
+    tmp_path: Path, keras_home: Any, name: str
+) -> None:
     with pytest.raises(DatasetError) as error:
         load(name, tmp_path)
     message = str(error.value)
@@ -121,8 +128,8 @@ def test_a_set_that_is_nowhere_says_what_goes_where_and_why_the_download_failed(
 
 
 def test_mnist_is_downloaded_as_keras_does_and_nothing_is_printed_on_the_output(
-    tmp_path, keras_home, monkeypatch, capsys
-):
+    tmp_path: Path, keras_home: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     images = npz(tmp_path / "origin", 4)
     origin = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
     calls = serve(monkeypatch, {origin: (tmp_path / "origin" / "mnist.npz").read_bytes()})
@@ -135,7 +142,9 @@ def test_mnist_is_downloaded_as_keras_does_and_nothing_is_printed_on_the_output(
     assert (keras_home / "datasets" / "mnist.npz").exists()
 
 
-def test_fashion_mnist_is_downloaded_into_the_folder_that_keras_uses(tmp_path, keras_home, monkeypatch):
+def test_fashion_mnist_is_downloaded_into_the_folder_that_keras_uses(
+    tmp_path: Path, keras_home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arrays = mnist_arrays()
     write_mnist_idx(tmp_path, arrays, gzipped=True)
     calls = serve(
@@ -148,7 +157,7 @@ def test_fashion_mnist_is_downloaded_into_the_folder_that_keras_uses(tmp_path, k
     assert len(list((keras_home / "datasets" / "fashion-mnist").glob("*-ubyte.gz"))) == 4
 
 
-def test_cifar_is_downloaded_as_an_archive_that_stays_packed(keras_home, monkeypatch):
+def test_cifar_is_downloaded_as_an_archive_that_stays_packed(keras_home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     batches = [cifar_records(2, 10, seed) for seed in range(6)]
     files = cifar10_files("py", batches[:5], batches[5])
     content = tar_gz({f"cifar-10-batches-py/{name}": files[name] for name in files})
@@ -159,7 +168,7 @@ def test_cifar_is_downloaded_as_an_archive_that_stays_packed(keras_home, monkeyp
     assert [path.name for path in (keras_home / "datasets").iterdir()] == ["cifar-10-python.tar.gz"]
 
 
-def test_origins_and_hashes_are_those_of_keras():
+def test_origins_and_hashes_are_those_of_keras() -> None:
     """Read from the source text of the installed Keras, which takes no import of it."""
     spec = importlib.util.find_spec("keras")
     folder = Path(spec.origin).parent / "src" / "datasets"
@@ -172,7 +181,7 @@ def test_origins_and_hashes_are_those_of_keras():
             assert download.sha256 is None or download.sha256 in text
 
 
-def test_pictures_are_resized_to_the_shape_that_is_asked_for_as_files_are(tmp_path):
+def test_pictures_are_resized_to_the_shape_that_is_asked_for_as_files_are(tmp_path: Path) -> None:
     npz(tmp_path, 0)
     original = load("mnist", tmp_path, image_shape=(28, 28, 1))
     assert original.image_shape == (28, 28, 1)
@@ -183,13 +192,13 @@ def test_pictures_are_resized_to_the_shape_that_is_asked_for_as_files_are(tmp_pa
     np.testing.assert_array_equal(resized.test_labels, original.test_labels)
 
 
-def test_a_set_has_as_many_channels_as_it_has(tmp_path):
+def test_a_set_has_as_many_channels_as_it_has(tmp_path: Path) -> None:
     npz(tmp_path, 0)
     with pytest.raises(InputError, match="Images of mnist are 28x28x1, and 32x32x3 is asked for"):
         load("mnist", tmp_path, image_shape=(32, 32, 3))
 
 
-def test_importing_the_data_room_imports_nothing_heavy():
+def test_importing_the_data_room_imports_nothing_heavy() -> None:
     code = (
         "import sys, cnnref.data\n"
         "heavy = {'keras', 'tensorflow', 'sklearn', 'PIL', 'matplotlib'} & sys.modules.keys()\n"

@@ -3,7 +3,8 @@
 Each is built once, for seven classes, with its smallest input (but at least 32) and a little wider than high.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,13 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def model(name):
+def model(name: Any) -> Iterator[Any]:
     """Weights as they are when training begins."""
     yield models.build(name, small_shape(name), classes=7)
     forget()
 
 
-def test_fresh_weights_give_probabilities(model):
+def test_fresh_weights_give_probabilities(model: Any) -> None:
     for images in (np.zeros((1, *model.input_shape[1:]), np.float32), some_images(model.input_shape[1:])):
         scores = answers(model, images)
         assert scores.shape == (len(images), 7)
@@ -45,7 +46,7 @@ def test_fresh_weights_give_probabilities(model):
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
 
 
-def test_a_gradient_reaches_every_trainable_weight(model):
+def test_a_gradient_reaches_every_trainable_weight(model: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         pytest.skip("gradients are taken with TensorFlow's tape")
     import tensorflow as tf
@@ -61,7 +62,7 @@ def test_a_gradient_reaches_every_trainable_weight(model):
         assert np.abs(gradient).max() > 0, weight.path
 
 
-def test_a_saved_model_comes_back(model, tmp_path):
+def test_a_saved_model_comes_back(model: Any, tmp_path: Path) -> None:
     save_model(randomise(model, seed=1), tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     images = some_images(model.input_shape[1:])
@@ -70,13 +71,13 @@ def test_a_saved_model_comes_back(model, tmp_path):
     assert weights_sha256(loaded) == weights_sha256(model)
 
 
-def test_without_its_top_a_model_gives_feature_maps(name):
+def test_without_its_top_a_model_gives_feature_maps(name: Any) -> None:
     outline = models.outline(name, include_top=False)
     assert len(outline.output_shape) == 4
     assert not {"logits", "probabilities", "class_maps"} & {layer.name for layer in outline.layers}
 
 
-def test_the_smallest_input_that_is_named_works_and_one_less_does_not(name):
+def test_the_smallest_input_that_is_named_works_and_one_less_does_not(name: Any) -> None:
     channels = models.spec(name).input_shape[2]
     smallest = smallest_square(name, channels)
     outline = models.outline(name, (smallest, smallest, channels), classes=10)

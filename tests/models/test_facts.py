@@ -1,5 +1,7 @@
 """What is stated about every model: counted from shapes alone, so that no weight is ever filled in."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -76,21 +78,21 @@ KNOWN_FOR_SMALL_IMAGES = {
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def name(request):
+def name(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def outline(name):
+def outline(name: Any) -> Any:
     return models.outline(name)
 
 
-def decimals(number):
+def decimals(number: Any) -> Any:
     return len(str(number).partition(".")[2])
 
 
 @pytest.mark.parametrize("listed", LITERATURE)
-def test_the_sizes_are_those_of_the_literature(listed):
+def test_the_sizes_are_those_of_the_literature(listed: Any) -> None:
     trainable, macs, unit = LITERATURE[listed]
     facts = models.spec(listed)
     assert facts.trainable_params == trainable
@@ -98,16 +100,16 @@ def test_the_sizes_are_those_of_the_literature(listed):
 
 
 @pytest.mark.parametrize("listed", KNOWN_FOR_SMALL_IMAGES)
-def test_networks_for_small_images_have_the_size_that_others_count(listed):
+def test_networks_for_small_images_have_the_size_that_others_count(listed: Any) -> None:
     assert models.spec(listed).trainable_params == KNOWN_FOR_SMALL_IMAGES[listed]
     assert models.spec(listed).input_shape == (32, 32, 3)
 
 
-def test_the_reference_model_of_mlperf_tiny_has_78666_parameters_in_all():
+def test_the_reference_model_of_mlperf_tiny_has_78666_parameters_in_all() -> None:
     assert models.spec("resnet8").params == 78_666
 
 
-def test_a_model_has_the_size_that_its_spec_states(name, outline):
+def test_a_model_has_the_size_that_its_spec_states(name: Any, outline: Any) -> None:
     facts = models.spec(name)
     assert facts.name == name
     assert outline.count_params() == arithmetic.parameters(outline) == facts.params
@@ -116,13 +118,13 @@ def test_a_model_has_the_size_that_its_spec_states(name, outline):
     assert arithmetic.macs(outline) == facts.macs
 
 
-def test_what_is_not_trained_are_the_statistics_of_batch_normalization(name, outline):
+def test_what_is_not_trained_are_the_statistics_of_batch_normalization(name: Any, outline: Any) -> None:
     norms = [layer for layer in outline.layers if isinstance(layer, keras.layers.BatchNormalization)]
     statistics = sum(2 * layer.moving_mean.shape[0] for layer in norms)
     assert models.spec(name).params - models.spec(name).trainable_params == statistics
 
 
-def test_a_model_has_its_name_input_and_output(name, outline):
+def test_a_model_has_its_name_input_and_output(name: Any, outline: Any) -> None:
     facts = models.spec(name)
     assert outline.name == name
     assert outline.input_shape == (None, *facts.input_shape)
@@ -131,25 +133,25 @@ def test_a_model_has_its_name_input_and_output(name, outline):
     assert [operation.name for operation in outline.operations][-2:] == ["logits", "probabilities"]
 
 
-def test_names_are_unique_and_fit_every_format(outline):
+def test_names_are_unique_and_fit_every_format(outline: Any) -> None:
     names = [operation.name for operation in outline.operations]
     assert len(set(names)) == len(names)
     assert not [name for name in names if "." in name or "/" in name]
 
 
-def test_names_are_the_same_each_time(name, outline):
+def test_names_are_the_same_each_time(name: Any, outline: Any) -> None:
     again = models.outline(name)
     assert [one.name for one in again.operations] == [one.name for one in outline.operations]
     assert [one.path for one in again.weights] == [one.path for one in outline.weights]
 
 
-def test_only_layers_and_operations_of_keras_are_used(outline):
+def test_only_layers_and_operations_of_keras_are_used(outline: Any) -> None:
     for operation in outline.operations:
         assert type(operation).__module__.startswith("keras."), operation.name
         assert type(operation).__name__ != "Lambda", operation.name
 
 
-def test_the_help_shows_shapes_deviations_and_sizes(name):
+def test_the_help_shows_shapes_deviations_and_sizes(name: Any) -> None:
     page, facts = models.builder(name).__doc__, models.spec(name)
     assert "->" in page
     assert "deviat" in page.lower()
@@ -158,7 +160,7 @@ def test_the_help_shows_shapes_deviations_and_sizes(name):
     assert f"{facts.macs:,} multiply-accumulates" in page
 
 
-def test_stages_are_named_with_their_feature_maps():
+def test_stages_are_named_with_their_feature_maps() -> None:
     sizes = {"stage1": (56, 56, 256), "stage2": (28, 28, 512), "stage3": (14, 14, 1024), "stage4": (7, 7, 2048)}
     for listed in ("resnet50", "resnet50_v1", "resnet50_v2", "resnext50_32x4d"):
         model = models.outline(listed)
@@ -186,11 +188,11 @@ def test_stages_are_named_with_their_feature_maps():
         ("densenet_bc_100_12", (8, 8, 342)),
     ],
 )
-def test_the_sizes_of_the_last_feature_maps_are_those_in_the_papers(listed, shape):
+def test_the_sizes_of_the_last_feature_maps_are_those_in_the_papers(listed: Any, shape: Any) -> None:
     assert models.outline(listed, include_top=False).output_shape[1:] == shape
 
 
-def test_models_are_listed_by_pattern_in_order():
+def test_models_are_listed_by_pattern_in_order() -> None:
     assert models.list_models("lenet*") == ["lenet5", "lenet5_relu"]
     assert models.list_models("nothing*") == []
     assert NAMES == sorted(NAMES) == cnnref.list_models()
@@ -198,7 +200,7 @@ def test_models_are_listed_by_pattern_in_order():
 
 
 @every_model
-def test_a_published_accuracy_has_a_source(name):
+def test_a_published_accuracy_has_a_source(name: Any) -> None:
     facts = models.spec(name)
     assert bool(facts.published) == bool(facts.source)
     assert all(50 < accuracy < 100 for accuracy in facts.published.values())

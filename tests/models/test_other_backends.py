@@ -8,6 +8,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ for name in sys.argv[2:]:
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Weights, images and TensorFlow's answers of the sample."""
     folder = tmp_path_factory.mktemp("backends")
     expected = {}
@@ -62,7 +63,7 @@ def stored(tmp_path_factory):
 @pytest.mark.exhaustive
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's answers are what is compared with")
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_the_same_weights_give_the_same_answers(stored, backend):
+def test_the_same_weights_give_the_same_answers(stored: Any, backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed; pip install 'cnnref[peers]' brings it")
     folder, expected = stored

@@ -2,6 +2,8 @@
 
 import inspect
 import pkgutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,14 +20,14 @@ every_model = pytest.mark.parametrize("name", NAMES)
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet20", "shufflenet_v2_x1_0_cifar"])
-def test_saving_twice_gives_the_same_bytes(name, tmp_path):
+def test_saving_twice_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     model = models.build(name)
     save_model(model, tmp_path / "one.keras")
     save_model(model, tmp_path / "two.keras")
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
 
 
-def test_each_classifier_activation_is_its_function_of_the_logits():
+def test_each_classifier_activation_is_its_function_of_the_logits() -> None:
     images = some_images((28, 28, 1))
     logits = models.build("lenet5", classifier_activation=None)
     raw = logits.predict_on_batch(images)
@@ -37,7 +39,7 @@ def test_each_classifier_activation_is_its_function_of_the_logits():
         np.testing.assert_allclose(model.predict_on_batch(images), function(raw), atol=1e-6)
 
 
-def test_one_class_with_sigmoid_answers_yes_or_no():
+def test_one_class_with_sigmoid_answers_yes_or_no() -> None:
     scores = models.build("lenet5", classes=1, classifier_activation="sigmoid").predict_on_batch(
         some_images((28, 28, 1))
     )
@@ -61,24 +63,24 @@ def test_one_class_with_sigmoid_answers_yes_or_no():
         ({"padding": "same"}, "lenet5 has no option 'padding'; it takes input_shape, classes"),
     ],
 )
-def test_a_request_that_makes_no_classifier_is_refused(arguments, message):
+def test_a_request_that_makes_no_classifier_is_refused(arguments: Any, message: Any) -> None:
     with pytest.raises(InputError, match=message):
         models.build("lenet5", **arguments)
 
 
-def test_a_narrow_input_is_refused_by_the_layer_it_vanishes_in():
+def test_a_narrow_input_is_refused_by_the_layer_it_vanishes_in() -> None:
     with pytest.raises(InputError, match=r"conv2 has a 5x5 window and gets 20x4; the smallest square .* 12x12"):
         models.build("lenet5", input_shape=(40, 8, 1))
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     for ask in (models.build, models.spec, models.builder):
         with pytest.raises(InputError, match="no model 'lenet6'; did you mean 'lenet5'"):
             ask("lenet6")
 
 
 @every_model
-def test_every_model_is_a_function_of_the_package_with_the_common_arguments(name):
+def test_every_model_is_a_function_of_the_package_with_the_common_arguments(name: Any) -> None:
     function = getattr(models, name)
     assert function is models.builder(name)
     assert function.__name__ == name
@@ -92,19 +94,19 @@ def test_no_file_of_the_room_has_the_name_of_a_model() -> None:
     assert not files & set(NAMES)
 
 
-def test_options_that_a_variant_fixes_cannot_be_given():
+def test_options_that_a_variant_fixes_cannot_be_given() -> None:
     assert {"activation", "pooling"} <= inspect.signature(models.basic_cnn).parameters.keys()
     assert "activation" not in inspect.signature(models.lenet5).parameters
     with pytest.raises(InputError, match="lenet5 has no option 'activation'"):
         models.build("lenet5", activation="relu")
 
 
-def test_a_name_that_is_no_model_is_no_attribute():
+def test_a_name_that_is_no_model_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'alexnet5'"):
         models.alexnet5  # noqa: B018
 
 
-def test_a_second_model_of_the_same_name_is_refused():
+def test_a_second_model_of_the_same_name_is_refused() -> None:
     again = registry.register(
         input_shape=(8, 8, 1),
         classes=2,
@@ -119,7 +121,7 @@ def test_a_second_model_of_the_same_name_is_refused():
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize(("pooling", "layer"), [("max", "MaxPooling2D"), ("average", "AveragePooling2D")])
-def test_activation_and_pooling_reach_the_layers_of_the_basic_cnn(activation, pooling, layer):
+def test_activation_and_pooling_reach_the_layers_of_the_basic_cnn(activation: Any, pooling: Any, layer: Any) -> None:
     model = models.build("basic_cnn", activation=activation, pooling=pooling)
     assert [type(model.get_layer(f"pool{n}")).__name__ for n in (1, 2)] == [layer, layer]
     sums = keras.Model(
@@ -135,12 +137,12 @@ def test_activation_and_pooling_reach_the_layers_of_the_basic_cnn(activation, po
 
 
 @pytest.mark.parametrize(("option", "value"), [("activation", "swish9"), ("pooling", "median")])
-def test_an_unknown_activation_or_pooling_is_refused(option, value):
+def test_an_unknown_activation_or_pooling_is_refused(option: Any, value: Any) -> None:
     with pytest.raises(InputError, match=f"{option} is '{value}'; choose"):
         models.build("basic_cnn", **{option: value})
 
 
-def test_normalization_inside_equals_normalized_pixels_outside():
+def test_normalization_inside_equals_normalized_pixels_outside() -> None:
     mean, std = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
     raw = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
     inside = models.build("tinyvgg", (32, 32, 3), normalization=(mean, std))
@@ -151,7 +153,7 @@ def test_normalization_inside_equals_normalized_pixels_outside():
     np.testing.assert_allclose(inside.predict_on_batch(raw), outside.predict_on_batch(scaled), atol=1e-6)
 
 
-def test_weights_that_differ_in_one_value_have_another_identity():
+def test_weights_that_differ_in_one_value_have_another_identity() -> None:
     model, other = models.build("lenet5"), models.build("lenet5")
     model.set_weights(other.get_weights())
     assert weights_sha256(model) == weights_sha256(other)
@@ -162,7 +164,7 @@ def test_weights_that_differ_in_one_value_have_another_identity():
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no zip file", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, content):
+def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "broken.keras"
     if content is not None:
         path.write_bytes(content)
@@ -170,7 +172,7 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, content):
         load_model(path)
 
 
-def test_code_in_a_model_file_is_not_run(tmp_path):
+def test_code_in_a_model_file_is_not_run(tmp_path: Path) -> None:
     image = keras.Input((4, 4, 1), name="image")
     harmful = keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image))
     save_model(harmful, tmp_path / "code.keras")
@@ -179,6 +181,6 @@ def test_code_in_a_model_file_is_not_run(tmp_path):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="each backend has random numbers of its own")
-def test_a_seed_gives_the_weights_that_published_runs_began_with():
+def test_a_seed_gives_the_weights_that_published_runs_began_with() -> None:
     seed_everything(0)
     assert weights_sha256(models.build("lenet5")).startswith("623878da34a0")

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,27 +23,27 @@ BLOCKS = [f"stage{stage}_conv{place}" for stage in (1, 2, 3) for place in (1, 2)
 
 
 @pytest.fixture(scope="module")
-def fresh():
+def fresh() -> Any:
     seed_everything(0)
     return models.build("speednet", classifier_activation=None)
 
 
-def restated(model):
+def restated(model: Any) -> Any:
     """airbench94's forward pass with the weights of our model: [n, c, h, w] to logits."""
     torch = pytest.importorskip("torch", reason="the network is compared with PyTorch")
     functional = torch.nn.functional
 
-    def kernel(name):
+    def kernel(name: Any) -> Any:
         return torch.tensor(np.asarray(model.get_layer(name).kernel).transpose(3, 2, 0, 1).copy())
 
-    def norm(x, name):
+    def norm(x: Any, name: Any) -> Any:
         layer = model.get_layer(f"{name}_bn")
         offset, mean, variance = (
             torch.tensor(np.asarray(value)) for value in (layer.beta, layer.moving_mean, layer.moving_variance)
         )
         return functional.batch_norm(x, mean, variance, None, offset, eps=1e-12)
 
-    def forward(x):
+    def forward(x: Any) -> Any:
         bias = torch.tensor(np.asarray(model.get_layer("whiten").bias))
         x = functional.gelu(functional.conv2d(x, kernel("whiten"), bias))
         for first, second in zip(BLOCKS[::2], BLOCKS[1::2], strict=True):
@@ -54,7 +56,7 @@ def restated(model):
     return lambda images: forward(torch.tensor(images.transpose(0, 3, 1, 2).copy())).numpy()
 
 
-def test_it_is_the_network_of_airbench94():
+def test_it_is_the_network_of_airbench94() -> None:
     model = randomise(models.build("speednet", classifier_activation=None))
     images = some_images((32, 32, 3), 4)
     found = answers(model, images)
@@ -62,7 +64,7 @@ def test_it_is_the_network_of_airbench94():
     np.testing.assert_allclose(found, restated(model)(images), rtol=0, atol=1e-4)
 
 
-def test_its_layers_have_what_airbench94_gives_them(fresh):
+def test_its_layers_have_what_airbench94_gives_them(fresh: Any) -> None:
     assert fresh.get_layer("whiten").kernel.shape == (2, 2, 3, 24)
     assert fresh.get_layer("whiten").use_bias
     for name in BLOCKS:
@@ -76,7 +78,7 @@ def test_its_layers_have_what_airbench94_gives_them(fresh):
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_the_first_filters_begin_as_copies_of_the_channels(fresh, name):
+def test_the_first_filters_begin_as_copies_of_the_channels(fresh: Any, name: str) -> None:
     layer = fresh.get_layer(name)
     x = np.random.default_rng(0).normal(size=(2, 5, 6, layer.input.shape[-1])).astype(np.float32)
     result = keras.ops.convert_to_numpy(layer(x))
@@ -84,7 +86,7 @@ def test_the_first_filters_begin_as_copies_of_the_channels(fresh, name):
 
 
 @pytest.mark.parametrize("name", ["stage1_conv1", "stage2_conv1", "whiten", "logits"])
-def test_the_other_weights_begin_as_those_of_pytorch(fresh, name):
+def test_the_other_weights_begin_as_those_of_pytorch(fresh: Any, name: str) -> None:
     kernel = np.asarray(fresh.get_layer(name).kernel)
     drawn = kernel if name == "logits" else kernel[..., kernel.shape[2] :]
     limit = 1 / np.sqrt(np.prod(kernel.shape[:-1]))
@@ -94,7 +96,7 @@ def test_the_other_weights_begin_as_those_of_pytorch(fresh, name):
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))
 @settings(max_examples=30, deadline=None)
-def test_the_identity_is_that_of_pytorch(height, width, channels, filters):
+def test_the_identity_is_that_of_pytorch(height: Any, width: Any, channels: Any, filters: Any) -> None:
     torch = pytest.importorskip("torch", reason="the identity is compared with PyTorch's")
     kernel = np.random.default_rng(0).normal(size=(height, width, channels, filters))
     expected = torch.tensor(kernel.transpose(3, 2, 0, 1).copy())
@@ -102,13 +104,13 @@ def test_the_identity_is_that_of_pytorch(height, width, channels, filters):
     np.testing.assert_array_equal(with_identity(kernel), expected.numpy().transpose(2, 3, 1, 0))
 
 
-def test_a_seed_draws_the_same_weights_again(fresh):
+def test_a_seed_draws_the_same_weights_again(fresh: Any) -> None:
     seed_everything(0)
     for one, other in zip(models.build("speednet").get_weights(), fresh.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_its_file_opens_with_keras_alone(fresh, tmp_path):
+def test_its_file_opens_with_keras_alone(fresh: Any, tmp_path: Path) -> None:
     save_model(fresh, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as stored:
         config = json.loads(stored.read("config.json"))
@@ -121,5 +123,5 @@ def test_its_file_opens_with_keras_alone(fresh, tmp_path):
     assert done.stdout.split() == ["1973944", "False"], done.stderr
 
 
-def test_pictures_of_one_channel_are_whitened_with_eight_filters():
+def test_pictures_of_one_channel_are_whitened_with_eight_filters() -> None:
     assert models.outline("speednet", (28, 28, 1)).get_layer("whiten").kernel.shape == (2, 2, 1, 8)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ ROWS = [{"epoch": 1, "loss": 0.1 + 0.2, "accuracy": 1 / 3}]
 PROGRESS = Progress(step=7, phase=0, seconds=1.5, rows=ROWS, timings=[], loss_sum=2 / 3, right=5.0, seen=2)
 
 
-def variables(shape=(2, 3), value=0.5):
+def variables(shape: Any = (2, 3), value: Any = 0.5) -> Any:
     return {
         "model/0000/kernel": keras.Variable(np.full(shape, value, np.float32)),
         "optimizer/0000/iteration": keras.Variable(3, dtype="int64", trainable=False),
@@ -45,7 +46,7 @@ def test_no_folder_has_no_checkpoints(tmp_path: Path) -> None:
     assert checkpoint.list_checkpoints(tmp_path / "absent") == []
 
 
-def damaged(content):
+def damaged(content: Any) -> Any:
     middle = len(content) // 2
     return {
         "empty": b"",

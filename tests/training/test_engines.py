@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ STEPS = 20
 SCRIPT = Path(__file__).with_name("first_losses.py")
 
 
-def start(*arguments, backend="jax", **variables):
+def start(*arguments: Any, backend: Any = "jax", **variables: Any) -> Any:
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -35,14 +36,14 @@ def start(*arguments, backend="jax", **variables):
     )
 
 
-def losses_of(process):
+def losses_of(process: Any) -> Any:
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return np.array(json.loads(output.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
-def on_tensorflow():
+def on_tensorflow() -> Any:
     return np.array(first_losses("resnet8", STEPS))
 
 
@@ -63,7 +64,7 @@ def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow: NDArray[np.f
 
 
 @pytest.fixture(scope="module")
-def on_one_device():
+def on_one_device() -> Any:
     pytest.importorskip("jax")
     return losses_of(start("lenet5", STEPS, "one", 0))
 
@@ -91,11 +92,11 @@ def test_two_processes_train_as_one(on_one_device: NDArray[np.float64]) -> None:
         np.testing.assert_allclose(found, on_one_device, atol=1e-5)
 
 
-def trainer(**changes):
+def trainer(**changes: Any) -> Any:
     return Trainer.prepare(replace(RECIPE, **changes), noise(), Settings())
 
 
-def steps_of(prepared, count):
+def steps_of(prepared: Any, count: Any) -> Any:
     state = prepared.train_state(prepared.phases[-1])
     engine = make_engine(state, prepared.plan, prepared.pictures, first_step=0, last_step=count)
     found = [engine.run(step, step + 1)[0][0] for step in range(count)]

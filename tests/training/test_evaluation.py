@@ -1,5 +1,7 @@
 """Evaluation: accuracy, loss and confusion of a network whose answers are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,13 @@ from cnnref.training.evaluation import recompute_statistics, views_of
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     """The softmax of a picture's three pixels: [n, 1, 3, 1] -> [n, 3]."""
     image = keras.Input((1, 3, 1), name="image")
     return keras.Model(image, layers.Softmax()(layers.Flatten()(image)))
 
 
-def test_all_numbers_are_those_of_the_definition(model):
+def test_all_numbers_are_those_of_the_definition(model: Any) -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 6, (1203, 1, 3, 1)).astype(np.uint8)  # more than two batches, the last one short
     labels = random.integers(0, 3, 1203)
@@ -33,19 +35,19 @@ def test_all_numbers_are_those_of_the_definition(model):
     np.testing.assert_array_equal(found["confusion_matrix"], matrix)
 
 
-def test_a_class_that_no_picture_has_still_has_its_row(model):
+def test_a_class_that_no_picture_has_still_has_its_row(model: Any) -> None:
     images = np.array([[9, 0, 0], [0, 0, 9]], np.uint8).reshape(2, 1, 3, 1)
     found = evaluate(model, images, np.array([0, 0]))
     np.testing.assert_array_equal(found["confusion_matrix"], [[1, 0, 1], [0, 0, 0], [0, 0, 0]])
 
 
-def test_a_certain_mistake_has_a_finite_loss(model):
+def test_a_certain_mistake_has_a_finite_loss(model: Any) -> None:
     images = np.array([[255, 0, 0]], np.uint8).reshape(1, 1, 3, 1)
     assert evaluate(model, images, np.array([1]))["loss"] == pytest.approx(-np.log(1e-12))
 
 
 @pytest.mark.parametrize(("views", "count"), [("", 1), ("mirror", 2), ("shift", 3), ("mirror+shift", 6)])
-def test_views_are_the_picture_mirrored_and_moved_by_one_pixel(views, count):
+def test_views_are_the_picture_mirrored_and_moved_by_one_pixel(views: Any, count: Any) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 1)).astype(np.uint8)
     found = list(views_of(images, views))
     assert len(found) == count
@@ -61,7 +63,7 @@ def test_views_are_the_picture_mirrored_and_moved_by_one_pixel(views, count):
         np.testing.assert_array_equal(upper[:, 1:, 1:], images[:, :-1, :-1])
 
 
-def test_views_average_the_logarithms_of_the_probabilities(model):
+def test_views_average_the_logarithms_of_the_probabilities(model: Any) -> None:
     images = np.array([[3, 1, 0], [0, 1, 5]], np.uint8).reshape(2, 1, 3, 1)
     logits = images.reshape(2, 3).astype(np.float64)
     mean = (logits + logits[:, ::-1]) / 2  # the logarithm of a softmax is its logits, but for a constant
@@ -70,7 +72,7 @@ def test_views_average_the_logarithms_of_the_probabilities(model):
     assert found["loss"] == pytest.approx(-np.log(scores[[0, 1], [1, 2]]).mean(), rel=1e-5)
 
 
-def test_statistics_become_those_of_the_pictures():
+def test_statistics_become_those_of_the_pictures() -> None:
     model = models.build("resnet8", (16, 16, 3), 4)
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from cnnref.training.recipe import FineTuning
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Three classes of ten noisy pictures: dark, light, and light at the left."""
     folder, random = tmp_path_factory.mktemp("own") / "pictures", np.random.default_rng(0)
     for number in range(10):
@@ -31,7 +32,7 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
+def source(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A "trained" network with ten classes and a normalization of its own."""
     path = tmp_path_factory.mktemp("source") / "trained.keras"
     save_model(cnnref.build("resnet8", normalization=((0.4, 0.5, 0.6), (0.2, 0.2, 0.3))), path)
@@ -39,13 +40,13 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recipe(pictures):
+def recipe(pictures: Any) -> Any:
     made = recipe_for("resnet8", f"folder:{pictures}")
     return replace(made, epochs=4, batch_size=8, fine_tuning=FineTuning(2, 0.05))
 
 
 @pytest.fixture(scope="module")
-def tuned(recipe, source, tmp_path_factory):
+def tuned(recipe: Any, source: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("tuned") / "run"
     return cnnref.train(recipe, out=folder, weights=source, quiet=True, checkpoint_seconds=0)
 
@@ -78,7 +79,7 @@ def test_a_run_that_stopped_in_either_part_goes_on_to_the_same_weights(
     for stop in (1, 3):  # epochs of the first and of the second part
         folder = tmp_path / str(stop)
 
-        def stopping(place, fingerprint, progress, variables, stop=stop):
+        def stopping(place: Any, fingerprint: Any, progress: Any, variables: Any, stop: Any = stop) -> None:
             save(place, fingerprint, progress, variables)
             if len(progress.rows) >= stop:
                 raise KeyboardInterrupt

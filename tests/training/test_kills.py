@@ -6,8 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ KILLS = 5
 
 
 @pytest.fixture(params=["tensorflow", pytest.param("jax", marks=pytest.mark.exhaustive)])
-def trainer(request, tmp_path):
+def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Trains into a folder in a process that may be killed: trainer(folder, recipe, **when) -> exit status."""
     if request.param == "jax":
         pytest.importorskip("jax")
@@ -46,7 +48,7 @@ def trainer(request, tmp_path):
         env={**os.environ, "KERAS_BACKEND": request.param, **cache},
     )
 
-    def run(folder, recipe=RECIPE, **when):
+    def run(folder: Any, recipe: Any = RECIPE, **when: Any) -> Any:
         path = tmp_path / f"{recipe.name}.toml"
         path.write_text(recipe.toml())
         process.stdin.write(json.dumps({"recipe": str(path), "out": str(folder), **when}) + "\n")
@@ -58,12 +60,12 @@ def trainer(request, tmp_path):
     process.wait(timeout=30)
 
 
-def final_state(run):
+def final_state(run: Any) -> Any:
     with np.load(list_checkpoints(run.checkpoints)[-1]) as stored:
         return {name: stored[name].tobytes() for name in stored.files if name != "progress"}
 
 
-def test_a_killed_run_ends_as_one_that_was_not(trainer, tmp_path):
+def test_a_killed_run_ends_as_one_that_was_not(trainer: Any, tmp_path: Path) -> None:
     whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
     assert trainer(whole.folder) == 0
     duration = whole.results["seconds"]
@@ -85,7 +87,7 @@ def test_a_killed_run_ends_as_one_that_was_not(trainer, tmp_path):
 
 
 @pytest.mark.exhaustive
-def test_a_run_killed_where_its_pictures_grow_ends_as_one_that_was_not(trainer, tmp_path):
+def test_a_run_killed_where_its_pictures_grow_ends_as_one_that_was_not(trainer: Any, tmp_path: Path) -> None:
     whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
     assert trainer(whole.folder, GROWS) == 0
     assert trainer(killed.folder, GROWS, write=2) == -signal.SIGKILL  # on JAX in the epoch in which they do

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from typing import Literal, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ STEPS = override(RECIPE, {"flip": True, "schedule.decay": "steps", "milestones":
 CHOICES = {"model": list_models("lenet*"), "optimizer.name": ["sgd", "adam", "adamw"], "schedule.decay": ["steps"]}
 
 
-def keys(kind=Recipe, prefix=""):
+def keys(kind: Any = Recipe, prefix: Any = "") -> Iterator[Any]:
     """Every dotted key with its type."""
     for name, hint in get_type_hints(kind).items():
         if dataclasses.is_dataclass(hint):
@@ -31,7 +32,7 @@ def keys(kind=Recipe, prefix=""):
             yield prefix + name, hint
 
 
-def values(key, kind):
+def values(key: Any, kind: Any) -> Any:
     """Values that fit a key."""
     if key in CHOICES:
         return st.sampled_from(CHOICES[key])
@@ -46,7 +47,7 @@ def values(key, kind):
 @pytest.mark.parametrize(("key", "kind"), list(keys()))
 @settings(deadline=None, max_examples=10)
 @given(data=st.data())
-def test_every_key_reads_back_what_it_is_set_to_and_no_other_changes(key, kind, data):
+def test_every_key_reads_back_what_it_is_set_to_and_no_other_changes(key: Any, kind: Any, data: Any) -> None:
     value = data.draw(values(key, kind))
     text = json.dumps(value, ensure_ascii=False)
     assert parse_settings([f"{key}={text}"]) == {key: [text]}
@@ -59,7 +60,7 @@ def test_every_key_reads_back_what_it_is_set_to_and_no_other_changes(key, kind, 
         assert [value_of(changed, other) for other in others] == [value_of(STEPS, other) for other in others]
 
 
-def test_options_take_what_their_model_takes():
+def test_options_take_what_their_model_takes() -> None:
     assert override(STEPS, {"options.filters": "20"}).options == {"filters": 20}
     assert override(STEPS, {"model": "mnist_cnn", "options.widths": "[8, 16]"}).options == {"widths": [8, 16]}
     assert override(STEPS, {"model": "basic_cnn", "options.pooling": "max"}).options == {"pooling": "max"}
@@ -74,7 +75,7 @@ def test_options_take_what_their_model_takes():
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_every_shipped_recipe_is_reached_from_any_other(name):
+def test_every_shipped_recipe_is_reached_from_any_other(name: str) -> None:
     wanted = read_recipe(name)
     changes = {key: value_of(wanted, key) for key, _ in keys()} | {
         f"options.{key}": value for key, value in wanted.options.items()
@@ -82,18 +83,18 @@ def test_every_shipped_recipe_is_reached_from_any_other(name):
     assert override(RECIPE, changes) == wanted
 
 
-def test_nothing_set_changes_nothing():
+def test_nothing_set_changes_nothing() -> None:
     assert override(RECIPE, {}) == RECIPE
 
 
-def test_a_short_key_is_the_one_table_that_has_it():
+def test_a_short_key_is_the_one_table_that_has_it() -> None:
     assert full_key("learning_rate") == "optimizer.learning_rate"
     assert full_key("epochs") == "epochs"
     assert full_key("flip") == "augmentation.flip"
     assert full_key("options.filters") == "options.filters"
 
 
-def test_settings_of_the_command_line():
+def test_settings_of_the_command_line() -> None:
     found = parse_settings(["optimizer.learning_rate=0.1, 0.2", "momentum=0.9", "milestones=[0.5,0.75],[0.6, 0.8]"])
     assert found == {
         "optimizer.learning_rate": ["0.1", "0.2"],
@@ -102,7 +103,7 @@ def test_settings_of_the_command_line():
     }
 
 
-def test_quotes_keep_commas_and_make_an_empty_text():
+def test_quotes_keep_commas_and_make_an_empty_text() -> None:
     assert parse_settings(['views="",mirror', r'description="a \", b",c']) == {
         "views": ['""', "mirror"],
         "description": [r'"a \", b"', "c"],
@@ -123,12 +124,12 @@ def test_quotes_keep_commas_and_make_an_empty_text():
         ("options.a.b=1", "no key 'options.a.b'"),
     ],
 )
-def test_what_is_wrong_with_a_setting_is_said(setting, words):
+def test_what_is_wrong_with_a_setting_is_said(setting: Any, words: Any) -> None:
     with pytest.raises(InputError, match=words):
         parse_settings([setting])
 
 
-def test_a_key_is_set_once():
+def test_a_key_is_set_once() -> None:
     with pytest.raises(InputError, match=r"optimizer\.momentum is set twice; give all its values at once"):
         parse_settings(["momentum=0.8", "optimizer.momentum=0.9"])
     with pytest.raises(InputError, match=r"optimizer\.momentum is set twice; give it one value"):
@@ -147,7 +148,7 @@ def test_a_key_is_set_once():
         ({"milestones": "0.5"}, r"schedule\.milestones is 0\.5; write a list in brackets"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named_with_the_recipe(values, words):
+def test_a_value_that_does_not_fit_is_named_with_the_recipe(values: Any, words: Any) -> None:
     with pytest.raises(InputError, match=words) as refusal:
         override(RECIPE, values)
     assert "lenet5-mnist" in str(refusal.value)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ RECIPE = Recipe(
 STEPS, SMALL_STEPS = 44, 31
 
 
-def train(folder, recipe=RECIPE, **options):
+def train(folder: Any, recipe: Any = RECIPE, **options: Any) -> Any:
     return cnnref.train(recipe, out=folder, quiet=True, checkpoint_seconds=0, **options)
 
 
@@ -67,7 +68,7 @@ def test_what_is_learned_from_is_the_picture_made_smaller() -> None:
     assert float(state.forward(images, labels)[0]) != pytest.approx(found[0], abs=1e-3)
 
 
-def by_pillow(images, size):
+def by_pillow(images: Any, size: Any) -> Any:
     """Pictures made smaller by Pillow: triangles as wide as the step, so that no pixel is passed over."""
     planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(images, -1, 1).reshape(-1, 16, 16)]
     small = [np.asarray(plane.resize((size, size), Image.Resampling.BILINEAR)) for plane in planes]
@@ -91,7 +92,7 @@ def test_what_cannot_be_smaller_is_refused_before_anything_is_written(
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return train(tmp_path_factory.mktemp("low") / "whole")
 
 

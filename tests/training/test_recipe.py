@@ -1,6 +1,8 @@
 """Recipes: what is shipped reads, what is written reads back, and what is wrong is named."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +23,10 @@ batch_size = 32
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(tmp_path: Path) -> Any:
     """Write a recipe file and read it."""
 
-    def read(text):
+    def read(text: Any) -> Any:
         path = tmp_path / "mine.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return read_recipe(path)
@@ -33,7 +35,7 @@ def written(tmp_path):
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_a_shipped_recipe_reads_and_names_what_there_is(name):
+def test_a_shipped_recipe_reads_and_names_what_there_is(name: str) -> None:
     recipe = read_recipe(name)
     assert recipe.name == name
     assert recipe.model in models.list_models()
@@ -42,12 +44,12 @@ def test_a_shipped_recipe_reads_and_names_what_there_is(name):
     assert models.build(recipe.model, **recipe.options).name == recipe.model
 
 
-def test_lenet5_on_mnist_is_shipped():
+def test_lenet5_on_mnist_is_shipped() -> None:
     assert "lenet5-mnist" in list_recipes()
     assert read_recipe("lenet5-mnist").published.target == 99.3
 
 
-def test_what_a_recipe_leaves_out_has_its_default(written):
+def test_what_a_recipe_leaves_out_has_its_default(written: Any) -> None:
     assert written(SMALL) == Recipe(name="mine", model="lenet5", dataset="digits", epochs=3, batch_size=32)
 
 
@@ -110,7 +112,7 @@ recipes = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(recipe=recipes)
-def test_a_recipe_reads_back_equal(recipe, tmp_path_factory):
+def test_a_recipe_reads_back_equal(recipe: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("recipes") / "any.toml"
     path.write_text(recipe.toml(), encoding="utf-8")
     again = read_recipe(path)
@@ -118,7 +120,7 @@ def test_a_recipe_reads_back_equal(recipe, tmp_path_factory):
     assert again.fingerprint() == recipe.fingerprint()
 
 
-def after(*lines):
+def after(*lines: Any) -> Any:
     return SMALL + "\n".join(lines)
 
 
@@ -172,19 +174,21 @@ def after(*lines):
         (b"model = \xff", "cannot be read: it is not UTF-8 text"),
     ],
 )
-def test_what_is_wrong_with_a_recipe_is_said_in_one_line_with_file_and_key(written, content, message):
+def test_what_is_wrong_with_a_recipe_is_said_in_one_line_with_file_and_key(
+    written: Any, content: Any, message: Any
+) -> None:
     with pytest.raises(InputError, match=message) as refusal:
         written(content)
     assert "mine.toml" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match="no recipe 'lenet5-minst'; did you mean 'lenet5-mnist'"):
         read_recipe("lenet5-minst")
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.toml cannot be read: No such file"):
         read_recipe(tmp_path / "missing.toml")
 
@@ -212,25 +216,25 @@ def test_a_missing_file_is_named(tmp_path):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_what_decides_the_weights_changes_the_fingerprint(written, change):
+def test_what_decides_the_weights_changes_the_fingerprint(written: Any, change: Any) -> None:
     recipe = written(SMALL)
     assert replace(recipe, **change).fingerprint() != recipe.fingerprint()
 
 
-def test_what_only_people_read_leaves_the_fingerprint(written):
+def test_what_only_people_read_leaves_the_fingerprint(written: Any) -> None:
     recipe = written(SMALL)
     changed = replace(recipe, name="other", description="other", views="mirror", published=Published(99.0, "other"))
     assert changed.fingerprint() == recipe.fingerprint()
 
 
-def test_a_share_of_no_smaller_pictures_leaves_the_fingerprint(written):
+def test_a_share_of_no_smaller_pictures_leaves_the_fingerprint(written: Any) -> None:
     recipe = written(SMALL)
     assert replace(recipe, low_resolution=LowResolution(0, 0.3)).fingerprint() == recipe.fingerprint()
     changed = replace(recipe, low_resolution=LowResolution(16, 0.3))
     assert replace(changed, low_resolution=LowResolution(16)).fingerprint() != changed.fingerprint()
 
 
-def test_a_whole_number_and_the_same_float_are_the_same_setting():
+def test_a_whole_number_and_the_same_float_are_the_same_setting() -> None:
     whole, point = (
         Recipe(
             name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, augmentation=Augmentation(translate=t)
@@ -241,6 +245,6 @@ def test_a_whole_number_and_the_same_float_are_the_same_setting():
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
-def test_impossible_augmentation_is_named(value):
+def test_impossible_augmentation_is_named(value: Any) -> None:
     with pytest.raises(InputError, match=r"augmentation\.rotate"):
         Augmentation(rotate=value)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import t
@@ -37,10 +38,10 @@ NAMES = [f"learning_rate={rate}_momentum={momentum}_seed=0" for rate in ("0.01",
 class Counted:
     """Trains, and keeps the names of the folders in which there was something to train."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.folders = []
 
-    def __call__(self, recipe, data_dir, folder, *, resume, quiet):
+    def __call__(self, recipe: Any, data_dir: Any, folder: Any, *, resume: Any, quiet: Any) -> Any:
         if not Run(folder).finished:
             self.folders.append(folder.name)
         return train(recipe, data_dir, folder, resume=resume, quiet=quiet)
@@ -49,11 +50,11 @@ class Counted:
 class Records(logging.Handler):
     """Keeps what is logged."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.messages = []
 
-    def emit(self, record):
+    def emit(self, record: Any) -> None:
         self.messages.append(record.getMessage())
 
 
@@ -70,13 +71,13 @@ def warned() -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory):
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Any:
     counted, folder = Counted(), tmp_path_factory.mktemp("sweeps") / "grid"
     return sweep(RECIPE, out=folder, train=counted, **GRID), counted.folders
 
 
 @pytest.fixture(scope="module")
-def diverging(tmp_path_factory):
+def diverging(tmp_path_factory: pytest.TempPathFactory) -> Any:
     counted, folder = Counted(), tmp_path_factory.mktemp("sweeps") / "diverging"
     return sweep(RECIPE, out=folder, train=counted, **DIVERGING), counted.folders
 
@@ -139,7 +140,7 @@ def test_more_seeds_are_added_to_what_is_there_in_whatever_order_the_settings_ar
 
 
 def test_a_sweep_that_is_killed_in_its_first_run_goes_on(tmp_path: Path) -> None:
-    def killed(recipe, _, folder, **__):
+    def killed(recipe: Any, _: Any, folder: Any, **__: Any) -> None:
         folder.mkdir(parents=True)
         (folder / "recipe.toml").write_text(recipe.toml())
         raise KeyboardInterrupt
@@ -226,7 +227,7 @@ def test_nothing_is_chosen_on_test_images(tmp_path: Path) -> None:
         ({"settings": {"model": ["lenet5", "lenet6"]}}, "no model 'lenet6'"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_trained(options, words, tmp_path):
+def test_what_makes_no_sense_is_refused_before_anything_is_trained(options: Any, words: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         sweep(RECIPE, out=tmp_path / "s", **options)
     assert not (tmp_path / "s").exists()

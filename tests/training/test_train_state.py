@@ -1,6 +1,7 @@
 """One step: the optimizer is that of PyTorch, averages are what their formula says, weights begin as they should."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +18,13 @@ from cnnref.training.train_state import TrainState
 RECIPE = Recipe(name="r", model="lenet5", dataset="digits", epochs=1, batch_size=8, schedule=Schedule(0.0, "constant"))
 
 
-def state_of(recipe, steps=100, name="lenet5"):
+def state_of(recipe: Any, steps: Any = 100, name: Any = "lenet5") -> Any:
     model = models.build(name, (12, 12, 1), 3)
     draw_weights(model, 3)
     return TrainState(recipe, model, steps)
 
 
-def gradients_of(trained, seed):
+def gradients_of(trained: Any, seed: Any) -> Any:
     random = np.random.default_rng(seed)
     return [random.normal(size=tuple(variable.shape)).astype(np.float32) for variable in trained]
 
@@ -107,7 +108,7 @@ def test_without_an_average_the_weights_stay() -> None:
                           "random_normal", "random_uniform", "truncated_normal"]),
     shape=st.sampled_from([(3, 3, 16, 32), (5, 5, 8, 24), (120, 84), (3, 3, 64, 2)]),
 )  # fmt: skip
-def test_first_weights_are_spread_as_keras_spreads_them(kind, shape):
+def test_first_weights_are_spread_as_keras_spreads_them(kind: Any, shape: Any) -> None:
     initializer = keras.initializers.get(kind)
     ours = values(initializer, shape, np.random.default_rng(0))
     theirs = np.asarray(keras.initializers.get(kind)(shape))

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,16 +34,16 @@ RECIPE = Recipe(
 )
 
 
-def train(folder, recipe=RECIPE, **options):
+def train(folder: Any, recipe: Any = RECIPE, **options: Any) -> Any:
     return cnnref.train(recipe, out=folder, **{"quiet": True, **options})
 
 
-def files(folder):
+def files(folder: Any) -> Any:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The small recipe from start to end; tests only look at it."""
     return train(tmp_path_factory.mktemp("runs") / "finished")
 
@@ -153,7 +155,7 @@ def test_a_loss_that_is_no_number_stops_the_run_names_the_step_and_keeps_the_che
 ) -> None:
     original = BatchPlan.batches
 
-    def poisoned(plan, images, labels, first, last):
+    def poisoned(plan: Any, images: Any, labels: Any, first: Any, last: Any) -> Iterator[Any]:
         for step, (batch, targets) in enumerate(original(plan, images, labels, first, last), start=first):
             yield (batch * np.nan if step == 33 else batch), targets
 
@@ -253,7 +255,7 @@ def test_pictures_can_be_resized_for_a_network(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_from_there(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_):
+    def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:

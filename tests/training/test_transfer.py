@@ -2,6 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,47 +26,47 @@ SCALE = ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _tidy():
+def _tidy() -> Iterator[Any]:
     yield
     forget()
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained() -> Any:
     """resnet8 for four classes with a random number in every weight."""
     return randomise(cnnref.build("resnet8", SHAPE, 4, normalization=SCALE))
 
 
 @pytest.fixture(scope="module")
-def file(trained, tmp_path_factory):
+def file(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("trained") / "model.keras"
     save_model(trained, path)
     return path
 
 
-def values(model):
+def values(model: Any) -> Any:
     return {(layer.name, weight.name): np.array(weight) for layer in model.layers for weight in layer.weights}
 
 
-def same(found, wanted):
+def same(found: Any, wanted: Any) -> None:
     assert found.keys() == wanted.keys()
     for key, value in wanted.items():
         np.testing.assert_array_equal(found[key], value, err_msg=str(key))
 
 
-def tapped(model, layer, images):
+def tapped(model: Any, layer: Any, images: Any) -> Any:
     """What a layer gives for an image."""
     return answers(keras.Model(model.input, model.get_layer(layer).output), images)
 
 
-def refused(message, call, *args, **kwargs):
+def refused(message: Any, call: Any, *args: Any, **kwargs: Any) -> None:
     """One sentence, and this one."""
     with pytest.raises(InputError, match=message) as error:
         call(*args, **kwargs)
     assert "\n" not in str(error.value)
 
 
-def test_a_keras_file_a_run_and_a_folder_give_the_network_that_was_saved(trained, file):
+def test_a_keras_file_a_run_and_a_folder_give_the_network_that_was_saved(trained: Any, file: Any) -> None:
     for source in (file, str(file), file.parent):
         found = pretrained("resnet8", source)
         same(values(found), values(trained))
@@ -72,7 +75,7 @@ def test_a_keras_file_a_run_and_a_folder_give_the_network_that_was_saved(trained
 
 
 @pytest.mark.parametrize(("name", "bundle"), [("lenet5", "lenet5-mnist"), ("resnet20", "resnet20-cifar10")])
-def test_a_shipped_bundle_is_known_by_its_name(name, bundle):
+def test_a_shipped_bundle_is_known_by_its_name(name: str, bundle: Any) -> None:
     facts = read_bundle(find_bundle(bundle))
     samples = read_samples(facts)
     model = pretrained(name, bundle)
@@ -83,7 +86,7 @@ def test_a_shipped_bundle_is_known_by_its_name(name, bundle):
     np.testing.assert_allclose(deviation, facts.preprocessing["std"], rtol=1e-6)
 
 
-def test_for_other_classes_the_body_computes_the_same_and_the_classifier_is_fresh(trained):
+def test_for_other_classes_the_body_computes_the_same_and_the_classifier_is_fresh(trained: Any) -> None:
     target = cnnref.build("resnet8", SHAPE, 3, normalization=normalization_of(trained))
     before = values(target)
     assert transfer(trained, target) == ["logits"]
@@ -95,13 +98,13 @@ def test_for_other_classes_the_body_computes_the_same_and_the_classifier_is_fres
     np.testing.assert_allclose(tapped(target, "pool", images), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_for_the_same_classes_everything_arrives_whatever_the_input_size(trained):
+def test_for_the_same_classes_everything_arrives_whatever_the_input_size(trained: Any) -> None:
     target = cnnref.build("resnet8", (48, 24, 3), 4, normalization=normalization_of(trained))
     assert transfer(trained, target) == []
     same(values(target), values(trained))
 
 
-def test_features_without_a_classifier_are_a_source_as_long_as_nothing_else_is_missing(tmp_path):
+def test_features_without_a_classifier_are_a_source_as_long_as_nothing_else_is_missing(tmp_path: Path) -> None:
     features = randomise(cnnref.build("resnet8", SHAPE, include_top=False))
     save_model(features, tmp_path / "features.keras")
     source = pretrained("resnet8", tmp_path / "features.keras")
@@ -113,20 +116,20 @@ def test_features_without_a_classifier_are_a_source_as_long_as_nothing_else_is_m
     refused("do not fit: dense1 has no kernel there", transfer, lenet, cnnref.build("lenet5"))
 
 
-def test_a_classifier_behind_flattened_maps_is_fresh_at_another_size():
+def test_a_classifier_behind_flattened_maps_is_fresh_at_another_size() -> None:
     source = cnnref.build("tinyvgg", (32, 32, 3), 3)
     target = cnnref.build("tinyvgg", (40, 40, 3), 3)
     assert transfer(source, target) == ["logits"]
 
 
-def names_in(title, model):
+def names_in(title: Any, model: Any) -> Any:
     """Our layers -> the modules of a layout."""
     layouts = known_layouts(cnnref.models.spec(model.name).family, model.name)
     layout = next(known for known in layouts if known.title == title)
     return layout.names([layer.name for layer in model.layers])
 
 
-def pytorch_tensors(model, title):
+def pytorch_tensors(model: Any, title: Any) -> Any:
     """The model's weights as PyTorch lays them out, under the names of a layout."""
     names = names_in(title, model)
     tensors = {}
@@ -139,12 +142,12 @@ def pytorch_tensors(model, title):
     return tensors
 
 
-def write_torch(path, tensors):
+def write_torch(path: Any, tensors: Any) -> None:
     torch = pytest.importorskip("torch", reason="the file is PyTorch's")
     torch.save({"state_dict": {name: torch.from_numpy(value) for name, value in tensors.items()}}, path)
 
 
-def write_safetensors(path, tensors):
+def write_safetensors(path: Any, tensors: Any) -> None:
     pytest.importorskip("safetensors", reason="safetensors is not installed")
     from safetensors.numpy import save_file
 
@@ -158,7 +161,9 @@ def write_safetensors(path, tensors):
         ("squeezenet1_1", "torchvision", "w.safetensors", write_safetensors),
     ],
 )
-def test_pytorch_weights_bring_their_classes_and_imagenets_normalization(tmp_path, name, title, file_name, write):
+def test_pytorch_weights_bring_their_classes_and_imagenets_normalization(
+    tmp_path: Path, name: str, title: Any, file_name: Any, write: Any
+) -> None:
     peer = randomise(cnnref.build(name, classes=7, classifier_activation=None))
     write(tmp_path / file_name, pytorch_tensors(peer, title))
     source = pretrained(name, tmp_path / file_name)
@@ -179,8 +184,8 @@ def test_pytorch_weights_bring_their_classes_and_imagenets_normalization(tmp_pat
     ],
 )
 def test_weights_that_were_not_trained_with_imagenets_normalization_bring_their_own(
-    tmp_path, name, title, normalization
-):
+    tmp_path: Path, name: str, title: Any, normalization: Any
+) -> None:
     peer = cnnref.models.outline(name, classes=3)
     names = names_in(title, peer)
     tensors = {names[slot.layer] + slot.key: np.ones(slot.shapes[0], np.float32) for slot in pytorch_slots(peer)}
@@ -190,7 +195,7 @@ def test_weights_that_were_not_trained_with_imagenets_normalization_bring_their_
     forget()
 
 
-def test_a_body_without_its_classifier_brings_its_normalization_too(tmp_path):
+def test_a_body_without_its_classifier_brings_its_normalization_too(tmp_path: Path) -> None:
     peer = cnnref.models.outline("googlenet_tv", include_top=False)
     names = names_in("torchvision", peer)
     tensors = {names[slot.layer] + slot.key: np.ones(slot.shapes[0], np.float32) for slot in pytorch_slots(peer)}
@@ -200,7 +205,7 @@ def test_a_body_without_its_classifier_brings_its_normalization_too(tmp_path):
     forget()
 
 
-def test_pytorch_weights_without_a_classifier_and_of_another_normalization(tmp_path):
+def test_pytorch_weights_without_a_classifier_and_of_another_normalization(tmp_path: Path) -> None:
     peer = cnnref.build("resnet20")
     tensors = pytorch_tensors(peer, "akamaster/pytorch_resnet_cifar10")
     body = {name: value for name, value in tensors.items() if not name.startswith("linear.")}
@@ -211,7 +216,7 @@ def test_pytorch_weights_without_a_classifier_and_of_another_normalization(tmp_p
     assert transfer(source, cnnref.build("resnet20", classes=3, normalization=SCALE)) == ["logits"]
 
 
-def test_one_output_is_a_yes_or_no(tmp_path):
+def test_one_output_is_a_yes_or_no(tmp_path: Path) -> None:
     peer = cnnref.build("resnet20", classes=1, classifier_activation="sigmoid")
     write_safetensors(tmp_path / "yes.safetensors", pytorch_tensors(peer, "akamaster/pytorch_resnet_cifar10"))
     assert pretrained("resnet20", tmp_path / "yes.safetensors").output_shape == (None, 1)
@@ -219,7 +224,7 @@ def test_one_output_is_a_yes_or_no(tmp_path):
     assert pretrained("resnet20", tmp_path / "yes.keras").output_shape == (None, 1)
 
 
-def test_a_network_that_takes_pixels_as_they_are_has_no_normalization(trained):
+def test_a_network_that_takes_pixels_as_they_are_has_no_normalization(trained: Any) -> None:
     assert normalization_of(cnnref.build("resnet8")) is None
     np.testing.assert_allclose(normalization_of(trained), SCALE, rtol=1e-12)
 
@@ -233,7 +238,9 @@ def test_a_network_that_takes_pixels_as_they_are_has_no_normalization(trained):
         ("resnet8", None, False, [], "stage3_block1_conv2_bn"),
     ],
 )
-def test_body_and_head_share_all_weights_between_them(name, shape, top, head, last_of_body):
+def test_body_and_head_share_all_weights_between_them(
+    name: str, shape: Any, top: Any, head: Any, last_of_body: Any
+) -> None:
     model = cnnref.models.outline(name, shape, include_top=top)
     body, found = body_and_head(model)
     assert [layer.name for layer in found] == head
@@ -263,7 +270,7 @@ def test_body_and_head_share_all_weights_between_them(name, shape, top, head, la
         (("resnet20", None, 10), ("resnet32", None, 10), "of resnet20 do not fit: stage1_block4_conv1 has no kernel"),
     ],
 )
-def test_a_body_that_differs_is_refused_and_nothing_is_copied(source, target, message):
+def test_a_body_that_differs_is_refused_and_nothing_is_copied(source: Any, target: Any, message: Any) -> None:
     model = cnnref.build(*target)
     before = values(model)
     refused(message, transfer, cnnref.build(*source), model)
@@ -271,14 +278,14 @@ def test_a_body_that_differs_is_refused_and_nothing_is_copied(source, target, me
 
 
 @pytest.mark.parametrize("other", [None, ((0.4, 0.5, 0.61), SCALE[1]), ((102.0, 127.5, 153.0), (51.0, 63.75, 76.5))])
-def test_another_normalization_is_refused_and_nothing_is_copied(trained, other):
+def test_another_normalization_is_refused_and_nothing_is_copied(trained: Any, other: Any) -> None:
     model = cnnref.build("resnet8", SHAPE, 3, normalization=other)
     before = values(model)
     refused(r"mean \[0.4, 0.5, 0.6\] .* normalization=normalization_of\(source\)", transfer, trained, model)
     same(values(model), before)
 
 
-def test_what_is_not_there_or_no_file_of_weights_is_named(tmp_path):
+def test_what_is_not_there_or_no_file_of_weights_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("weights")
     (tmp_path / "empty").mkdir()
     for source, message in (
@@ -292,7 +299,7 @@ def test_what_is_not_there_or_no_file_of_weights_is_named(tmp_path):
     refused("There is no model 'resnet21'; did you mean", pretrained, "resnet21", tmp_path / "none.keras")
 
 
-def test_a_file_of_another_network_is_refused(file, tmp_path):
+def test_a_file_of_another_network_is_refused(file: Any, tmp_path: Path) -> None:
     refused(r"model\.keras holds resnet8, and resnet20 was asked for", pretrained, "resnet20", file)
     refused("holds lenet5, and lenet5_relu was asked for", pretrained, "lenet5_relu", "lenet5-mnist")
     stranger = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="mine")
@@ -301,7 +308,7 @@ def test_a_file_of_another_network_is_refused(file, tmp_path):
             tmp_path / "mine.keras")  # fmt: skip
 
 
-def test_a_network_of_the_right_name_and_other_layers_is_refused_by_the_first_that_differs(tmp_path):
+def test_a_network_of_the_right_name_and_other_layers_is_refused_by_the_first_that_differs(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     save_model(cnnref.build("tinyvgg", (32, 32, 3), filters=6), path)
     assert pretrained("tinyvgg", path, filters=6).count_params() > 0
@@ -319,14 +326,14 @@ def test_a_network_of_the_right_name_and_other_layers_is_refused_by_the_first_th
 class Planted:
     """Unpickled, it would make a file."""
 
-    def __init__(self, path):
+    def __init__(self, path: Any) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return os.mkdir, (str(self.path),)
 
 
-def test_damage_and_code_are_refused_and_not_run(tmp_path):
+def test_damage_and_code_are_refused_and_not_run(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the files are PyTorch's")
     for name, message in (("a.pth", "a.pth is damaged or holds more"), ("a.keras", "a.keras cannot be loaded")):
         (tmp_path / name).write_text("These are no weights.\n")
@@ -341,7 +348,7 @@ def test_damage_and_code_are_refused_and_not_run(tmp_path):
     refused("code.keras cannot be loaded as a Keras model", pretrained, "resnet20", tmp_path / "code.keras")
 
 
-def test_pytorch_weights_of_other_channels_or_another_network_are_refused(tmp_path):
+def test_pytorch_weights_of_other_channels_or_another_network_are_refused(tmp_path: Path) -> None:
     peer = cnnref.build("resnet20", (32, 32, 1))
     tensors = pytorch_tensors(peer, "akamaster/pytorch_resnet_cifar10")
     path = tmp_path / "gray.safetensors"

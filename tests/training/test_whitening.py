@@ -1,5 +1,7 @@
 """Whitening: what comes out of the first layer is uncorrelated, of mean square 1, and each with its negative."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ EPSILON = 5e-4
 SCALE = ((0.49, 0.48, 0.45), (0.25, 0.24, 0.26))
 
 
-def smooth_images(count=40, seed=0):
+def smooth_images(count: Any = 40, seed: Any = 0) -> Any:
     """Neighbouring pixels and colours alike, as in pictures."""
     noise = np.random.default_rng(seed).normal(size=(count, 34, 34, 3)).cumsum(axis=1).cumsum(axis=2)
     noise = noise[:, 2:, 2:] + 3 * noise[:, 2:, 2:].mean(axis=3, keepdims=True)
@@ -23,7 +25,7 @@ def smooth_images(count=40, seed=0):
     return np.clip(120 + 60 * noise + 2 * grain, 0, 255).astype(np.uint8)
 
 
-def patches_of(images, mean, std):
+def patches_of(images: Any, mean: Any, std: Any) -> Any:
     """Every 2x2 patch, normalized, cut out one by one."""
     scaled = (images / 255 - mean) / std
     height, width = images.shape[1] - 1, images.shape[2] - 1
@@ -32,19 +34,19 @@ def patches_of(images, mean, std):
 
 
 @pytest.fixture(scope="module")
-def images():
+def images() -> Any:
     return smooth_images()
 
 
 @pytest.fixture(scope="module")
-def whitened(images):
+def whitened(images: Any) -> Any:
     model = models.build("speednet", normalization=SCALE)
     model.get_layer("whiten").bias.assign(np.ones(24, np.float32))
     whiten(model, images)
     return model
 
 
-def test_outputs_are_uncorrelated_and_come_with_their_negatives(whitened, images):
+def test_outputs_are_uncorrelated_and_come_with_their_negatives(whitened: Any, images: Any) -> None:
     layers = keras.Model(whitened.input, whitened.get_layer("whiten").output)
     found = np.asarray(keras.ops.convert_to_numpy(layers(images.astype(np.float32)))).reshape(-1, 24).astype(np.float64)
     patches = patches_of(images, *SCALE)
@@ -56,7 +58,7 @@ def test_outputs_are_uncorrelated_and_come_with_their_negatives(whitened, images
     np.testing.assert_allclose(found[:, 12:], -found[:, :12], rtol=0, atol=1e-4)
 
 
-def test_the_filters_are_eigenvectors_by_the_formula(whitened, images):
+def test_the_filters_are_eigenvectors_by_the_formula(whitened: Any, images: Any) -> None:
     kernel = np.asarray(whitened.get_layer("whiten").kernel, np.float64).reshape(12, 24)[:, :12]
     patches = patches_of(images, *SCALE)
     products = patches.T @ patches / len(patches)
@@ -67,7 +69,7 @@ def test_the_filters_are_eigenvectors_by_the_formula(whitened, images):
     assert (directions[np.abs(directions).argmax(axis=0), range(12)] > 0).all()
 
 
-def test_raw_pixels_are_whitened_where_the_model_does_not_normalize(images):
+def test_raw_pixels_are_whitened_where_the_model_does_not_normalize(images: Any) -> None:
     model = models.build("speednet")
     whiten(model, images)
     patches = patches_of(images, np.zeros(3), np.full(3, 1 / 255))
@@ -75,7 +77,7 @@ def test_raw_pixels_are_whitened_where_the_model_does_not_normalize(images):
     np.testing.assert_allclose(found.T @ found / len(found), np.eye(12), rtol=0, atol=1e-3)
 
 
-def test_pictures_behind_the_first_five_thousand_do_not_matter():
+def test_pictures_behind_the_first_five_thousand_do_not_matter() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5001, 25, 25, 1)).astype(np.uint8)
     kernels = []
     for some in (pictures, pictures[:5000], pictures[1:]):
@@ -86,7 +88,7 @@ def test_pictures_behind_the_first_five_thousand_do_not_matter():
     assert (kernels[0] != kernels[2]).any()
 
 
-def test_the_sums_are_whole_numbers_whatever_the_order(images):
+def test_the_sums_are_whole_numbers_whatever_the_order(images: Any) -> None:
     sums = sums_of_products(images, 2, 2)
     np.testing.assert_array_equal(sums, sums_of_products(images[::-1], 2, 2))
     patches = patches_of(images, np.zeros(3), np.full(3, 1 / 255)).round().astype(np.int64)
@@ -96,7 +98,7 @@ def test_the_sums_are_whole_numbers_whatever_the_order(images):
 
 @given(st.integers(0, 10**6), st.floats(1e-5, 1e-3))
 @settings(max_examples=25, deadline=None)
-def test_the_sign_does_not_hang_on_rounding(seed, tilt):
+def test_the_sign_does_not_hang_on_rounding(seed: Any, tilt: Any) -> None:
     """An edge filter has entries of equal size and opposite sign; a last bit must not turn it round."""
     random = np.random.default_rng(seed)
     edge = np.array([[1.0, -1.0], [-1.0, 1.0]]) + np.diag([tilt, tilt])
@@ -104,7 +106,7 @@ def test_the_sign_does_not_hang_on_rounding(seed, tilt):
     np.testing.assert_allclose(filters_of((shaken + shaken.T) / 2, EPSILON), filters_of(edge, EPSILON), rtol=1e-6)
 
 
-def test_a_model_without_the_layer_is_refused(images):
+def test_a_model_without_the_layer_is_refused(images: Any) -> None:
     with pytest.raises(InputError, match="tinyvgg has no layer called 'whiten'"):
         whiten(models.build("tinyvgg", (32, 32, 3)), images)
 
@@ -112,12 +114,12 @@ def test_a_model_without_the_layer_is_refused(images):
 @pytest.mark.parametrize(
     "wrong", [np.zeros((0, 32, 32, 3), np.uint8), np.zeros((4, 32, 32, 1), np.uint8), np.zeros((4, 32, 32, 3))]
 )
-def test_other_images_are_refused_with_their_shape(whitened, wrong):
+def test_other_images_are_refused_with_their_shape(whitened: Any, wrong: Any) -> None:
     with pytest.raises(InputError, match=r"The images are \w+ \[\d, 32, 32, \d\]; speednet is whitened with uint8"):
         whiten(whitened, wrong)
 
 
-def test_a_layer_of_another_width_is_refused(images):
+def test_a_layer_of_another_width_is_refused(images: Any) -> None:
     image = keras.Input((32, 32, 3))
     model = keras.Model(image, keras.layers.Conv2D(16, 2, name="whiten")(image), name="other")
     with pytest.raises(InputError, match="has 16 filters; patches of 12 numbers need two each"):

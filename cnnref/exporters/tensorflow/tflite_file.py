@@ -59,7 +59,7 @@ class _Builder(flatbuffers.Builder):
     def CreateNumpyVector(self, x: NDArray[Any]) -> int:  # noqa: N802  the name is flatbuffers'
         if x.dtype == np.uint8:
             self.Prep(16, x.size)
-        return super().CreateNumpyVector(x)
+        return int(super().CreateNumpyVector(x))
 
 
 def _tensor_map(schema: Any, name: str, index: int) -> Any:

@@ -1,6 +1,7 @@
 """Drawings of networks: readable sizes, the same bytes each time, and what is written on them."""
 
 import re
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,12 +18,12 @@ from cnnref.pictures import read_picture
 
 
 @pytest.fixture(scope="module")
-def lenet():
+def lenet() -> Any:
     return layer_table(cnnref.build("lenet5"))
 
 
 @pytest.fixture(scope="module")
-def forked():
+def forked() -> Any:
     """More volumes than go into a row, a connection within a row and one from row to row."""
     image = keras.Input((32, 32, 3), name="image")
     x = first = layers.Conv2D(8, 3, padding="same", activation="relu", name="conv1")(image)
@@ -35,20 +36,20 @@ def forked():
     return layer_table(keras.Model(image, layers.Dense(10, name="logits")(x)))
 
 
-def pixels(png):
+def pixels(png: Any) -> Any:
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
     return read_picture(png, height, width, 3)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_drawing_has_the_same_bytes_each_time_and_no_date(lenet, form):
+def test_a_drawing_has_the_same_bytes_each_time_and_no_date(lenet: Any, form: Any) -> None:
     content = draw(lenet, "lenet5", form)
     assert content.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[form])
     assert draw(lenet, "lenet5", form) == content
     assert not re.search(rb"CreationDate|<dc:date|matplotlib\.org|Software", content)
 
 
-def test_the_readers_settings_of_matplotlib_change_nothing(lenet):
+def test_the_readers_settings_of_matplotlib_change_nothing(lenet: Any) -> None:
     import matplotlib as mpl
 
     usual = draw(lenet, "lenet5")
@@ -56,7 +57,7 @@ def test_the_readers_settings_of_matplotlib_change_nothing(lenet):
         assert draw(lenet, "lenet5") == usual
 
 
-def test_a_drawing_is_1600_pixels_wide_and_has_the_colours_of_the_layers(lenet):
+def test_a_drawing_is_1600_pixels_wide_and_has_the_colours_of_the_layers(lenet: Any) -> None:
     picture = pixels(draw(lenet, "lenet5"))
     assert picture.shape[1] == 1600
     assert 300 <= picture.shape[0] <= 700
@@ -67,7 +68,7 @@ def test_a_drawing_is_1600_pixels_wide_and_has_the_colours_of_the_layers(lenet):
     assert tuple(int(COLORS[words.JOINING][start : start + 2], 16) for start in (1, 3, 5)) not in shown
 
 
-def test_nothing_reaches_the_edge_of_the_page(lenet, forked):
+def test_nothing_reaches_the_edge_of_the_page(lenet: Any, forked: Any) -> None:
     for rows in (lenet, forked):
         picture = pixels(draw(rows, "a network"))
         assert (picture[:5] == 255).all()
@@ -76,7 +77,7 @@ def test_nothing_reaches_the_edge_of_the_page(lenet, forked):
         assert (picture[:, -5:] == 255).all()
 
 
-def test_boxes_and_labels_do_not_overlap(lenet, forked):
+def test_boxes_and_labels_do_not_overlap(lenet: Any, forked: Any) -> None:
     for rows in (lenet, forked):
         page = Page(fold(rows))
         assert all(box.total_width < 0.6 * page.slot for box in page.boxes)
@@ -89,7 +90,7 @@ def test_boxes_and_labels_do_not_overlap(lenet, forked):
                 assert text_width(shown, points, weight) <= 1.01 * page.room < page.slot
 
 
-def test_many_volumes_are_wrapped_and_connections_are_kept(forked):
+def test_many_volumes_are_wrapped_and_connections_are_kept(forked: Any) -> None:
     page = Page(fold(forked))
     assert len(page.lines) == 2
     assert max(map(len, page.lines)) <= MOST_IN_A_ROW
@@ -98,7 +99,7 @@ def test_many_volumes_are_wrapped_and_connections_are_kept(forked):
     assert page.places[0][1] > page.places[-1][1]
 
 
-def test_a_text_that_is_too_wide_is_made_smaller_and_then_cut():
+def test_a_text_that_is_too_wide_is_made_smaller_and_then_cut() -> None:
     assert fit_text("short", 2.0, 10, "normal") == ("short", 10)
     shown, size = fit_text("a" * 100, 1.0, 10, "normal")
     assert shown.endswith("...")
@@ -106,7 +107,7 @@ def test_a_text_that_is_too_wide_is_made_smaller_and_then_cut():
     assert text_width(shown, size) <= 1.01
 
 
-def test_what_is_done_is_told_in_a_few_words(lenet, forked):
+def test_what_is_done_is_told_in_a_few_words(lenet: Any, forked: Any) -> None:
     told = [operations_of(volume) for volume in fold(lenet)[1:]]
     assert told[:2] == [("conv 5x5", "tanh"), ("mean 2x2 /2",)]
     assert told[4:6] == [("flatten",), ("dense", "tanh")]
@@ -122,5 +123,5 @@ def test_what_is_done_is_told_in_a_few_words(lenet, forked):
     [(0, "0"), (840, "840"), (999, "999"), (1000, "1.00 k"), (416_520, "417 k"), (999_499, "999 k"),
      (999_600, "1.00 M"), (25_557_032, "25.6 M"), (4_089_184_256, "4.09 G"), (10**15, "1,000 T"), (None, "?")],
 )  # fmt: skip
-def test_numbers_are_short(number, expected):
+def test_numbers_are_short(number: Any, expected: Any) -> None:
     assert words.format_count(number) == expected

@@ -1,5 +1,7 @@
 """Folding: the groups that a picture shows, for names of the convention and for strangers' names."""
 
+from typing import Any
+
 import keras
 import pytest
 from keras import layers
@@ -9,13 +11,13 @@ from cnnref.arithmetic import wording as words
 from cnnref.explain.drawing.folding import FEW, MANY, fold, stage_and_block
 
 
-def conv(x, filters, kernel, stride=1, name=None):
+def conv(x: Any, filters: Any, kernel: Any, stride: Any = 1, name: Any = None) -> Any:
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
     x = layers.BatchNormalization(name=name and f"{name}_bn")(x)
     return layers.ReLU(name=name and f"{name}_relu")(x)
 
 
-def residual_block(x, filters, stride=1, name=None):
+def residual_block(x: Any, filters: Any, stride: Any = 1, name: Any = None) -> Any:
     """With squeeze and excitation, and a shortcut where the shape changes."""
     y = conv(conv(x, filters, 3, stride, name and f"{name}_conv1"), filters, 3, 1, name and f"{name}_conv2")
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=name and f"{name}_se_squeeze")(y)
@@ -26,12 +28,12 @@ def residual_block(x, filters, stride=1, name=None):
     return layers.ReLU(name=name and f"{name}_relu")(layers.Add(name=name and f"{name}_add")([x, y]))
 
 
-def head(x):
+def head(x: Any) -> Any:
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     return layers.Activation("softmax", name="probabilities")(layers.Dense(10, name="logits")(x))
 
 
-def residual(blocks, named=True):
+def residual(blocks: Any, named: Any = True) -> Any:
     image = keras.Input((64, 64, 3), name="image")
     x = conv(image, 16, 7, 2, "stem" if named else None)
     x = layers.ZeroPadding2D(1, name="stem_pool_pad" if named else None)(x)
@@ -43,7 +45,7 @@ def residual(blocks, named=True):
     return keras.Model(image, head(x))
 
 
-def inception(modules):
+def inception(modules: Any) -> Any:
     image = keras.Input((32, 32, 3), name="image")
     x = conv(image, 16, 3, 1, "conv1")
     for stage in (3, 4):
@@ -55,7 +57,7 @@ def inception(modules):
     return keras.Model(image, head(x))
 
 
-def nested():
+def nested() -> Any:
     image = keras.Input((32, 32, 3), name="image")
     tower = keras.Input((32, 32, 3))
     x = conv(tower, 8, 3, 1, "conv1")
@@ -63,11 +65,11 @@ def nested():
     return keras.Model(image, head(body(image)))
 
 
-def names(model):
+def names(model: Any) -> Any:
     return [volume.name for volume in fold(layer_table(model))]
 
 
-def test_a_chain_is_shown_layer_by_layer():
+def test_a_chain_is_shown_layer_by_layer() -> None:
     import cnnref
 
     volumes = fold(layer_table(cnnref.build("lenet5")))
@@ -81,7 +83,7 @@ def test_a_chain_is_shown_layer_by_layer():
     assert [row.name for row in volumes[-1].rows] == ["logits", "probabilities"]
 
 
-def test_a_few_blocks_are_shown_block_by_block_and_many_stage_by_stage():
+def test_a_few_blocks_are_shown_block_by_block_and_many_stage_by_stage() -> None:
     assert names(residual(2))[:4] == ["image", "stem", "stage1_block1", "stage1_block2"]
     volumes = fold(layer_table(residual(5)))
     assert [volume.name for volume in volumes] == ["image", "stem", "stage1", "stage2", "stage3", "pool", "logits"]
@@ -91,7 +93,7 @@ def test_a_few_blocks_are_shown_block_by_block_and_many_stage_by_stage():
 
 
 @pytest.mark.parametrize(("modules", "expected"), [(2, ["inception3a", "inception3b"]), (5, ["inception3"])])
-def test_modules_with_letters_fold_into_their_stage_when_there_are_many(modules, expected):
+def test_modules_with_letters_fold_into_their_stage_when_there_are_many(modules: Any, expected: Any) -> None:
     found = names(inception(modules))
     assert found[:3] == ["image", "conv1", "pool2"]
     assert found[3 : 3 + len(expected)] == expected
@@ -116,11 +118,11 @@ def test_modules_with_letters_fold_into_their_stage_when_there_are_many(modules,
         ("backbone/stage2_block1_add", ("backbone/stage2", "backbone/stage2_block1")),
     ],
 )
-def test_a_name_tells_the_place(name, expected):
+def test_a_name_tells_the_place(name: str, expected: Any) -> None:
     assert stage_and_block(name) == expected
 
 
-def test_strangers_with_many_layers_fold_by_the_size_of_their_maps():
+def test_strangers_with_many_layers_fold_by_the_size_of_their_maps() -> None:
     volumes = fold(layer_table(residual(5, named=False)))
     assert [volume.output_shape for volume in volumes] == [
         (64, 64, 3), (32, 32, 16), (16, 16, 32), (8, 8, 64), (4, 4, 128), (128,), (10,),
@@ -136,11 +138,11 @@ def test_strangers_with_many_layers_fold_by_the_size_of_their_maps():
     ],
     ids=["MobileNetV2", "ResNet50"],
 )
-def test_strangers_of_keras_applications_fold_into_what_their_papers_count(build, blocks):
+def test_strangers_of_keras_applications_fold_into_what_their_papers_count(build: Any, blocks: Any) -> None:
     assert [volume.blocks for volume in fold(layer_table(build()))] == blocks
 
 
-def test_a_few_layers_without_a_convention_keep_their_branches():
+def test_a_few_layers_without_a_convention_keep_their_branches() -> None:
     image = keras.Input((16, 16, 3))
     x = layers.Conv2D(8, 3, padding="same")(image)
     y = layers.Conv2D(8, 3, padding="same")(layers.Conv2D(8, 3, padding="same")(x))
@@ -149,7 +151,7 @@ def test_a_few_layers_without_a_convention_keep_their_branches():
     assert volumes[-1].category == words.JOINING
 
 
-def test_a_chain_of_many_sizes_is_folded_all_the_same():
+def test_a_chain_of_many_sizes_is_folded_all_the_same() -> None:
     image = x = keras.Input((100, 100, 3))
     for _ in range(24):
         x = layers.Conv2D(4, 5)(x)
@@ -166,7 +168,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_layer_is_in_one_volume_and_nothing_is_lost(name):
+def test_every_layer_is_in_one_volume_and_nothing_is_lost(name: str) -> None:
     rows = layer_table(MODELS[name]())
     volumes = fold(rows)
     assert sorted(id(row) for volume in volumes for row in volume.rows) == sorted(map(id, rows))
@@ -178,11 +180,11 @@ def test_every_layer_is_in_one_volume_and_nothing_is_lost(name):
         assert bool(volume.inputs) == (volume.category != words.INPUT)
 
 
-def test_a_nested_model_is_opened_and_its_name_left_out():
+def test_a_nested_model_is_opened_and_its_name_left_out() -> None:
     assert names(nested()) == ["image", "conv1", "conv2", "pool1", "pool", "logits"]
 
 
-def test_an_operation_without_kernels_gets_no_box_of_its_own():
+def test_an_operation_without_kernels_gets_no_box_of_its_own() -> None:
     image = keras.Input((32, 32, 8), name="image")
     x = layers.Conv2D(8, 3, padding="same", name="conv1")(image)
     padded = keras.ops.pad(keras.ops.square(x), [(0, 0), (0, 0), (0, 0), (1, 1)])

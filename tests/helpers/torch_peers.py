@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ BOUND = 1e-5
 CHANNEL_SCALES = ("layer_scale", "gamma")
 
 
-def torchvision_models():
+def torchvision_models() -> Any:
     """torchvision.models, also of a torchvision whose compiled operators are not there: no classifier uses them."""
     found = importlib.util.find_spec("torchvision")
     if found is None:
@@ -38,7 +39,7 @@ def torchvision_models():
     return torchvision.models
 
 
-def timm_models():
+def timm_models() -> Any:
     """timm, which imports torchvision."""
     if importlib.util.find_spec("timm") is None:
         pytest.skip("timm is not installed", allow_module_level=True)
@@ -48,29 +49,29 @@ def timm_models():
     return timm
 
 
-def without_values(make, *args, **kwargs):
+def without_values(make: Any, *args: Any, **kwargs: Any) -> Any:
     """A network whose weights are not initialized, which takes long where there are many: `randomized` fills them."""
     with torch.device("meta"):
         peer = make(*args, **kwargs)
     return peer.to_empty(device="cpu")
 
 
-def random_tensors(state_dict):
+def random_tensors(state_dict: Any) -> Any:
     """Other numbers in tensors of the same names and shapes."""
     random = np.random.default_rng(2)
     return {name: random.uniform(0.5, 1.5, tuple(tensor.shape)) for name, tensor in state_dict.items()}
 
 
-def images(size, count=2):
+def images(size: Any, count: Any = 2) -> Any:
     """float32 [count, size, size, 3], each image another one."""
     return np.random.default_rng(1).normal(size=(count, size, size, 3)).astype(np.float32)
 
 
-def channels_first(batch):
+def channels_first(batch: Any) -> Any:
     return torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
 
 
-def randomized(peer, size, count=2):
+def randomized(peer: Any, size: Any, count: Any = 2) -> Any:
     """The network in inference mode, with random numbers in every weight, bias and statistic.
 
     Kernels are drawn from a normal distribution and scaled, one layer after the other, so that the outputs have a
@@ -80,22 +81,22 @@ def randomized(peer, size, count=2):
     random = np.random.default_rng(0)
     untouched = set(peer.state_dict()) - {name for name in peer.state_dict() if name.endswith("num_batches_tracked")}
 
-    def fill(owner, name, values):
+    def fill(owner: Any, name: Any, values: Any) -> None:
         tensor = getattr(module, name)
         if tensor is not None:
             tensor.copy_(torch.from_numpy(np.asarray(values(tuple(tensor.shape)), np.float32)))
             untouched.discard(f"{owner}.{name}" if owner else name)
 
-    def kernel(shape):
+    def kernel(shape: Any) -> Any:
         return random.standard_normal(shape, np.float32)
 
-    def offset(shape):
+    def offset(shape: Any) -> Any:
         return random.normal(0, 0.3, shape)
 
-    def scale(shape):
+    def scale(shape: Any) -> Any:
         return random.uniform(0.5, 1.5, shape)
 
-    def to_unit_deviation(module, _, output):
+    def to_unit_deviation(module: Any, _: Any, output: Any) -> Any:
         bias = 0 if module.bias is None else module.bias
         if module.bias is not None and isinstance(module, torch.nn.Conv2d):
             bias = bias[:, None, None]
@@ -126,13 +127,13 @@ def randomized(peer, size, count=2):
     return peer
 
 
-def converted(name, peer, size, **options):
+def converted(name: Any, peer: Any, size: Any, **options: Any) -> Any:
     """Our model with the weights of the peer, giving logits."""
     model = cnnref.build(name, (size, size, 3), classifier_activation=None, **options)
     return convert.from_torch(model, peer.state_dict())
 
 
-def apart(model, peer, size, count=2):
+def apart(model: Any, peer: Any, size: Any, count: Any = 2) -> Any:
     """The largest difference of logits on `images`, as a part of the largest logit."""
     batch = images(size, count)
     with torch.no_grad():

@@ -3,6 +3,7 @@
 import gc
 import re
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from cnnref.errors import InputError
 
 
 @cache
-def smallest_square(name, channels):
+def smallest_square(name: Any, channels: Any) -> Any:
     """What the refusal of a 1x1 input names as the smallest size that works."""
     try:
         models.outline(name, (1, 1, channels))
@@ -21,14 +22,14 @@ def smallest_square(name, channels):
     raise AssertionError(f"{name} takes a 1x1 input")
 
 
-def small_shape(name):
+def small_shape(name: Any) -> Any:
     """32x32 or the smallest input, a little wider than high: height and width cannot be mistaken for each other."""
     channels = models.spec(name).input_shape[2]
     size = max(32, smallest_square(name, channels))
     return (size, size + 8, channels)
 
 
-def randomise(model, seed=0):
+def randomise(model: Any, seed: Any = 0) -> Any:
     """Draw every kernel, bias and statistic anew, so that no term is 0 or 1 by chance."""
     random = np.random.default_rng(seed)
     for weight in model.weights:
@@ -59,18 +60,18 @@ def randomise(model, seed=0):
     return model
 
 
-def answers(model, images):
+def answers(model: Any, images: Any) -> Any:
     """What the model gives, without a compiled function that would stay in memory."""
     return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
 
 
-def forget():
+def forget() -> None:
     """Give the memory of networks back that nobody holds any more: a suite builds gigabytes of them."""
     keras.backend.clear_session()
     gc.collect()
 
 
-def spread(model, images, deviation=1.0):
+def spread(model: Any, images: Any, deviation: Any = 1.0) -> Any:
     """Scale the last weights until the logits differ: probabilities that are all alike would hide differences."""
     logits = answers(keras.Model(model.input, model.get_layer("logits").output), images)
     names = [layer.name for layer in model.layers]
@@ -79,7 +80,7 @@ def spread(model, images, deviation=1.0):
     return model
 
 
-def some_images(shape, count=2):
+def some_images(shape: Any, count: Any = 2) -> Any:
     """Patches and noise: of noise alone, a mean over many pixels would leave nothing."""
     random = np.random.default_rng(0)
     height, width, channels = shape

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 #: Packages from npm, which scripts/browser.sh installs.
 MODULES = Path(os.environ.get("CNNREF_WEB_MODULES", ROOT / ".venv" / "web" / "node_modules"))
 #: The last ones keep Chromium from looking for hosts of its own.
