@@ -144,7 +144,8 @@ def test_every_link_in_a_readme_leads_to_a_file_or_a_heading_that_is_there() -> 
     for readme in readmes:
         text = readme.read_text(encoding="utf-8")
         headings = {re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines()}
-        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose):
             if not target.startswith("http"):
                 path, _, heading = target.partition("#")
                 assert (readme.parent / path).exists(), f"{readme}: {target}"
