@@ -107,7 +107,8 @@ export const entryInFile = ([channel, row, column], [, rows, columns]) => (chann
  * @param {number[]} cell [channel, row, column]
  * @param {number[]} shape [channels, rows, columns]
  */
-export const entryInKeras = ([channel, row, column], [channels, , columns]) => (row * columns + column) * channels + channel;
+export const entryInKeras = ([channel, row, column], [channels, , columns]) =>
+  (row * columns + column) * channels + channel;
 
 /** A dense layer: each output is the sum of all inputs, each times its weight [inputs][outputs], plus a bias. */
 export function denseOutputs(inputs, weights, biases) {

@@ -45,7 +45,8 @@ export const sumLine = (way, result) =>
 export const named = (name, ...children) => h("div", {}, h("p", { class: "note" }, name), children);
 
 /** A sign of arithmetic and what follows it; where lines are short the two go to the next one together. */
-export const follows = (sign, ...children) => h("div", { class: "follows" }, h("span", { class: "sign" }, sign), children);
+export const follows = (sign, ...children) =>
+  h("div", { class: "follows" }, h("span", { class: "sign" }, sign), children);
 
 /** A link to a chapter. */
 export const toChapter = (id, text) => h("a", { href: `#${id}` }, text);
