@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and their hashes."""
+"""Writing files and folders so that a failure leaves nothing half-written, and the hashes of files."""
 
 from __future__ import annotations
 

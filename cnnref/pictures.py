@@ -88,7 +88,7 @@ def picture_size(source: Path | bytes) -> tuple[int, int]:
 
 
 def write_picture(path: Path, image: np.ndarray) -> None:
-    """Write uint8 [height, width, 1 or 3] as a PNG file, whole or not at all."""
+    """Write uint8 [height, width, 1 or 3] as a PNG file; a failure leaves no half-written file."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
         raise InputError(
             f"{path} cannot be written: a picture is uint8 [height, width, 1 or 3], "

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Writing files and folders: a failure leaves nothing half-written."""
 
 import hashlib
 import os

@@ -162,6 +162,14 @@ def test_only_the_saved_model_runtime_uses_tensorflow_to_run_a_model() -> None:
     assert users <= {"runtimes/saved_model.py"}
 
 
+def test_no_room_imports_from_the_package_that_holds_it() -> None:
+    names = {name for name in cnnref.__all__ if name not in ROOMS}
+    found = [
+        (source, name) for source in SOURCES for name, _ in imports(source) if name.removeprefix("cnnref.") in names
+    ]
+    assert [one for one in found if one[1].startswith("cnnref.") and one[0].parts[0] != "__init__.py"] == []
+
+
 def test_close_names_are_looked_for_in_one_place() -> None:
     assert [source for source in SOURCES if any(name == "difflib" for name, _ in imports(source))] == [DIFFLIB]
 

@@ -32,7 +32,7 @@ def convert_file(
     Args:
         name: one of `cnnref.list_models()`.
         weights_path: a .pth, .pt, .th, .bin or .safetensors file, see `from_torch`.
-        out: the .keras file to write, whole or not at all.
+        out: the .keras file to write; a failure leaves no half-written file.
         classes: outputs of the classifier in the file; by default the model's.
         force: replace `out` if it is there.
         normalization: means and standard deviations, of values 0..1, put inside so that raw pixels 0..255 go in; None

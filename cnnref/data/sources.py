@@ -31,7 +31,7 @@ def load(
     image_shape: tuple[int, int, int] | None = None,
     download: bool = True,
 ) -> Dataset:
-    """Read a data set, whole or not at all.
+    """Read a complete data set, or raise an error.
 
     Args:
         name: one of `names()` in any usual spelling (fashion-mnist, CIFAR-10), or folder:PATH for a folder

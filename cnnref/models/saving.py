@@ -36,7 +36,7 @@ def weights_sha256(model: keras.Model) -> str:
 
 
 def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
-    """Write a .keras file, whole or not at all, without the dates that Keras puts into it.
+    """Write a .keras file without the dates that Keras puts into it; a failure leaves no half-written file.
 
     Args:
         half: store kernels (weights with two axes or more) rounded to float16, about half the bytes. `load_model`, as

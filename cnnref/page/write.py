@@ -44,7 +44,7 @@ class Sample:
 
 
 def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
-    """Write the page of a bundle, whole or not at all; the same bundle and picture give the same bytes.
+    """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
     Args:
         bundle: one with a model.onnx.
@@ -215,7 +215,7 @@ def view_script() -> str:
 
 
 def _filled(name: str, facts_line: str, facts: dict[str, Any], model: bytes) -> str:
-    from .. import __version__
+    from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")

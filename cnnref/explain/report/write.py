@@ -35,7 +35,7 @@ def write_report(
     force: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write report.md, report.json and the pictures into a folder, whole or not at all.
+    """Write report.md, report.json and the pictures into a folder, which appears when all of them are written.
 
     Args:
         bundle: one with a model.keras and samples.
