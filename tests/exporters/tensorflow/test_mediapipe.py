@@ -18,6 +18,9 @@ from cnnref.environment import keras, layers
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.tensorflow.tflite_metadata import packed_files, read_standard_metadata
 
+#: MediaPipe has an environment of its own, which `bash scripts/test.sh --all` prepares.
+pytestmark = pytest.mark.exhaustive
+
 MEDIAPIPE = os.environ.get("CNNREF_MEDIAPIPE_PYTHON")
 LABELS = ("Ärger", "日本語", "two words", "🦊", 'quote " and \\')
 
