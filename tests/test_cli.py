@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -88,9 +89,9 @@ def test_the_commands_are_listed_in_the_order_of_use() -> None:
 @pytest.mark.parametrize("columns", [100, 140])
 def test_the_list_of_models_has_a_line_a_model(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
-    monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", str(columns))
-    tables.of_models(map(cnnref.spec, cnnref.list_models())).print()
+    with contextlib.redirect_stdout(terminal):
+        tables.of_models(map(cnnref.spec, cnnref.list_models())).print()
     text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
     lines = [line for line in text.splitlines() if line.strip()]
     assert len(lines) == 2 + len(cnnref.list_models())
@@ -127,8 +128,8 @@ def test_colours_are_for_terminals(lenet_table: tables.Table, monkeypatch: pytes
     for kind, stream in (("terminal", Terminal()), ("pipe", io.StringIO()), ("no colour", Terminal())):
         if kind == "no colour":
             monkeypatch.setenv("NO_COLOR", "1")
-        monkeypatch.setattr("sys.stdout", stream)
-        lenet_table.print()
+        with contextlib.redirect_stdout(stream):
+            lenet_table.print()
         printed[kind] = stream.getvalue()
     styles = {line.split("\x1b[")[1].split("m")[0] for line in printed["terminal"].splitlines() if "conv1 " in line}
     assert styles == {"34"}

@@ -112,6 +112,9 @@ def test_a_wheel_made_from_the_source_distribution_works_elsewhere(tmp_path: Pat
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob(f"cnnref-{cnnref.__version__}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if name.startswith("cnnref/page/")}
+        assert {"cnnref/page/view/main.js", "cnnref/page/shell.html", "cnnref/page/style.css"} <= held
+        assert not {"cnnref/page/eslint.config.js", "cnnref/page/tsconfig.json"} & held
         archive.extractall(tmp_path / "installed")
     program = """
 import cnnref, importlib.metadata, pathlib, sys

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from ..environment import lazy_names
 
 if TYPE_CHECKING:
+    from .write import PageContents as PageContents
     from .write import Sample as Sample
     from .write import page as page
     from .write import write_page as write_page
 
-__all__ = ["Sample", "page", "write_page"]
+__all__ = ["PageContents", "Sample", "page", "write_page"]
 
 __getattr__ = lazy_names(__name__, {"write": __all__})

@@ -43,6 +43,29 @@ class Sample:
     name: str
 
 
+@dataclass(frozen=True)
+class PageContents:
+    """What a page is made from.
+
+    Attributes:
+        model: an ONNX file that takes raw pixels 0..255 and returns `probabilities`.
+        name: the title.
+        shape: (height, width, channels) of the pictures.
+        labels: the names of the classes.
+        samples: pictures to offer; where the page would become too large, the last are left out, but never the first.
+        facts_line: a sentence under the title.
+        folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
+    """
+
+    model: bytes
+    name: str
+    shape: tuple[int, int, int]
+    labels: Sequence[str]
+    samples: Sequence[Sample] = ()
+    facts_line: str = ""
+    folder: Path | None = None
+
+
 def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
@@ -62,56 +85,38 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         )
     samples = _samples_of(bundle)
     first = [_picture(bundle, image)] if image else []
-    content = page(
+    contents = PageContents(
         path.read_bytes(),
         name=bundle.name,
         shape=bundle.shape,
-        labels=bundle.labels,
-        samples=[*first, *samples],
+        labels=tuple(bundle.labels),
+        samples=(*first, *samples),
         facts_line=_facts_line(bundle),
         folder=bundle.folder,
     )
-    write_whole(out, content)
+    write_whole(out, page(contents))
     return out
 
 
-def page(
-    model: bytes,
-    *,
-    name: str,
-    shape: tuple[int, int, int],
-    labels: Sequence[str],
-    samples: Sequence[Sample] = (),
-    facts_line: str = "",
-    folder: Path | None = None,
-) -> str:
+def page(contents: PageContents) -> str:
     """The page as text.
 
-    Args:
-        model: an ONNX file that takes raw pixels 0..255 and puts out `probabilities`.
-        name: the title.
-        shape: (height, width, channels) of the pictures.
-        labels: of the classes.
-        samples: pictures to offer; of those that do not fit into the bound on the size, the last are left out, but
-            never the first.
-        facts_line: a sentence under the title.
-        folder: where model.keras lies, for Grad-CAM of a head that the page cannot follow.
-
     Raises:
-        InputError: the file is no ONNX model.
+        InputError: the model is no ONNX file.
     """
-    graph = _read(model, name)
-    kept = _that_fit(samples, len(model), bool(page_facts.unknown(graph.graph)))
-    channels_first = _channels_first(graph, shape)
+    model, folder = contents.model, contents.folder
+    graph = _read(model, contents.name)
+    kept = _samples_that_fit(contents.samples, len(model), bool(page_facts.unknown(graph.graph)))
+    channels_first = _channels_first(graph, contents.shape)
     pictures = [sample.image for sample in kept]
     given = [np.moveaxis(one, -1, 0) for one in pictures] if channels_first else pictures
     grad_cam: list[dict[str, Any]] = []
     if folder is not None and (folder / "model.keras").is_file() and kept and not page_facts.has_closed_form(graph):
         grad_cam = page_facts.grad_cam_of(folder, pictures, _best(graph, given))
     facts = {
-        "name": name,
-        "shape": list(shape),
-        "labels": list(labels),
+        "name": contents.name,
+        "shape": list(contents.shape),
+        "labels": list(contents.labels),
         "output": graph.graph.output[0].name,
         "channelsFirst": channels_first,
         "samples": [{"name": sample.name, "values": packed(sample.image)} for sample in kept],
@@ -119,7 +124,7 @@ def page(
         "stored": page_facts.stored(graph, given),
         "gradcam": grad_cam,
     }
-    return _filled(name, facts_line, facts, model)
+    return _fill_shell(contents, facts)
 
 
 def _read(model: bytes, name: str) -> Any:
@@ -175,7 +180,7 @@ def _picture(bundle: Bundle, path: Path) -> Sample:
     return Sample(read_picture(path, *bundle.shape), path.name)
 
 
-def _that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
+def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
     """The first samples, as many as the bound on the page's size permits."""
     own = sum(map(len, (engine_script(), view_script(), *map(_text, (*STYLES, "shell.html")))))
     room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - 20_000
@@ -214,20 +219,21 @@ def view_script() -> str:
     return bundle_scripts(PAGE / MAIN, without=ordered_files(PAGE / WORKER))
 
 
-def _filled(name: str, facts_line: str, facts: dict[str, Any], model: bytes) -> str:
+def _fill_shell(contents: PageContents, facts: dict[str, Any]) -> str:
+    """The frame of the page with everything put where it belongs."""
     from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
-        "title": html.escape(name),
-        "facts_line": html.escape(facts_line),
+        "title": html.escape(contents.name),
+        "facts_line": html.escape(contents.facts_line),
         "style": "\n".join(_text(file) for file in STYLES),
-        "bytes": f"{len(model):,}",
-        "sha256": hashlib.sha256(model).hexdigest(),
+        "bytes": f"{len(contents.model):,}",
+        "sha256": hashlib.sha256(contents.model).hexdigest(),
         "version": html.escape(__version__),
         "facts": listed,
-        "model": base64.b64encode(model).decode("ascii"),
+        "model": base64.b64encode(contents.model).decode("ascii"),
         "engine": engine_script(),
         "view": view_script(),
     }

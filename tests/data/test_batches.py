@@ -1,7 +1,6 @@
 """Batches: an order that seed and step decide, and the thread that prepares them."""
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,14 +108,21 @@ def test_prefetch_raises_the_error_after_what_came_before_it() -> None:
 
 
 def test_prefetch_works_ahead_as_far_as_its_depth() -> None:
-    made = []
-    found = prefetch((made.append(n) or n for n in range(1000)), depth=3)
-    next(found)
-    deadline = time.monotonic() + 5
-    while len(made) < 5 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.05)
-    assert len(made) == 5  # one handed out, three waiting, one in hand
+    made, asked, ahead = threading.Semaphore(0), [0], []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            ahead.append(number + 1 - asked[0])
+            made.release()
+            yield number
+
+    found = prefetch(items(), depth=3)
+    for turn in range(100):
+        asked[0] += 1
+        assert next(found) == turn
+        for _ in range(5 if turn == 0 else 1):
+            assert made.acquire(timeout=60)  # without being asked again, it makes what may wait
+    assert max(ahead) == 4  # three are waiting and one is in hand, beside those that were asked for
     found.close()
 
 

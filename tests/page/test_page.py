@@ -22,7 +22,7 @@ from cnnref.exporters.contract import contract_of
 from cnnref.exporters.onnx.model import onnx_model
 from cnnref.page import facts as page_facts
 from cnnref.page import write as pages
-from cnnref.page.write import Sample, page, write_page
+from cnnref.page.write import PageContents, Sample, page, write_page
 from cnnref.runtimes import find_bundle, list_bundles, read_bundle
 
 SMALL = [name for name in cnnref.list_models() if cnnref.spec(name).params <= 3_000_000]
@@ -41,7 +41,9 @@ def fresh_page(name: str, shape: tuple[int, int, int] | None = None, classes: in
     model = cnnref.build(name, shape, classes, **more)
     contract = contract_of(model, name, None, {})
     content = onnx_model(model, contract).SerializeToString()
-    return page(content, name=name, shape=contract.shape, labels=contract.labels, samples=noise(contract.shape))
+    return page(
+        PageContents(content, name=name, shape=contract.shape, labels=contract.labels, samples=noise(contract.shape))
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in list_bundles() if (find_bundle(name) / "model.onnx").is_file()])
@@ -99,7 +101,11 @@ def test_labels_with_html_stay_text(opened: Callable[..., Opened], tmp_path: Pat
     content = onnx_model(model, contract).SerializeToString()
     name = "<b>odd</b></script>"
     samples = [Sample(noise((28, 28, 1))[0].image, HOSTILE[1])]
-    text = page(content, name=name, shape=(28, 28, 1), labels=HOSTILE, samples=samples, facts_line="<i>5</i> {facts}")
+    text = page(
+        PageContents(
+            content, name=name, shape=(28, 28, 1), labels=HOSTILE, samples=samples, facts_line="<i>5</i> {facts}"
+        )
+    )
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     tab = opened(tmp_path / "page.html").ready()
     assert sorted(tab.locator(".scores .label").all_text_contents()) == sorted(HOSTILE)
@@ -117,7 +123,7 @@ def test_an_unknown_operator_is_shown_by_its_stored_maps(opened: Callable[..., O
     model.graph.node.insert(place + 1, resize)
     samples = noise((28, 28, 1), 5)
     labels = [str(digit) for digit in range(10)]
-    text = page(model.SerializeToString(), name="odd", shape=(28, 28, 1), labels=labels, samples=samples)
+    text = page(PageContents(model.SerializeToString(), name="odd", shape=(28, 28, 1), labels=labels, samples=samples))
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     tab = opened(tmp_path / "page.html").ready()
     assert "most probably" in tab.text_content("#status")
@@ -146,12 +152,14 @@ def test_a_head_without_a_closed_form_has_grad_cam_for_the_samples(
     model.save(tmp_path / "model.keras")
     labels = ["a", "b", "c"]
     text = page(
-        content.SerializeToString(),
-        name="forked",
-        shape=(16, 16, 1),
-        labels=labels,
-        samples=noise((16, 16, 1)),
-        folder=tmp_path,
+        PageContents(
+            content.SerializeToString(),
+            name="forked",
+            shape=(16, 16, 1),
+            labels=labels,
+            samples=noise((16, 16, 1)),
+            folder=tmp_path,
+        )
     )
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     tab = opened(tmp_path / "page.html").ready()
@@ -170,7 +178,7 @@ def test_files_that_take_channels_first_or_bytes(
     contract = contract_of(model, "other", None, {}, input_dtype=dtype)
     content = onnx_model(model, contract, layout=layout).SerializeToString()
     samples = noise((24, 32, 3))
-    text = page(content, name="other", shape=(24, 32, 3), labels=list("abcd"), samples=samples)
+    text = page(PageContents(content, name="other", shape=(24, 32, 3), labels=list("abcd"), samples=samples))
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     tab = opened(tmp_path / "page.html").ready()
     expected = np.asarray(model(samples[0].image[None].astype(np.float32)))[0]
@@ -183,7 +191,7 @@ def test_what_cannot_be_explained_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"words\.png is no picture"):
         write_page(bundle, tmp_path / "page.html", image=tmp_path / "words.png")
     with pytest.raises(InputError, match="damaged"):
-        page(b"", name="nothing", shape=(28, 28, 1), labels=["a"])
+        page(PageContents(b"", name="nothing", shape=(28, 28, 1), labels=["a"]))
     assert not (tmp_path / "page.html").exists()
 
 

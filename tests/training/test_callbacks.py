@@ -1,5 +1,6 @@
 """What a run shows while it trains, and TensorBoard logs that say what metrics.csv says."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,6 @@ def test_every_epoch_has_its_scalars(tmp_path: Path) -> None:
 
 
 def test_without_tensorboard_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # Python then says that there is no such package
     with pytest.raises(InputError, match="need the package tensorboard; install it with `pip install tensorboard`"):
         TensorBoardLog(tmp_path)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...arithmetic import layer_table
 from ...arithmetic.graph import named, trace
+from ...data.dataset import one_of_each_class_first
 from ...errors import DatasetError, InputError
 from ...files import refuse_existing, whole_folder
 from .contents import Explanation, Report
@@ -136,10 +137,12 @@ def _test_set(
 
 def _first_of_each_class(labels: NDArray[np.int64], classes: int) -> list[int]:
     """Places of the first picture of each class, or of the first pictures where classes are not known."""
-    first = {int(label): place for place, label in reversed(list(enumerate(labels))) if 0 <= label < classes}
-    if not first:
+    known = np.flatnonzero((labels >= 0) & (labels < classes))
+    if not known.size:
         return list(range(min(EXPLAINED_IMAGES, len(labels))))
-    return [first[label] for label in sorted(first)][: 2 * EXPLAINED_IMAGES]
+    count = min(len(np.unique(labels[known])), 2 * EXPLAINED_IMAGES)
+    first: list[int] = known[one_of_each_class_first(labels[known], count)].tolist()
+    return first
 
 
 def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
