@@ -125,11 +125,12 @@ def test_in_a_folder_nothing_imports_from_what_imports_from_it(folder: str) -> N
         ("arithmetic", FOUNDATION),
         ("models", FOUNDATION),
         ("data", FOUNDATION),
-        ("convert", {*FOUNDATION, "arithmetic", "models"}),
+        ("weights", FOUNDATION),
+        ("convert", {*FOUNDATION, "arithmetic", "models", "weights"}),
         ("runtimes", FOUNDATION),
         ("explain", {*FOUNDATION, "arithmetic", "models", "data", "runtimes"}),
         ("page", {*FOUNDATION, "arithmetic", "models", "data", "runtimes", "explain"}),
-        ("training", {*FOUNDATION, "arithmetic", "models", "convert", "data", "runtimes"}),
+        ("training", {*FOUNDATION, "arithmetic", "models", "weights", "convert", "data", "runtimes"}),
         ("exporters", {*FOUNDATION, "arithmetic", "models", "data", "runtimes", "training"}),
         ("peers", {*FOUNDATION, "models", "runtimes"}),
         ("tables", {*FOUNDATION, "arithmetic", "models", "runtimes"}),
@@ -144,7 +145,7 @@ def test_nobody_imports_the_command_line(room: str) -> None:
     assert not known_rooms(room) & COMMAND_LINE
 
 
-@pytest.mark.parametrize("room", ["arithmetic", "data", "runtimes", "pictures", "files", "errors", "environment"])
+@pytest.mark.parametrize("room", ["arithmetic", "data", "weights", "runtimes", "pictures", "files", "errors", "environment"])
 def test_rooms_without_a_network_import_no_backend_when_they_are_imported(room: str) -> None:
     for source in sources_of(room):
         early = {module.split(".")[0] for module, inside in imports(source) if not inside} & HEAVY
@@ -155,7 +156,7 @@ def test_rooms_without_a_network_import_no_backend_when_they_are_imported(room: 
 def test_only_the_saved_model_runtime_uses_tensorflow_to_run_a_model() -> None:
     users = {
         source.as_posix()
-        for room in ("arithmetic", "data", "runtimes")
+        for room in ("arithmetic", "data", "weights", "runtimes")
         for source in sources_of(room)
         if HEAVY & {module.split(".")[0] for module, _ in imports(source)}
     }

@@ -10,9 +10,9 @@ from .. import models
 from ..errors import InputError
 from ..models.normalization import Normalization
 from ..models.saving import save_model
+from ..weights.reading import read_weights
 from .matching import Conversion
 from .pytorch import convert, layout_of
-from .reading import read_weights
 
 
 def convert_file(

@@ -10,9 +10,9 @@ from typing import Any
 from .. import models
 from ..environment import keras
 from ..errors import InputError
+from ..weights.reading import read_weights
 from . import layouts_cifar, layouts_timm, layouts_torchvision
 from .matching import Conversion, best, check_shapes, converted, family_of, fill, match
-from .reading import read_weights
 from .rules import Layout
 from .slots import pytorch_slots
 

@@ -10,12 +10,12 @@ import numpy as np
 from .. import models
 from ..convert.matching import CLASSIFIERS
 from ..convert.pytorch import convert, layout_of
-from ..convert.reading import PYTORCH_FILES, SAFETENSORS_FILES, read_weights
 from ..environment import keras
 from ..errors import InputError
 from ..models.normalization import Normalization, normalization_of
 from ..models.saving import load_model
 from ..runtimes.locate import find_model
+from ..weights.reading import PYTORCH_FILES, SAFETENSORS_FILES, read_weights
 
 #: Layers of which the builder's `classifier_activation` decides; weights fit whatever it is.
 ENDINGS = ("class_maps_relu", "probabilities")

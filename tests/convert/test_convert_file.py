@@ -144,7 +144,7 @@ def test_importing_the_room_imports_neither_keras_nor_pytorch() -> None:
 import json, sys
 import cnnref.convert
 names = dir(cnnref.convert)
-import cnnref.convert.reading, cnnref.convert.layouts_timm, cnnref.convert.keras_layouts
+import cnnref.weights.reading, cnnref.convert.layouts_timm, cnnref.convert.keras_layouts
 cnnref.convert.from_torch, cnnref.convert.from_keras_applications, cnnref.convert.convert_file
 print(json.dumps([names, [name for name in ("keras", "tensorflow", "torch", "safetensors") if name in sys.modules]]))
 """
