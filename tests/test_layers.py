@@ -145,7 +145,9 @@ def test_nobody_imports_the_command_line(room: str) -> None:
     assert not known_rooms(room) & COMMAND_LINE
 
 
-@pytest.mark.parametrize("room", ["arithmetic", "data", "weights", "runtimes", "pictures", "files", "errors", "environment"])
+@pytest.mark.parametrize(
+    "room", ["arithmetic", "data", "weights", "runtimes", "pictures", "files", "errors", "environment"]
+)
 def test_rooms_without_a_network_import_no_backend_when_they_are_imported(room: str) -> None:
     for source in sources_of(room):
         early = {module.split(".")[0] for module, inside in imports(source) if not inside} & HEAVY

@@ -70,6 +70,8 @@ def _damage_explained(path: Path) -> Iterator[None]:
         yield
     except (InputError, MemoryError):
         raise
+    except EOFError:
+        raise InputError(f"{path} is no whole PyTorch checkpoint: it ends too early; get it again.") from None
     except Exception as error:  # an unpickler and a zip archive meet damage with almost any exception
         lines = str(error).strip().splitlines()
         reason = lines[0].rstrip(".") if lines else type(error).__name__

@@ -335,7 +335,7 @@ class Planted:
 
 def test_damage_and_code_are_refused_and_not_run(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the files are PyTorch's")
-    for name, message in (("a.pth", "a.pth is damaged or holds more"), ("a.keras", "a.keras cannot be loaded")):
+    for name, message in (("a.pth", "a.pth is no whole PyTorch checkpoint"), ("a.keras", "a.keras cannot be loaded")):
         (tmp_path / name).write_text("These are no weights.\n")
         refused(message, pretrained, "resnet20", tmp_path / name)
     trap = tmp_path / "trap"
