@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import tempfile
+import traceback
+from typing import Annotated
 
 import typer
 
@@ -18,13 +23,13 @@ from .commands.show import show
 from .commands.sweep import sweep
 from .commands.train import train
 from .commands.verify import verify
-from .errors import EXPECTED
+from .errors import EXPECTED, printable, printable_lines
+from .version import __version__
 
 app = typer.Typer(
     name="cnnref",
     help="Convolutional networks in Keras 3: build, train, export, and prove that each file is the model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -33,13 +38,51 @@ for command in (models, show, train, sweep, evaluate, export, verify, bench, pre
     app.command()(command)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"cnnref {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+) -> None:
+    """Options of every command; `main` reads --debug, since an error may come before this function."""
+
+
 def main() -> None:
     """Run the command line; what a user can mend is one line on standard error and exit status 1."""
+    # Ending as after an error takes away the files and folders that are not finished.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except EXPECTED as error:
-        print(f"cnnref: {error}", file=sys.stderr)
+        print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        _report(error)
+        sys.exit(1)
+
+
+def _report(error: Exception) -> None:
+    """Say in one sentence that this is a defect, and where its traceback is."""
+    handle, path = tempfile.mkstemp(prefix="cnnref-traceback-", suffix=".txt")
+    with os.fdopen(handle, "w", errors="backslashreplace") as stream:
+        traceback.print_exception(error, file=stream)
+    print(
+        f"cnnref: unexpected {type(error).__name__}: {printable(str(error))}. This is a defect of cnnref: please "
+        f"report it with the command and the file {path}; --debug before the command shows the traceback.",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -39,3 +40,24 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
     """A question that a message goes on with: "did you mean 'resnet20'? ", or "" where no known name is close."""
     near = close_names(name, known, most)
     return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def printable(text: str, most: int = 300) -> str:
+    """A text from outside, safe for a terminal, a log or a table: on one line, and without a hidden character.
+
+    Control characters (among them escape sequences and line breaks), characters that turn the direction of writing or
+    take no room, and parts of characters are written as Python would escape them; a text longer than `most`
+    characters is cut.
+    """
+    shown = "".join(_escaped(character) for character in text[: most + 1])
+    return shown if len(text) <= most else f"{shown[:most]}..."
+
+
+def printable_lines(text: str) -> str:
+    """The lines of a message of this package, each `printable` and whole."""
+    return "\n".join(printable(line, most=len(line)) for line in text.split("\n"))
+
+
+def _escaped(character: str) -> str:
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii") if hidden else character

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -57,6 +58,33 @@ def test_it_answers_without_a_framework(command: list[str]) -> None:
 )
 def test_every_command_shows_an_example(command: str) -> None:
     assert f"Example: cnnref {command}" in " ".join(run(command, "--help").output.split())
+
+
+def test_the_version_is_printed_and_python_runs_the_package() -> None:
+    command = [sys.executable, "-m", "cnnref", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == f"cnnref {cnnref.__version__}\n"
+
+
+def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from cnnref import cli\n"
+        "@cli.app.command()\n"
+        "def defect() -> None: raise LookupError('a \\x1b[31m name')\n"
+        "cli.main()"
+    )
+    for options, shown in (([], False), (["--debug"], True)):
+        command = [sys.executable, "-c", code, *options, "defect"]
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)}
+        )
+        assert ran.returncode == 1
+        assert ("Traceback" in ran.stderr) == shown
+        if not shown:
+            assert ran.stderr.startswith(r"cnnref: unexpected LookupError: a \x1b[31m name. This is a defect")
+            assert len(ran.stderr.splitlines()) == 1
+    (written,) = tmp_path.glob("cnnref-traceback-*.txt")
+    assert "LookupError" in written.read_text()
 
 
 def test_models_lists_the_facts() -> None:

@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 
 from ..environment import keras
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..files import write_whole
+from .keras_file import checked_keras_file
 
 #: The earliest date a zip file can hold; stands for "no date" in files that must not differ from run to run.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -89,14 +90,21 @@ def _without_news(config: Any) -> Any:
     return [_without_news(item) for item in config] if isinstance(config, list) else config
 
 
-def load_model(path: Path) -> keras.Model:
-    """Read a .keras file; code in it is never run.
+def load_model(path: Path, *, unsafe_lambda: bool = False) -> keras.Model:
+    """Read a .keras file; code in it is never run, and nothing that it names reads, writes or downloads anything.
+
+    Args:
+        path: the file.
+        unsafe_lambda: run the code of `Lambda` layers, which the file brings along. Only for files that you trust.
 
     Raises:
-        InputError: the file is missing, damaged, or needs code that Keras does not have.
+        InputError: the file is missing or damaged, or names what a file may not name (see `keras_file`).
     """
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{path} cannot be loaded as a Keras model: {reason}") from None
+        with checked_keras_file(path, unsafe_lambda=unsafe_lambda) as checked:
+            return keras.saving.load_model(checked, compile=False, safe_mode=not unsafe_lambda)
+    except InputError:
+        raise
+    except Exception as error:  # what Keras raises for a configuration that does not fit together can be anything
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise InputError(f"{path} cannot be loaded as a Keras model: {printable(reason)}") from None

@@ -1,0 +1,5 @@
+"""`python -m cnnref` is the command `cnnref`."""
+
+from .cli import main
+
+main()
