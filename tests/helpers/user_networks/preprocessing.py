@@ -78,7 +78,7 @@ def augmentation_in_a_sequential() -> Any:
 def later_augmentation() -> Any:
     """Layers of newer versions of Keras; in inference they do nothing."""
     image = keras.Input((28, 28, 3))
-    x = layers.RandomErasing(factor=0.5)(layers.RandomSharpness(0.5)(layers.RandomShear(0.1, 0.1)(image)))
+    x = layers.RandomSaturation(0.2)(layers.RandomSharpness(0.5)(image))
     return classifier(image, layers.Rescaling(1 / 255)(x))
 
 
