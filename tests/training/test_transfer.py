@@ -335,7 +335,10 @@ class Planted:
 
 def test_damage_and_code_are_refused_and_not_run(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the files are PyTorch's")
-    for name, message in (("a.pth", "a.pth is no whole PyTorch checkpoint"), ("a.keras", "a.keras cannot be loaded")):
+    for name, message in (
+        ("a.pth", "a.pth is no whole PyTorch checkpoint"),
+        ("a.keras", "a.keras is no whole .keras file"),
+    ):
         (tmp_path / name).write_text("These are no weights.\n")
         refused(message, pretrained, "resnet20", tmp_path / name)
     trap = tmp_path / "trap"
@@ -345,7 +348,7 @@ def test_damage_and_code_are_refused_and_not_run(tmp_path: Path) -> None:
     image = keras.Input((4,))
     code = keras.Model(image, keras.layers.Lambda(lambda x: x + 1)(image), name="resnet20")
     code.save(tmp_path / "code.keras")
-    refused("code.keras cannot be loaded as a Keras model", pretrained, "resnet20", tmp_path / "code.keras")
+    refused("code from a file is not run", pretrained, "resnet20", tmp_path / "code.keras")
 
 
 def test_pytorch_weights_of_other_channels_or_another_network_are_refused(tmp_path: Path) -> None:
