@@ -2,7 +2,7 @@
 
 The modules are written with two forms only, each at the start of a line: `import { a, b } from "./file.js";` and
 `export` before a function, a constant, a variable or a class. Both are taken out, so that the script needs no module
-loader, which browsers refuse to a page that is opened from a file.
+loader, which browsers refuse to a page that is opened from a file. Comments and types are taken out as well.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.MULTILINE)
-#: Lines that tell types to the checker alone; the page goes without them.
-TYPES = re.compile(r"^[ \t]*(?:/\*\* @.*\*/|\* @.*)\n", re.MULTILINE)
+#: Comments that have lines of their own, and types inside of a line; the page goes without them.
+LINES_OF_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
+TYPE = re.compile(r"/\*\* @type \{.*?\} \*/ ")
 DECLARED = re.compile(r"^(export )?(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 
 
@@ -47,10 +48,9 @@ def read_module(file: Path) -> Module:
         ((file.parent / path).resolve(), tuple(name.strip() for name in names.split(",") if name.strip()))
         for names, path in IMPORT.findall(text)
     )
-    found = DECLARED.findall(text)
-    script = re.sub(
-        r"^export (?=async |function|const|let|class)", "", TYPES.sub("", IMPORT.sub("", text)), flags=re.MULTILINE
-    )
+    plain = TYPE.sub("", LINES_OF_COMMENT.sub("", IMPORT.sub("", text)))
+    found = DECLARED.findall(plain)
+    script = re.sub(r"^export (?=async |function|const|let|class)", "", plain, flags=re.MULTILINE)
     other = re.search(r"^(?:import|export)\b.*", script, re.MULTILINE)
     if other:
         raise BundleError(f"{file} has a line that the bundler does not understand: {other[0]}")

@@ -2,9 +2,9 @@
 import js from "@eslint/js";
 
 const BROWSER = [
-  "Blob", "CSS", "DecompressionStream", "IntersectionObserver", "TextDecoder", "URL", "Worker", "addEventListener",
-  "atob", "clearInterval", "createImageBitmap", "crypto", "document", "location", "matchMedia", "onmessage",
-  "performance", "postMessage", "requestAnimationFrame", "setInterval",
+  "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "IntersectionObserver", "TextDecoder", "URL", "Worker",
+  "addEventListener", "atob", "clearInterval", "createImageBitmap", "crypto", "document", "location", "matchMedia",
+  "onmessage", "performance", "postMessage", "requestAnimationFrame", "setInterval",
 ];
 
 export default [

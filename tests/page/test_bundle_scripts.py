@@ -29,6 +29,20 @@ def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
     assert "const c" not in bundle_scripts(entry, without=[(tmp_path / "c.js").resolve()])
 
 
+def test_comments_and_types_are_not_in_the_page(tmp_path: Path) -> None:
+    script = """// What the file is for.
+/**
+ * A sum; 2 * 3 is no end of a comment.
+ * @type {(a: number) => number}
+ */
+export const more = (a) => /** @type {number} */ (a) * 2; // at the end of a line it stays
+  // about the next line
+const path = "a//b/*c";
+"""
+    expected = 'const more = (a) => (a) * 2; // at the end of a line it stays\nconst path = "a//b/*c";\n'
+    assert bundle_scripts(write(tmp_path, a=script)) == '"use strict";\n' + expected
+
+
 @pytest.mark.parametrize(
     ("scripts", "said"),
     [

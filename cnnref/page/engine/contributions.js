@@ -1,4 +1,13 @@
 // One number, all the way: from which numbers a value was computed, and how.
+/**
+ * @import { Graph, GraphNode } from "./onnx.js"
+ * @import { Attributes, Tensor, Tensors } from "./tensors.js"
+ * @import { Window } from "./windows.js"
+ * @typedef {{ node: GraphNode, inputs: Tensor[], y: Tensor, at: number, place: number[], tensor: string, attributes: Attributes }} Given
+ * @typedef {{ channel: number, rows: number, columns: number, cells: Cell[] }} Group the cells of a window over one map
+ * @typedef {Record<string, any> & { kind: string, value: number }} Explanation see `explainValue`
+ * @typedef {(given: Given, tensors: Tensors) => Record<string, any> & { kind: string }} Explain
+ */
 
 import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
 import { MOVES } from "./moving.js";
@@ -20,10 +29,11 @@ import { paddedCount, windowCells, windowOf } from "./windows.js";
  *   "move"     tensor and from: where the value was before; tensor is null for padding
  *   "whole"    tensor: an operator that is shown by its maps only
  * `from` is a place in the data of `tensor`, the name of the input.
+ * @type {(graph: Graph, node: GraphNode, tensors: Tensors, at: number) => Explanation}
  */
 export function explainValue(graph, node, tensors, at) {
-  const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
-  const y = tensors.get(node.output);
+  const inputs = /** @type {Tensor[]} */ (node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name)));
+  const y = /** @type {Tensor} */ (tensors.get(node.output));
   const given = {
     node,
     inputs,
@@ -54,18 +64,19 @@ export function explainValue(graph, node, tensors, at) {
 
 /**
  * The cells of a window over one map: input, where it is from, and whether it is padding (which counts as 0).
- * @returns {Cell[]}
+ * @type {(x: Tensor, channel: number, window: Window, row: number, column: number, weightAt?: (cell: number) => number) => Cell[]}
  */
 function cellsOf(x, channel, window, row, column, weightAt) {
   const [, , rows, columns] = x.shape;
   return windowCells(window, row, column, rows, columns).map((cell, index) => {
     const from = cell.padding ? null : (channel * rows + cell.row) * columns + cell.column;
-    const input = cell.padding ? 0 : x.data[from];
+    const input = from === null ? 0 : x.data[from];
     const weight = weightAt?.(index);
-    return { ...cell, input, weight, product: weightAt ? input * weight : undefined, from };
+    return { ...cell, input, weight, product: weight === undefined ? undefined : input * weight, from };
   });
 }
 
+/** @type {Explain} */
 function explainConv({ inputs: [x, weights, bias], attributes, place: [, filter, row, column] }) {
   const [filters, depth, high, wide] = weights.shape;
   const window = windowOf(attributes, x.shape, [high, wide]);
@@ -83,6 +94,7 @@ function explainConv({ inputs: [x, weights, bias], attributes, place: [, filter,
   return { kind: "sum", groups, bias: bias ? bias.data[filter] : 0 };
 }
 
+/** @type {(kind: string) => Explain} */
 function explainPool(kind) {
   return ({ inputs: [x], attributes, place: [, channel, row, column] }) => {
     const window = windowOf(attributes, x.shape);
@@ -95,6 +107,7 @@ function explainPool(kind) {
   };
 }
 
+/** @type {(kind: string) => Explain} */
 function explainGlobal(kind) {
   return ({ inputs: [x], place: [, channel] }) => {
     const [, , rows, columns] = x.shape;
@@ -108,7 +121,10 @@ function explainGlobal(kind) {
   };
 }
 
-/** A dense layer: every input times its weight. Behind a flattening, they are still in the order of the maps. */
+/**
+ * A dense layer: every input times its weight. Behind a flattening, they are still in the order of the maps.
+ * @type {Explain}
+ */
 function explainDense({ node, inputs: [x, weights, bias], attributes, place }) {
   const [length, outputs] = attributes.transB ? [...weights.shape].reverse() : weights.shape;
   const output = place[place.length - 1];
@@ -123,6 +139,7 @@ function explainDense({ node, inputs: [x, weights, bias], attributes, place }) {
   return { kind: "sum", groups: [{ channel: 0, rows: 1, columns: length, cells }], bias: added };
 }
 
+/** @type {Explain} */
 function explainScale({ inputs: [x, scale, bias, mean, variance], attributes, at, place }) {
   const channel = place[1];
   const epsilon = attributes.epsilon ?? 1e-5;
@@ -137,11 +154,13 @@ function explainScale({ inputs: [x, scale, bias, mean, variance], attributes, at
   return { kind: "scale", input: x.data[at], from: at, ...parts, epsilon, factor, offset };
 }
 
+/** @type {Explain} */
 function explainFunction({ node, inputs: [x], attributes, at }) {
   const [f, formula] = FUNCTIONS[node.op];
-  return { kind: "function", input: x.data[at], from: at, formula, f: (value) => f(value, attributes), attributes };
+  return { kind: "function", input: x.data[at], from: at, formula, f: (/** @type {number} */ value) => f(value, attributes), attributes };
 }
 
+/** @type {Explain} */
 function explainClip({ inputs, attributes, at }) {
   const [low, high] = clipBounds(inputs, attributes);
   const formula = `x, kept between ${low} and ${high}`;
@@ -150,11 +169,12 @@ function explainClip({ inputs, attributes, at }) {
     input: inputs[0].data[at],
     from: at,
     formula,
-    f: (value) => between(low, high, value),
+    f: (/** @type {number} */ value) => between(low, high, value),
     attributes,
   };
 }
 
+/** @type {Explain} */
 function explainPair({ node, inputs, y, place }, tensors) {
   const parts = inputs.map((one, index) => {
     const shape = [...new Array(y.shape.length - one.shape.length).fill(1), ...one.shape];
@@ -165,6 +185,7 @@ function explainPair({ node, inputs, y, place }, tensors) {
   return { kind: "pair", sign: PAIRS[node.op]?.[1] ?? "+", parts };
 }
 
+/** @type {Explain} */
 function explainSoftmax({ inputs: [x], attributes: { axis = -1 }, at, y }) {
   const along = axis < 0 ? axis + x.shape.length : axis;
   const step = stridesOf(y.shape)[along];
@@ -182,23 +203,31 @@ function explainSoftmax({ inputs: [x], attributes: { axis = -1 }, at, y }) {
   return { kind: "softmax", parts, most, sum, chosen: own };
 }
 
-/** Where a moved value was before: the operator is run on the places themselves, from 1 on, so that 0 is padding. */
+/**
+ * Where a moved value was before: the operator is run on the places themselves, from 1 on, so that 0 is padding.
+ * @type {Explain}
+ */
 function explainMove({ node, inputs, at }, tensors) {
   let next = 1;
+  /** @type {(number | null)[]} */
+  const firsts = [];
   const numbered = inputs.map((x, index) => {
-    if (!tensors.has(node.inputs[index])) return x;
+    firsts[index] = tensors.has(node.inputs[index]) ? next : null;
+    if (firsts[index] === null) return x;
     const first = next;
     next += x.data.length;
-    return { shape: x.shape, data: Float64Array.from(x.data, (_, place) => first + place), first };
+    const places = Float64Array.from(x.data, (_, place) => first + place);
+    return { shape: x.shape, data: /** @type {any} */ (places) };
   });
   const own = node.op === "Pad" ? numbered.slice(0, 2) : numbered; // padding is 0, whatever its value
   const found = OPERATORS[node.op](own, node.attributes).data[at];
-  const source = numbered.findLastIndex((x) => x?.first && found >= x.first);
+  const source = firsts.findLastIndex((first) => first && found >= first);
   return found
-    ? { kind: "move", tensor: node.inputs[source], from: found - numbered[source].first }
+    ? { kind: "move", tensor: node.inputs[source], from: found - (firsts[source] ?? 0) }
     : { kind: "move", tensor: null };
 }
 
+/** @type {Record<string, Explain>} */
 const EXPLANATIONS = {
   Conv: explainConv,
   MaxPool: explainPool("max"),

@@ -1,13 +1,17 @@
 // Operators that treat every value by itself, and those that join two tensors value by value.
+/** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
 import { between, dot, eachPlace, stridesOf, tensorOf } from "./tensors.js";
 
-/** @type {Record<string, Function>} */
+/** @type {Record<string, Operator>} */
 export const ELEMENTWISE = {};
 
 /** @typedef {(x: number, attributes?: any) => number} Curve */
 
-/** erf, to double precision: its series near zero, the continued fraction of its complement further out. */
+/**
+ * erf, to double precision: its series near zero, the continued fraction of its complement further out.
+ * @type {(x: number) => number}
+ */
 function erf(x) {
   const size = Math.abs(x);
   if (size > 6) return Math.sign(x);
@@ -26,6 +30,7 @@ function erf(x) {
   return Math.sign(x) * (1 - Math.exp(-size * size) / Math.sqrt(Math.PI) / fraction);
 }
 
+/** @type {(x: number) => number} */
 export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 
@@ -82,7 +87,10 @@ for (const [name, [f]] of Object.entries(FUNCTIONS)) {
     );
 }
 
-/** The bounds of Clip are inputs, or attributes in old files. */
+/**
+ * The bounds of Clip are inputs, or attributes in old files.
+ * @type {(inputs: Tensor[], attributes: Attributes) => [number, number]}
+ */
 export const clipBounds = ([, low, high], { min, max }) => [
   low?.data[0] ?? min ?? -Infinity,
   high?.data[0] ?? max ?? Infinity,
@@ -116,7 +124,10 @@ for (const [name, [f]] of Object.entries(PAIRS)) {
 }
 ELEMENTWISE.Sum = ELEMENTWISE.Add;
 
-/** f of every pair; an axis of one is handed to all places of the other's. */
+/**
+ * f of every pair; an axis of one is handed to all places of the other's.
+ * @type {(a: Tensor, b: Tensor, f: (a: number, b: number) => number) => Tensor}
+ */
 function paired(a, b, f) {
   const rank = Math.max(a.shape.length, b.shape.length);
   const [left, right] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);

@@ -1,29 +1,44 @@
 // The receptive field: which pixels of the picture a value can see, followed backwards from the value.
+/**
+ * @import { Graph, GraphNode } from "./onnx.js"
+ * @import { Tensor, Tensors } from "./tensors.js"
+ * @typedef {{ rows: number[], columns: number[] }} Box each is [first, last]
+ * @typedef {{ offset: number[], step: number[] }} Picked what a Slice takes along rows and columns
+ * @typedef {GraphNode & { kernel?: number[], pads?: Float32Array, picked: Picked | null }} KnownNode a node with what its constants say
+ */
 
 import { sizeOf } from "./tensors.js";
 import { windowOf, windowStart } from "./windows.js";
 
 export const ALL = { rows: [-Infinity, Infinity], columns: [-Infinity, Infinity] };
 
-/** The box that holds two boxes. A box is { rows: [first, last], columns: [first, last] }. */
+/**
+ * The box that holds two boxes. A box is { rows: [first, last], columns: [first, last] }.
+ * @type {(a: Box | undefined, b: Box) => Box}
+ */
 function united(a, b) {
-  if (!a || !b) return a ?? b;
+  if (!a) return b;
+  /** @type {(one: number[], other: number[]) => number[]} */
   const both = (one, other) => [Math.min(one[0], other[0]), Math.max(one[1], other[1])];
   return { rows: both(a.rows, b.rows), columns: both(a.columns, b.columns) };
 }
 
-/** The box of its first input that a box of a node's output is computed from. */
+/**
+ * The box of its first input that a box of a node's output is computed from.
+ * @type {(node: KnownNode, box: Box, before: Tensor, after: Tensor) => Box}
+ */
 function boxBefore(node, box, before, after) {
   const [x, y] = [before.shape, after.shape];
   if (node.op === "Conv" || node.op === "MaxPool" || node.op === "AveragePool") {
     const window = windowOf(node.attributes, x, node.kernel ?? node.attributes.kernel_shape);
+    /** @type {(range: number[], axis: number) => number[]} */
     const reach = (range, axis) => [
       windowStart(window, axis, range[0]),
       windowStart(window, axis, range[1]) + window.dilation[axis] * (window.kernel[axis] - 1),
     ];
     return { rows: reach(box.rows, 0), columns: reach(box.columns, 1) };
   }
-  if (node.op === "Pad") return shifted(box, node.pads, x.length);
+  if (node.op === "Pad") return node.pads ? shifted(box, node.pads, x.length) : ALL;
   if (node.op === "Slice") return node.picked ? strided(box, node.picked) : ALL;
   if (node.op === "Transpose") return keepsMaps(node.attributes.perm, x) ? box : ALL;
   if (node.op === "Softmax" || node.op === "ReduceMean" || node.op.startsWith("Global")) return ALL;
@@ -32,25 +47,36 @@ function boxBefore(node, box, before, after) {
   return x.length > 2 && y.length > 2 && outer[0] === inner[0] && outer[1] === inner[1] ? box : ALL;
 }
 
-/** Whether a Transpose leaves rows and columns last, or puts them there from the picture's own order. */
+/**
+ * Whether a Transpose leaves rows and columns last, or puts them there from the picture's own order.
+ * @type {(perm: number[], shape: number[]) => boolean}
+ */
 function keepsMaps(perm, shape) {
   const rank = shape.length;
   const last = perm.slice(-2);
   return (last[0] === rank - 2 && last[1] === rank - 1) || perm.join() === "0,3,1,2";
 }
 
+/** @type {(box: Box, pads: Float32Array, rank: number) => Box} */
 function shifted(box, pads, rank) {
+  /** @type {(range: number[], axis: number) => number[]} */
   const move = (range, axis) => range.map((place) => place - (pads[axis] ?? 0));
   return { rows: move(box.rows, rank - 2), columns: move(box.columns, rank - 1) };
 }
 
+/** @type {(box: Box, picked: Picked) => Box} */
 function strided(box, { offset, step }) {
+  /** @type {(range: number[], axis: number) => number[]} */
   const move = (range, axis) => range.map((place) => offset[axis] + place * step[axis]);
   return { rows: move(box.rows, 0), columns: move(box.columns, 1) };
 }
 
-/** What a Slice of maps takes: offset and step along rows and columns. */
+/**
+ * What a Slice of maps takes: offset and step along rows and columns.
+ * @type {(node: GraphNode, constants: Map<string, Tensor>, rank: number) => Picked | null}
+ */
 function pickedBy(node, constants, rank) {
+  /** @type {(index: number) => Float32Array | undefined} */
   const data = (index) => constants.get(node.inputs[index])?.data;
   const [starts, axes, steps] = [data(1), data(3), data(4)];
   if (!starts || !axes) return null;
@@ -67,6 +93,7 @@ function pickedBy(node, constants, rank) {
 /**
  * The box of the picture that a box of a node's output sees; padding lies outside of the picture, and ±Infinity
  * means that all is seen.
+ * @type {(graph: Graph, tensors: Tensors, name: string, box: Box) => Box | null}
  */
 export function fieldOf(graph, tensors, name, box) {
   const boxes = new Map([[name, box]]);
@@ -96,12 +123,16 @@ export function fieldOf(graph, tensors, name, box) {
   return boxes.get(graph.input.name) ?? null;
 }
 
-/** The pixels (rows, columns) that one value of a node's output sees, padding included; the picture's for all. */
+/**
+ * The pixels (rows, columns) that one value of a node's output sees, padding included; the picture's for all.
+ * @type {(graph: Graph, tensors: Tensors, name: string, height: number, width: number) => number[] | null}
+ */
 export function fieldSize(graph, tensors, name, height, width) {
-  const { shape } = tensors.get(name);
+  const shape = tensors.get(name)?.shape ?? [];
   if (shape.length !== 4) return [height, width];
   const box = fieldOf(graph, tensors, name, { rows: [0, 0], columns: [0, 0] });
   if (!box) return null;
+  /** @type {(range: number[], whole: number) => number} */
   const length = ([first, last], whole) => (Number.isFinite(last - first) ? last - first + 1 : whole);
   return [length(box.rows, height), length(box.columns, width)];
 }

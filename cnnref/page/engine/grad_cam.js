@@ -1,10 +1,18 @@
 // Grad-CAM: which places of the last maps raise the score of a class (Selvaraju et al., 2017, section 3).
+/**
+ * @import { Graph, GraphNode } from "./onnx.js"
+ * @import { Attributes, Tensor, Tensors } from "./tensors.js"
+ * @typedef {(g: Float32Array, inputs: Tensor[], attributes: Attributes) => Float32Array | null} Backward
+ */
 
 import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
 import { eachPlace, sizeOf } from "./tensors.js";
 import { paddedCount, windowCells, windowOf } from "./windows.js";
 
-/** From the gradient by a node's output to the gradient by its input: the chain rule, one function an operator. */
+/**
+ * From the gradient by a node's output to the gradient by its input: the chain rule, one function an operator.
+ * @type {Record<string, Backward>}
+ */
 const BACKWARD = {
   Gemm: (g, [x, weights], { transB = 0, alpha = 1 }) => throughDense(g, x, weights, transB, alpha),
   MatMul: (g, [x, weights]) => throughDense(g, x, weights, 0, 1),
@@ -34,6 +42,7 @@ const BACKWARD = {
   },
   BatchNormalization: (g, [x, scale, , , variance], { epsilon = 1e-5 }) => {
     const area = sizeOf(x.shape.slice(2));
+    /** @type {(at: number) => number} */
     const factor = (at) => Math.floor(at / area) % x.shape[1];
     return x.data.map((_, at) => (g[at] * scale.data[factor(at)]) / Math.sqrt(variance.data[factor(at)] + epsilon));
   },
@@ -50,6 +59,7 @@ for (const [name, [, , derivative]] of Object.entries(FUNCTIONS)) {
     BACKWARD[name] = (g, [x], attributes) => x.data.map((value, at) => g[at] * derivative(value, attributes));
 }
 
+/** @type {(g: Float32Array, x: Tensor, weights: { shape: number[], data: Float32Array }, transposed: number, alpha: number) => Float32Array} */
 function throughDense(g, x, weights, transposed, alpha) {
   const [inputs, outputs] = transposed ? [...weights.shape].reverse() : weights.shape;
   return Float32Array.from({ length: inputs }, (_, input) => {
@@ -61,7 +71,10 @@ function throughDense(g, x, weights, transposed, alpha) {
   });
 }
 
-/** A mean hands its gradient to all cells of its window in equal parts, a maximum to the largest alone. */
+/**
+ * A mean hands its gradient to all cells of its window in equal parts, a maximum to the largest alone.
+ * @type {(g: Float32Array, x: Tensor, attributes: Attributes, largest: boolean) => Float32Array}
+ */
 function throughPool(g, x, attributes, largest) {
   const [, channels, rows, columns] = x.shape;
   const window = windowOf(attributes, x.shape);
@@ -76,26 +89,32 @@ function throughPool(g, x, attributes, largest) {
   return back;
 }
 
-/** A sum or product with a constant lets the gradient through, times the factor. */
+/**
+ * A sum or product with a constant lets the gradient through, times the factor.
+ * @type {(node: GraphNode, g: Float32Array, x: { name: string }, constant: Tensor) => Float32Array | null}
+ */
 function throughPair(node, g, x, constant) {
   if (node.op === "Add" || (node.op === "Sub" && node.inputs[0] === x.name)) return g;
   if (node.op !== "Mul" || constant.data.length !== 1) return null;
   return g.map((value) => value * constant.data[0]);
 }
 
-/** The nodes from the scores back to the maps that the head reads, or null where the head is no chain known here. */
+/**
+ * The nodes from the scores back to the maps that the head reads, or null where the head is no chain known here.
+ * @type {(graph: Graph, tensors: Tensors) => { scores: string, maps: string, chain: GraphNode[] } | null}
+ */
 function headOf(graph, tensors) {
   const maker = new Map(graph.nodes.map((node) => [node.output, node]));
   let node = maker.get(graph.output);
-  if (node.op === "Softmax" || node.op === "Sigmoid") node = maker.get(node.inputs[0]);
+  if (node?.op === "Softmax" || node?.op === "Sigmoid") node = maker.get(node.inputs[0]);
   const scores = node?.output;
   const chain = [];
-  for (let name = scores; name; name = node.inputs.find((input) => tensors.has(input))) {
+  for (let name = scores; scores && name; name = node?.inputs.find((input) => tensors.has(input))) {
     const tensor = tensors.get(name);
     if (tensor?.shape.length === 4 && tensor.shape[2] * tensor.shape[3] > 1) return { scores, maps: name, chain };
     node = maker.get(name);
     const alive = node?.inputs.filter((input) => tensors.has(input)) ?? [];
-    if (!tensor || alive.length !== 1) return null;
+    if (!node || !tensor || alive.length !== 1) return null;
     chain.push(node);
   }
   return null;
@@ -104,17 +123,20 @@ function headOf(graph, tensors) {
 /**
  * Grad-CAM of a class: ReLU of the maps, each weighted with the mean gradient of the class score by it, divided by
  * the largest. { values, rows, columns, maps } or null where the head has no closed form here.
+ * @type {(graph: Graph, tensors: Tensors, index: number) => { values: Float32Array, rows: number, columns: number, maps: string } | null}
  */
 export function gradCam(graph, tensors, index) {
   const head = headOf(graph, tensors);
   if (!head) return null;
-  const scores = tensors.get(head.scores);
+  const [scores, maps] = [tensors.get(head.scores), tensors.get(head.maps)];
+  if (!scores || !maps) return null;
+  /** @type {Float32Array | null} */
   let gradient = new Float32Array(scores.data.length);
   if (gradient.length === 1)
     gradient[0] = index === 0 ? -1 : 1; // one score answers yes; no is its negative
   else gradient[index] = 1;
   for (const node of head.chain) {
-    const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
+    const inputs = /** @type {Tensor[]} */ (node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name)));
     const own = node.inputs.findIndex((name) => tensors.has(name));
     const step = BACKWARD[node.op];
     gradient = step
@@ -124,11 +146,13 @@ export function gradCam(graph, tensors, index) {
         : null;
     if (!gradient) return null;
   }
-  const maps = tensors.get(head.maps);
   return { ...weighted(maps, gradient), maps: head.maps };
 }
 
-/** ReLU of the sum of the maps, each times the mean of its gradient; divided by the largest. */
+/**
+ * ReLU of the sum of the maps, each times the mean of its gradient; divided by the largest.
+ * @type {(maps: Tensor, gradient: Float32Array) => { values: Float32Array, rows: number, columns: number }}
+ */
 function weighted(maps, gradient) {
   const [, channels, rows, columns] = maps.shape;
   const area = rows * columns;

@@ -1,15 +1,18 @@
 // Operators that only move values: nothing is computed, and the page shows where each value comes from.
+/** @import { Operator, Tensor } from "./tensors.js" */
 
 import { between, dot, eachPlace, sizeOf, stridesOf, tensorOf } from "./tensors.js";
 
-/** @type {Record<string, Function>} */
+/** @type {Record<string, Operator>} */
 export const MOVING = {};
 
+/** @type {Operator} */
 export const same = ([x]) => x;
 MOVING.Identity = same;
 MOVING.Dropout = same;
 MOVING.Cast = same; // numbers here are float32 whatever they were
 
+/** @type {(x: Tensor, shape: number[]) => Tensor} */
 const reshaped = (x, shape) => tensorOf(shape, x.data);
 
 MOVING.Flatten = ([x], { axis = 1 }) => {
@@ -25,7 +28,9 @@ MOVING.Reshape = ([x, wanted], { allowzero = 0 }) => {
 };
 
 MOVING.Squeeze = ([x, axes], attributes) => {
-  const given = (axes ? [...axes.data] : attributes.axes)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+  /** @type {number[] | undefined} */
+  const named = axes ? [...axes.data] : attributes.axes;
+  const given = named?.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
   return reshaped(
     x,
     x.shape.filter((size, axis) => (given ? !given.includes(axis) : size !== 1)),
@@ -33,6 +38,7 @@ MOVING.Squeeze = ([x, axes], attributes) => {
 };
 
 MOVING.Unsqueeze = ([x, axes], attributes) => {
+  /** @type {number[]} */
   const given = axes ? [...axes.data] : attributes.axes;
   const rank = x.shape.length + given.length;
   const shape = [...x.shape];
@@ -43,9 +49,21 @@ MOVING.Unsqueeze = ([x, axes], attributes) => {
   return reshaped(x, shape);
 };
 
-/** Copy from x: y's value at a place is x's at start + place * steps, axis by axis; outside x it is `fill`. */
+/**
+ * Zeros of the kind that a tensor's numbers are.
+ * @type {(x: Tensor, length: number) => Float32Array}
+ */
+function emptyLike(x, length) {
+  const Kind = /** @type {Float32ArrayConstructor} */ (x.data.constructor);
+  return new Kind(length);
+}
+
+/**
+ * Copy from x: y's value at a place is x's at start + place * steps, axis by axis; outside x it is `fill`.
+ * @type {(x: Tensor, shape: number[], offset: number[], steps: { step: number, sign: number, size: number }[], fill?: number) => Tensor}
+ */
 function copied(x, shape, offset, steps, fill = 0) {
-  const y = tensorOf(shape, new x.data.constructor(sizeOf(shape)));
+  const y = tensorOf(shape, emptyLike(x, sizeOf(shape)));
   const start = dot(offset, stridesOf(x.shape));
   eachPlace(shape, (place, at) => {
     let from = start;
@@ -60,7 +78,9 @@ function copied(x, shape, offset, steps, fill = 0) {
   return y;
 }
 
-MOVING.Transpose = ([x], { perm = x.shape.map((_, axis) => x.shape.length - 1 - axis) }) => {
+MOVING.Transpose = ([x], attributes) => {
+  /** @type {number[]} */
+  const perm = attributes.perm ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
   const strides = stridesOf(x.shape);
   const shape = perm.map((axis) => x.shape[axis]);
   const steps = perm.map((axis) => ({ step: strides[axis], sign: 1, size: x.shape[axis] }));
@@ -83,6 +103,7 @@ MOVING.Slice = ([x, starts, ends, axes, given], attributes) => {
     const along = axis < 0 ? axis + rank : axis;
     const size = x.shape[along];
     const step = given?.data[index] ?? 1;
+    /** @type {(value: number) => number} */
     const bound = (value) => between(step < 0 ? -1 : 0, step < 0 ? size - 1 : size, value < 0 ? value + size : value);
     offset[along] = between(0, size - 1, bound(from[index]));
     const end = to[index] < -size ? -1 : bound(to[index]);
@@ -117,7 +138,7 @@ MOVING.Concat = (inputs, { axis }) => {
   const along = axis < 0 ? axis + inputs[0].shape.length : axis;
   const shape = [...inputs[0].shape];
   shape[along] = inputs.reduce((sum, x) => sum + x.shape[along], 0);
-  const y = tensorOf(shape, new inputs[0].data.constructor(sizeOf(shape)));
+  const y = tensorOf(shape, emptyLike(inputs[0], sizeOf(shape)));
   const outer = sizeOf(shape.slice(0, along));
   let at = 0;
   for (let part = 0; part < outer; part++) {

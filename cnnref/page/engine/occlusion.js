@@ -1,6 +1,10 @@
 // Occlusion: how far the probability of a class falls when a piece of the picture is covered (Zeiler and Fergus, 2014).
+/** @typedef {{ patch: number, stride: number, rows: number[], columns: number[] }} Plan the size of the patch, and the rows and columns of its corner */
 
-/** Upper left corners of a patch along one axis: a stride apart, the last one flush with the edge. */
+/**
+ * Upper left corners of a patch along one axis: a stride apart, the last one flush with the edge.
+ * @type {(size: number, patch: number, stride: number) => number[]}
+ */
 function corners(size, patch, stride) {
   const found = [];
   for (let at = 0; at + patch <= size; at += stride) found.push(at);
@@ -8,17 +12,23 @@ function corners(size, patch, stride) {
   return found;
 }
 
-/** What occlusion does with a picture of this size: { patch, stride, rows: [...], columns: [...] } */
+/**
+ * What occlusion does with a picture of this size: { patch, stride, rows: [...], columns: [...] }
+ * @type {(height: number, width: number) => Plan}
+ */
 function occlusionPlan(height, width) {
   const patch = Math.max(1, Math.floor(Math.min(height, width) / 7 + 0.5));
   const stride = Math.max(1, Math.floor(patch / 2));
   return { patch, stride, rows: corners(height, patch, stride), columns: corners(width, patch, stride) };
 }
 
-/** The mean of each channel of a picture [height, width, channels]. */
+/**
+ * The mean of each channel of a picture [height, width, channels].
+ * @type {(image: ArrayLike<number>, channels: number) => Float64Array}
+ */
 function channelMeans(image, channels) {
   const sums = new Float64Array(channels);
-  image.forEach((value, at) => (sums[at % channels] += value));
+  for (let at = 0; at < image.length; at++) sums[at % channels] += image[at];
   return sums.map((sum) => sum / (image.length / channels));
 }
 

@@ -1,7 +1,28 @@
 // Reads an ONNX file: a protocol buffer, which is a list of (field number, value), some of them messages again.
 // The numbers of the fields are those of onnx.proto3 in the ONNX project.
+/**
+ * @import { Attributes, Tensor } from "./tensors.js"
+ * @typedef {object} GraphNode
+ * @property {string} name
+ * @property {string} op
+ * @property {string[]} inputs
+ * @property {string[]} outputs
+ * @property {string} output the first of the outputs
+ * @property {Attributes} attributes
+ * @typedef {{ name: string, shape: (number | null)[], element: number }} ValueInfo an input or output
+ * @typedef {object} Graph
+ * @property {GraphNode[]} nodes
+ * @property {Map<string, Tensor>} constants
+ * @property {ValueInfo} input
+ * @property {string} output
+ * @property {boolean} [channelsFirst] whether the input has its channels before its rows
+ * @typedef {Record<string, any>} Fields of a message, by their names
+ */
 
-/** Every field of a message: [number, value], where value is a number or the bytes of a string or message. */
+/**
+ * Every field of a message: [number, value], where value is a number or the bytes of a string or message.
+ * @type {(bytes: Uint8Array) => Generator<[number, any]>}
+ */
 function* fieldsOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -27,8 +48,12 @@ function* fieldsOf(bytes) {
   }
 }
 
-/** A message as { name: value } or, for names in lists, { name: [values] }; `names` maps field numbers to names. */
+/**
+ * A message as { name: value } or, for names in lists, { name: [values] }; `names` maps field numbers to names.
+ * @type {(bytes: Uint8Array, names: Record<number, string>, lists?: string[]) => Fields}
+ */
 export function message(bytes, names, lists = []) {
+  /** @type {Fields} */
   const found = Object.fromEntries(lists.map((name) => [name, []]));
   for (const [number, value] of fieldsOf(bytes)) {
     const name = names[number];
@@ -38,9 +63,13 @@ export function message(bytes, names, lists = []) {
   return found;
 }
 
+/** @type {(bytes: Uint8Array | undefined) => string} */
 const text = (bytes) => (bytes ? new TextDecoder().decode(bytes) : "");
 
-/** Repeated numbers are packed into bytes, or one by one: both to an array. */
+/**
+ * Repeated numbers are packed into bytes, or one by one: both to an array.
+ * @type {(parts: (number | Uint8Array)[], kind?: string) => number[]}
+ */
 export function numbers(parts, kind) {
   return parts.flatMap((part) => {
     if (typeof part === "number") return [part];
@@ -59,9 +88,13 @@ export function numbers(parts, kind) {
   });
 }
 
+/** @type {(bytes: Uint8Array, index: number) => number} */
 const float32At = (bytes, index) => new DataView(bytes.buffer, bytes.byteOffset + 4 * index, 4).getFloat32(0, true);
 
-/** Element types by their number: how one is read from raw bytes. */
+/**
+ * Element types by their number: how one is read from raw bytes.
+ * @type {Record<number, ["getFloat32" | "getUint8" | "getInt8" | "getInt32" | "getBigInt64" | "getFloat64", number]>}
+ */
 const ELEMENTS = {
   1: ["getFloat32", 4],
   2: ["getUint8", 1],
@@ -72,7 +105,10 @@ const ELEMENTS = {
   11: ["getFloat64", 8],
 };
 
-/** A constant: { name, shape, data }. All numbers become float32, but for integers, which become plain numbers. */
+/**
+ * A constant: { name, shape, data }. All numbers become float32, but for integers, which become plain numbers.
+ * @type {(bytes: Uint8Array) => Tensor & { name: string }}
+ */
 function readTensor(bytes) {
   const names = { 1: "dims", 2: "type", 4: "floats", 5: "ints", 7: "longs", 8: "name", 9: "raw", 10: "doubles" };
   const fields = message(bytes, names, ["dims", "floats", "ints", "longs", "doubles"]);
@@ -89,19 +125,25 @@ function readTensor(bytes) {
     values = [...numbers(fields.floats, "float"), ...numbers(fields.ints), ...numbers(fields.longs), ...fields.doubles];
   }
   const real = type === 1 || type === 11;
-  return { name: text(fields.name), shape, data: real ? Float32Array.from(values) : values, real };
+  const data = /** @type {Float32Array} */ (real ? Float32Array.from(values) : values);
+  return { name: text(fields.name), shape, data, real };
 }
 
+/** @type {Record<number, string>} */
+const KINDS_OF_ATTRIBUTES = { 1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints" };
+/** @type {Record<string, (value: any) => any>} */
+const VALUES_OF_ATTRIBUTES = { s: text, t: readTensor, floats: (parts) => numbers(parts, "float"), ints: numbers };
+
+/** @type {(bytes: Uint8Array) => [string, any]} */
 function readAttribute(bytes) {
   const names = { 1: "name", 2: "f", 3: "i", 4: "s", 5: "t", 7: "floats", 8: "ints", 20: "type" };
   const fields = message(bytes, names, ["floats", "ints"]);
-  const kind = { 1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints" }[fields.type];
-  const zero = { f: 0, i: 0 }[kind]; // a zero is not written
-  const value = fields[kind] ?? zero;
-  const read = { s: text, t: readTensor, floats: (parts) => numbers(parts, "float"), ints: numbers }[kind];
-  return [text(fields.name), read ? read(value) : value];
+  const kind = KINDS_OF_ATTRIBUTES[fields.type];
+  const value = fields[kind] ?? (kind === "f" || kind === "i" ? 0 : undefined); // a zero is not written
+  return [text(fields.name), VALUES_OF_ATTRIBUTES[kind]?.(value) ?? value];
 }
 
+/** @type {(bytes: Uint8Array, index: number) => GraphNode} */
 function readNode(bytes, index) {
   const fields = message(bytes, { 1: "input", 2: "output", 3: "name", 4: "op", 5: "attribute" }, [
     "input",
@@ -119,26 +161,37 @@ function readNode(bytes, index) {
   };
 }
 
-/** The name and the sizes of an input or output; a size that is open is null. */
+/**
+ * The name and the sizes of an input or output; a size that is open is null.
+ * @type {(bytes: Uint8Array) => ValueInfo}
+ */
 function readValueInfo(bytes) {
   const fields = message(bytes, { 1: "name", 2: "type" });
   const tensor = message(message(fields.type, { 1: "tensor" }).tensor, { 1: "element", 2: "shape" });
-  const shape = message(tensor.shape, { 1: "dim" }, ["dim"]).dim.map((dim) => message(dim, { 1: "size" }).size ?? null);
+  const sizes = message(tensor.shape, { 1: "dim" }, ["dim"]).dim;
+  const shape = sizes.map((/** @type {Uint8Array} */ dim) => message(dim, { 1: "size" }).size ?? null);
   return { name: text(fields.name), shape, element: tensor.element };
 }
 
 /**
  * The graph of an ONNX file: nodes in an order in which they can be computed, of those that `output` needs.
  *   { nodes, constants: Map(name -> { shape, data }), input: { name, shape }, output: name }
+ * @type {(bytes: Uint8Array, wanted?: string | null) => Graph}
  */
 export function readModel(bytes, wanted = null) {
   const model = message(bytes, { 7: "graph" });
   if (!model.graph) throw new Error("The file has no graph, so it is no ONNX model.");
   const lists = ["node", "initializer", "input", "output"];
   const graph = message(model.graph, { 1: "node", 5: "initializer", 11: "input", 12: "output" }, lists);
-  const constants = new Map(graph.initializer.map(readTensor).map((tensor) => [tensor.name, tensor]));
-  const input = graph.input.map(readValueInfo).find((one) => !constants.has(one.name));
+  /** @type {ReturnType<typeof readTensor>[]} */
+  const held = graph.initializer.map(readTensor);
+  const constants = new Map(held.map((tensor) => [tensor.name, tensor]));
+  /** @type {ValueInfo[]} */
+  const inputs = graph.input.map(readValueInfo);
+  const input = inputs.find((one) => !constants.has(one.name));
+  if (!input) throw new Error("The graph has no input.");
   const output = wanted ?? readValueInfo(graph.output[0]).name;
+  /** @type {GraphNode[]} */
   const nodes = graph.node.map(readNode);
   for (const node of nodes.filter((one) => one.op === "Constant")) constants.set(node.output, node.attributes.value);
   const needed = new Set([output]);

@@ -1,12 +1,13 @@
 // What each operator of ONNX computes, written as on paper. A tensor is { shape, data }; sums are in double precision.
 // A function takes the input tensors and the attributes of a node, and gives its output tensor.
+/** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
 import { ELEMENTWISE } from "./elementwise.js";
 import { MOVING } from "./moving.js";
 import { dot, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
 import { paddedCount, windowOf, windowStart } from "./windows.js";
 
-/** @type {Record<string, Function>} */
+/** @type {Record<string, Operator>} */
 export const OPERATORS = { ...MOVING, ...ELEMENTWISE };
 
 /** Convolution: at each place, the sum over the window and the channels of value times weight, plus the bias. */
@@ -35,7 +36,10 @@ OPERATORS.Conv = ([x, weights, bias], attributes) => {
   return y;
 };
 
-/** Add one weight of a kernel times the values it meets, at every place of the window where they are no padding. */
+/**
+ * Add one weight of a kernel times the values it meets, at every place of the window where they are no padding.
+ * @type {(sums: Float64Array, data: Float32Array, map: number, rows: number, columns: number, weight: number, i: number, j: number, window: import("./windows.js").Window) => void}
+ */
 function slideWeight(sums, data, map, rows, columns, weight, i, j, { stride, dilation, before, size }) {
   const down = i * dilation[0] - before[0];
   const right = j * dilation[1] - before[1];
@@ -51,7 +55,10 @@ function slideWeight(sums, data, map, rows, columns, weight, i, j, { stride, dil
   }
 }
 
-/** A number a window: `join` is called with what there is so far and each value, `finish` with that and the count. */
+/**
+ * A number a window: `join` is called with what there is so far and each value, `finish` with that and the count.
+ * @type {(x: Tensor, attributes: Attributes, start: number, join: (found: number, value: number) => number, finish: (found: number, count: number) => number) => Tensor}
+ */
 function pooled(x, attributes, start, join, finish) {
   const [, channels, rows, columns] = x.shape;
   const window = windowOf(attributes, x.shape);
@@ -90,7 +97,10 @@ OPERATORS.AveragePool = ([x], attributes) =>
     (sum, count) => sum / count,
   );
 
-/** One number a map. */
+/**
+ * One number a map.
+ * @type {(x: Tensor, summary: (map: Float32Array) => number) => Tensor}
+ */
 function perMap(x, summary) {
   const area = sizeOf(x.shape.slice(2));
   const data = Float32Array.from({ length: x.shape[1] }, (_, map) =>
@@ -178,6 +188,7 @@ OPERATORS.LRN = ([x], { size, alpha = 1e-4, beta = 0.75, bias = 1 }) => {
 /** The mean over some axes. */
 OPERATORS.ReduceMean = ([x, given], { axes, keepdims = 1 }) => {
   const rank = x.shape.length;
+  /** @type {number[]} */
   const over = axes ?? (given ? [...given.data] : x.shape.map((_, axis) => axis));
   const dropped = new Set(over.map((axis) => (axis < 0 ? axis + rank : axis)));
   const kept = x.shape.map((size, axis) => (dropped.has(axis) ? 1 : size));

@@ -1,7 +1,17 @@
 // Runs a graph: node after node, every result kept, so that the page can show all of them.
+/**
+ * @import { Graph } from "./onnx.js"
+ * @import { Tensor, Tensors } from "./tensors.js"
+ */
 
 import { OPERATORS } from "./operators.js";
 import { tensorOf } from "./tensors.js";
+
+/**
+ * What is wrong, in words.
+ * @type {(error: unknown) => string}
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
  * All tensors of a network for one picture.
@@ -9,6 +19,7 @@ import { tensorOf } from "./tensors.js";
  *   image   numbers 0..255 in the order of the graph's input
  *   stored  Map(name -> tensor): results for this picture of operators that are not known here
  * Gives { tensors: Map(name -> { shape, data }), missing: Map(node name -> why) }.
+ * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors) => { tensors: Tensors, missing: Map<string, string> }}
  */
 export function runGraph(graph, image, stored = new Map()) {
   const shape = graph.input.shape.map((size) => size ?? 1);
@@ -16,14 +27,15 @@ export function runGraph(graph, image, stored = new Map()) {
   const missing = new Map();
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
+    const kept = stored.get(node.output);
     try {
       const lost = node.inputs.findIndex((name, index) => name && !inputs[index]);
-      if (stored.has(node.output)) tensors.set(node.output, stored.get(node.output));
+      if (kept) tensors.set(node.output, kept);
       else if (!(node.op in OPERATORS)) throw new Error(`The operator ${node.op} is not known here.`);
       else if (lost >= 0) throw new Error(`It needs ${node.inputs[lost]}, which could not be computed.`);
-      else tensors.set(node.output, OPERATORS[node.op](inputs, node.attributes));
+      else tensors.set(node.output, OPERATORS[node.op](/** @type {Tensor[]} */ (inputs), node.attributes));
     } catch (error) {
-      missing.set(node.name, error.message);
+      missing.set(node.name, messageOf(error));
     }
   }
   return { tensors, missing };

@@ -1,22 +1,41 @@
 // Tensors, { shape, data }: their places in memory, and small arithmetic that several operators share.
+/**
+ * @typedef {object} Tensor numbers with a shape, in the order of the file
+ * @property {number[]} shape
+ * @property {Float32Array} data whole numbers of a file are in a plain array, which is read in the same way
+ * @property {string} [name] of a constant
+ * @property {boolean} [real] whether a constant holds real numbers
+ * @typedef {Map<string, Tensor>} Tensors results by their names
+ * @typedef {Record<string, any>} Attributes of a node, by their names in ONNX
+ * @typedef {(inputs: Tensor[], attributes: Attributes) => Tensor} Operator
+ */
 
+/** @type {(shape: number[]) => number} */
 export const sizeOf = (shape) => shape.reduce((product, size) => product * size, 1);
+/** @type {(shape: number[], data?: Float32Array) => Tensor} */
 export const tensorOf = (shape, data = new Float32Array(sizeOf(shape))) => ({ shape, data });
 
-/** How far apart in memory neighbours along each axis are. */
+/**
+ * How far apart in memory neighbours along each axis are.
+ * @type {(shape: number[]) => number[]}
+ */
 export function stridesOf(shape) {
   const strides = new Array(shape.length).fill(1);
   for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1];
   return strides;
 }
 
+/** @type {(place: number[], steps: number[]) => number} */
 export const dot = (place, steps) => {
   let sum = 0;
   for (let axis = 0; axis < steps.length; axis++) sum += place[axis] * steps[axis];
   return sum;
 };
 
-/** visit(place, at) for every place of a tensor, in the order of its data. `place` is one array, written over. */
+/**
+ * visit(place, at) for every place of a tensor, in the order of its data. `place` is one array, written over.
+ * @type {(shape: number[], visit: (place: number[], at: number) => void) => void}
+ */
 export function eachPlace(shape, visit) {
   const place = new Array(shape.length).fill(0);
   const count = sizeOf(shape);
@@ -26,9 +45,18 @@ export function eachPlace(shape, visit) {
   }
 }
 
-/** The place of the value that is `at` in the data. */
+/**
+ * The place of the value that is `at` in the data.
+ * @type {(shape: number[], at: number) => number[]}
+ */
 export const placeOf = (shape, at) => stridesOf(shape).map((step, axis) => Math.floor(at / step) % shape[axis]);
 
-export const total = (values) => values.reduce((sum, value) => sum + value, 0);
+/** @type {(values: number[] | Float32Array) => number} */
+export function total(values) {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}
 
+/** @type {(low: number, high: number, x: number) => number} */
 export const between = (low, high, x) => Math.min(high, Math.max(low, x));

@@ -1,6 +1,14 @@
 // Where a window lies: the geometry that convolution and pooling share.
+/**
+ * @typedef {{ kernel: number[], stride: number[], dilation: number[], before: number[], after: number[], size: number[] }} Window
+ * each is [vertical, horizontal]; `before` and `after` are the padding, and `size` is that of the output
+ * @typedef {{ row: number, column: number, padding: boolean }} Place of a cell under a window
+ */
 
-/** floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1 */
+/**
+ * floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1
+ * @type {(size: number, kernel: number, stride: number, before: number, after: number, dilation?: number, up?: boolean) => number}
+ */
 function outputSize(size, kernel, stride, before, after, dilation = 1, up = false) {
   const steps = (size + before + after - dilation * (kernel - 1) - 1) / stride;
   return (up ? Math.ceil(steps) : Math.floor(steps)) + 1;
@@ -9,6 +17,7 @@ function outputSize(size, kernel, stride, before, after, dilation = 1, up = fals
 /**
  * The window of a Conv or pooling node over an input [1, channels, rows, columns]:
  * { kernel, stride, dilation, before, after, size }, each [vertical, horizontal]; size is the output's.
+ * @type {(attributes: import("./tensors.js").Attributes, shape: number[], kernel?: number[]) => Window}
  */
 export function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
   const axes = [0, 1];
@@ -45,10 +54,16 @@ export function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
   return { kernel, stride, dilation, before, after, size };
 }
 
-/** The cells that the window at `place` covers along one axis: from `start`, `dilation` apart; outside is padding. */
+/**
+ * The cells that the window at `place` covers along one axis: from `start`, `dilation` apart; outside is padding.
+ * @type {(window: Window, axis: number, place: number) => number}
+ */
 export const windowStart = (window, axis, place) => place * window.stride[axis] - window.before[axis];
 
-/** The cells under a window: { row, column, padding }. */
+/**
+ * The cells under a window: { row, column, padding }.
+ * @type {(window: Window, row: number, column: number, rows: number, columns: number) => Place[]}
+ */
 export function windowCells(window, row, column, rows, columns) {
   const cells = [];
   for (let i = 0; i < window.kernel[0]; i++) {
@@ -61,7 +76,10 @@ export function windowCells(window, row, column, rows, columns) {
   return cells;
 }
 
-/** How many cells lie on the map or its stated padding; with ceil_mode a window can reach beyond both. */
+/**
+ * How many cells lie on the map or its stated padding; with ceil_mode a window can reach beyond both.
+ * @type {(window: Window, row: number, column: number, rows: number, columns: number) => number}
+ */
 export function paddedCount(window, row, column, rows, columns) {
   const reached = windowCells(window, row, column, rows, columns);
   return reached.filter((cell) => cell.row < rows + window.after[0] && cell.column < columns + window.after[1]).length;

@@ -1,8 +1,12 @@
 // The arithmetic of the guide's chapters: small functions, one idea each, as one would do it on paper.
 
+/** @typedef {{ row: number, column: number, value: number }[][]} Cells the cells under a window, row by row */
 /** @typedef {{ stride?: number[], padding?: number[], dilation?: number }} Sliding how a window moves */
 
-/** How many places a window of `kernel` cells has on an axis of `n` cells; 0 where it does not fit. */
+/**
+ * How many places a window of `kernel` cells has on an axis of `n` cells; 0 where it does not fit.
+ * @type {(n: number, kernel: number, sizes?: { stride?: number, before?: number, after?: number, dilation?: number }) => number}
+ */
 export function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 } = {}) {
   const steps = Math.floor((n + before + after - dilation * (kernel - 1) - 1) / stride);
   return Math.max(0, steps + 1);
@@ -22,6 +26,7 @@ export function windowAt(
   [row, column],
   { stride = [1, 1], padding = [0, 0, 0, 0], dilation = 1 } = {},
 ) {
+  /** @type {Cells} */
   const cells = [];
   for (let i = 0; i < height; i++) {
     const y = row * stride[0] - padding[0] + i * dilation;
@@ -58,7 +63,10 @@ export function everywhere([rows, columns], compute) {
   return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => compute(row, column)));
 }
 
-/** Convolution of one channel: at each place, the sum of the products of window and kernel. */
+/**
+ * Convolution of one channel: at each place, the sum of the products of window and kernel.
+ * @type {(input: number[][], kernel: number[][], options?: Sliding) => number[][]}
+ */
 export function slide(input, kernel, options = {}) {
   const size = [kernel.length, kernel[0].length];
   return everywhere(answerSize(input, size, options), (row, column) =>
@@ -66,24 +74,35 @@ export function slide(input, kernel, options = {}) {
   );
 }
 
-/** The sum of the products of a window and a kernel of the same size. */
+/**
+ * The sum of the products of a window and a kernel of the same size.
+ * @type {(cells: Cells, kernel: number[][]) => number}
+ */
 export function productSum(cells, kernel) {
   let sum = 0;
   cells.forEach((line, i) => line.forEach((cell, j) => (sum += cell.value * kernel[i][j])));
   return sum;
 }
 
-/** Convolution of several channels: what each gives with its own slice of the kernel, added up, plus the bias. */
+/**
+ * Convolution of several channels: what each gives with its own slice of the kernel, added up, plus the bias.
+ * @type {(channels: number[][][], slices: number[][][], bias: number, options?: Sliding) => number[][]}
+ */
 export function slideDeep(channels, slices, bias, options = {}) {
   const results = channels.map((channel, index) => slide(channel, slices[index], options));
   const size = [results[0].length, results[0][0]?.length ?? 0];
   return everywhere(size, (row, column) => results.reduce((sum, result) => sum + result[row][column], bias));
 }
 
+/** @type {(values: number[]) => number} */
 export const greatest = (values) => Math.max(...values);
+/** @type {(values: number[]) => number} */
 export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Pooling of one channel: one number for each window, by `greatest` or `mean`. */
+/**
+ * Pooling of one channel: one number for each window, by `greatest` or `mean`.
+ * @type {(input: number[][], size: number[], stride: number[], summary: (values: number[]) => number) => number[][]}
+ */
 export function pool(input, size, stride, summary) {
   const options = { stride };
   return everywhere(answerSize(input, size, options), (row, column) =>
@@ -110,12 +129,18 @@ export const entryInFile = ([channel, row, column], [, rows, columns]) => (chann
 export const entryInKeras = ([channel, row, column], [channels, , columns]) =>
   (row * columns + column) * channels + channel;
 
-/** A dense layer: each output is the sum of all inputs, each times its weight [inputs][outputs], plus a bias. */
+/**
+ * A dense layer: each output is the sum of all inputs, each times its weight [inputs][outputs], plus a bias.
+ * @type {(inputs: number[], weights: number[][], biases: number[]) => number[]}
+ */
 export function denseOutputs(inputs, weights, biases) {
   return biases.map((bias, output) => inputs.reduce((sum, input, index) => sum + input * weights[index][output], bias));
 }
 
-/** Exponentials as shares of their sum; the largest score is taken off first, so that none overflows. */
+/**
+ * Exponentials as shares of their sum; the largest score is taken off first, so that none overflows.
+ * @type {(scores: number[]) => number[]}
+ */
 export function softmax(scores) {
   const most = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - most));
@@ -125,7 +150,10 @@ export function softmax(scores) {
 
 export const LEAK = 0.3; // of leaky ReLU, the default of Keras
 
-/** Activations: the function of a number, and its slope there. */
+/**
+ * Activations: the function of a number, and its slope there.
+ * @type {Record<string, { of: (x: number) => number, slope: (x: number) => number }>}
+ */
 export const ACTIVATIONS = {
   relu: { of: (x) => Math.max(0, x), slope: (x) => (x > 0 ? 1 : 0) },
   leaky: { of: (x) => (x < 0 ? LEAK * x : x), slope: (x) => (x > 0 ? 1 : LEAK) },

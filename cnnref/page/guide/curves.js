@@ -1,10 +1,12 @@
 // Chapters: activations as curves to touch, and softmax.
+/** @import { Context } from "./parts.js" */
 
 import { ACTIVATIONS, LEAK, softmax } from "./arithmetic.js";
 import { chapter, inBrackets, seenIn, sumLine, sums, written } from "./parts.js";
 import { button, h, set, slider, svg } from "../view/elements.js";
 
 const SCALE = { unit: 60, left: 4.2, top: 4.2, wide: 8.4, high: 5.8 }; // of the plot; x from -4 to 4, y from -1.5 to 4
+/** @type {Record<string, [string, (x: number) => string, string]>} */
 const ABOUT = {
   relu: [
     "ReLU",
@@ -28,12 +30,14 @@ const ABOUT = {
   ],
 };
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterActivations(context) {
   let name = "relu";
   let x = 1.5;
   const line = sums();
   const about = h("p", { class: "note" });
   const { unit, left, top, wide, high } = SCALE;
+  /** @type {(a: number, b: number) => number[]} */
   const at = (a, b) => [unit * (left + a), unit * (top - b)];
   const path = svg("path", { class: "curve" });
   const tangent = svg("line", { class: "tangent" });
@@ -67,15 +71,17 @@ export function chapterActivations(context) {
   );
   const buttons = Object.entries(ABOUT).map(([key, [text]]) => button(text, () => choose(key)));
 
+  /** @type {(key: string) => void} */
   function choose(key) {
     name = key;
-    buttons.forEach((one, index) => one.setAttribute("aria-pressed", Object.keys(ABOUT)[index] === key));
+    buttons.forEach((one, index) => one.setAttribute("aria-pressed", String(Object.keys(ABOUT)[index] === key)));
     const points = Array.from({ length: 161 }, (_, step) => step / 20 - 4).map((a) => at(a, ACTIVATIONS[key].of(a)));
     set(path, { d: `M${points.join(" L")}` });
     about.textContent = ABOUT[key][2];
     move(x);
   }
 
+  /** @type {(next: number) => void} */
   function move(next) {
     x = Math.round(20 * Math.max(-4, Math.min(4, next))) / 20 || 0;
     const [y, slope] = [ACTIVATIONS[name].of(x), ACTIVATIONS[name].slope(x)];
@@ -94,6 +100,7 @@ export function chapterActivations(context) {
     );
   }
 
+  /** @type {(event: PointerEvent) => void} */
   const touch = (event) => {
     const box = plot.getBoundingClientRect();
     move(((event.clientX - box.left) / box.width) * wide - left);
@@ -135,6 +142,7 @@ export function chapterActivations(context) {
   );
 }
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterSoftmax(context) {
   const scores = [2, 1, 0, -1];
   const line = sums();
@@ -200,5 +208,8 @@ export function chapterSoftmax(context) {
   );
 }
 
-/** Three decimals, for numbers that stand in a column. */
+/**
+ * Three decimals, for numbers that stand in a column.
+ * @type {(value: number) => string}
+ */
 const fixed = (value) => value.toFixed(3);

@@ -4,6 +4,7 @@ import { denseOutputs } from "./arithmetic.js";
 import { chapter, editTable, inBrackets, productsText, seenIn, sumLine, sums, written } from "./parts.js";
 import { darkMode, h, magnitude, svg } from "../view/elements.js";
 
+/** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterDense(context) {
   const inputs = [[2], [-1], [3]];
   const weights = [
@@ -48,9 +49,14 @@ export function chapterDense(context) {
   );
 }
 
-/** Inputs left, outputs right, a line for each weight: the thicker the larger, dashed below zero. */
+/**
+ * Inputs left, outputs right, a line for each weight: the thicker the larger, dashed below zero.
+ * @type {(inputs: number[], weights: number[][], outputs: number[]) => SVGElement}
+ */
 function denseDrawing(inputs, weights, outputs) {
+  /** @type {(index: number) => number[]} */
   const left = (index) => [30, 30 + 60 * index];
+  /** @type {(index: number) => number[]} */
   const right = (index) => [230, 60 + 60 * index];
   const most = Math.max(1, magnitude(weights.flat()));
   const lines = weights.flatMap((row, input) =>

@@ -1,9 +1,10 @@
 // Chapters: the example that can be checked by hand, and what more channels and more kernels add to it.
+/** @import { Context } from "./parts.js" */
 
 import { productSum, slide, slideDeep, windowAt } from "./arithmetic.js";
 import {
   chapter, chosenAt, follows, inBrackets, markCells, player, productsOf, productsText, readBy, seenIn, sumLine,
-  sumText, sums, valuesOf, walkTable, written,
+  sumText, sums, tableIn, valuesOf, walkTable, written,
 } from "./parts.js";
 import { darkMode, h, slider } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
@@ -12,6 +13,7 @@ import { numberTable } from "../view/numbers.js";
 // prettier-ignore
 const EXAMPLE = { input: [[0, 1, 2], [3, 4, 5], [6, 7, 8]], kernel: [[0, 1], [2, 3]] };
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterExample(context) {
   const { input, kernel } = EXAMPLE;
   const answer = slide(input, kernel);
@@ -19,11 +21,13 @@ export function chapterExample(context) {
   const line = sums();
   let reached = 0;
 
+  /** @type {(at: number) => void} */
   function show(at) {
     const [row, column] = [Math.floor(at / 2), at % 2];
     const cells = windowAt(input, [2, 2], [row, column]);
     reached = at === 0 ? 0 : Math.max(reached, at);
     const known = answer.map((one, y) => one.map((sum, x) => (2 * y + x <= reached ? sum : null)));
+    /** @type {(row: number, column: number) => string} */
     const place = (y, x) => (known[y][x] === null ? "empty" : chosenAt([row, column])(y, x));
     tables.replaceChildren(
       numberTable({ values: input, name: "input 3 × 3", limit: 16, classOf: readBy(cells) }),
@@ -69,7 +73,10 @@ const DEEP = {
   ],
 };
 
-/** Three channels, two kernels with a slice for each channel, two maps. */
+/**
+ * Three channels, two kernels with a slice for each channel, two maps.
+ * @type {(context: Context) => HTMLElement}
+ */
 export function chapterDepth(context) {
   const { channels, kernels } = DEEP;
   let place = [0, 0];
@@ -91,6 +98,7 @@ export function chapterDepth(context) {
     return { bias, slices: h("div", { class: "row" }), map: h("div") };
   });
 
+  /** @type {(index: number) => void} */
   function drawMap(index) {
     const values = slideDeep(channels, kernels[index].slices, kernels[index].bias);
     rows[index].slices.replaceChildren(
@@ -119,7 +127,7 @@ export function chapterDepth(context) {
         numberTable({ values: one, name: `channel ${index}`, limit: 6, classOf: readBy(cells) }),
       ),
     );
-    rows.forEach(({ map }) => markCells(map.firstChild, chosenAt(place)));
+    rows.forEach(({ map }) => markCells(tableIn(map), chosenAt(place)));
     lines.replaceChildren(
       ...kernels.map(({ slices, bias }, index) => {
         const parts = channels.map((channel, at) => productSum(windowAt(channel, [2, 2], place), slices[at]));

@@ -1,4 +1,5 @@
 // The guide: a list of contents and the chapters, each of which is built when the reader comes near it.
+/** @import { Context } from "./parts.js" */
 
 import { chapterActivations, chapterSoftmax } from "./curves.js";
 import { chapterDense } from "./dense.js";
@@ -12,6 +13,7 @@ import { chapterSize } from "./size.js";
 import { chapterDilation, chapterPadding, chapterStride } from "./sliding.js";
 import { h } from "../view/elements.js";
 
+/** @type {[string, string, (context: Context) => HTMLElement][]} */
 const CHAPTERS = [
   ["guide-pixels", "Pixels and channels", chapterPixels],
   ["guide-kernel", "A kernel", chapterKernel],
@@ -34,6 +36,7 @@ const CHAPTERS = [
  *   picture    { values: Uint8Array [rows * columns * channels], rows, columns, channels }, the reader's picture
  *   onPicture  (listener): the listener is called whenever the picture has changed
  *   network    { layers: [{ name, kind, text }] }, the layers of the network above
+ * @param {Context} context
  */
 export function buildGuide(context) {
   const waiting = new Map(); // id of a chapter that is not yet built -> { place, title, make }
@@ -42,17 +45,21 @@ export function buildGuide(context) {
     { rootMargin: "800px" },
   );
 
+  /** @type {(id: string) => void} */
   function build(id) {
     const { place, title, make } = waiting.get(id) ?? {};
     if (!place) return;
     waiting.delete(id);
     near.unobserve(place);
     const chapter = make(context);
-    chapter.querySelector("h3").textContent = title;
+    chapter.querySelector("h3")?.replaceChildren(title);
     place.replaceWith(chapter);
   }
 
-  /** Build a chapter and those before it, so that nothing moves it once it is reached. */
+  /**
+   * Build a chapter and those before it, so that nothing moves it once it is reached.
+   * @type {(id: string) => boolean}
+   */
   function buildUntil(id) {
     const last = CHAPTERS.findIndex(([one]) => one === id);
     CHAPTERS.slice(0, last + 1).forEach(([one]) => build(one));
@@ -66,13 +73,13 @@ export function buildGuide(context) {
     return place;
   });
   const toHash = () =>
-    buildUntil(location.hash.slice(1)) && document.getElementById(location.hash.slice(1)).scrollIntoView();
+    buildUntil(location.hash.slice(1)) && document.getElementById(location.hash.slice(1))?.scrollIntoView();
   document.addEventListener("click", (event) => {
     const link = /** @type {Element} */ (event.target).closest?.("a[href^='#guide-']");
-    if (link) buildUntil(link.getAttribute("href").slice(1));
+    if (link) buildUntil(link.getAttribute("href")?.slice(1) ?? "");
   });
   addEventListener("hashchange", toHash);
-  addEventListener("beforeprint", () => buildUntil(CHAPTERS.at(-1)[0]));
+  addEventListener("beforeprint", () => buildUntil(CHAPTERS[CHAPTERS.length - 1][0]));
   requestAnimationFrame(toHash); // by then the page has the guide in it
 
   return h(

@@ -8,7 +8,10 @@ import {
 import { by, choice, darkMode, h, magnitude, set } from "../view/elements.js";
 import { heatMap, numberTable, paint } from "../view/numbers.js";
 
-/** Known kernels: whole numbers, all divided by one number. Those of cnnref.arithmetic.kernels. */
+/**
+ * Known kernels: whole numbers, all divided by one number. Those of cnnref.arithmetic.kernels.
+ * @type {Record<string, { text: string, rows: number[][], divisor: number }>}
+ */
 // prettier-ignore
 export const KERNELS = {
   identity: { text: "identity", rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1 },
@@ -22,25 +25,40 @@ export const KERNELS = {
 
 const LARGEST = 64; // rows or columns that the chapter works on
 
-/** The picture as rows of gray values, at most 64 x 64: { rows, block }, a value the mean of block x block pixels. */
+/**
+ * The picture as rows of gray values, at most 64 x 64: { rows, block }, a value the mean of block x block pixels.
+ * @type {(picture: import("./parts.js").GuidePicture) => { rows: number[][], block: number }}
+ */
 export function grayRows({ values, rows, columns, channels }) {
+  /** @type {(row: number, column: number) => number} */
   const gray = (row, column) => {
     const at = (row * columns + column) * channels;
     return channels === 1 ? values[at] : 0.299 * values[at] + 0.587 * values[at + 1] + 0.114 * values[at + 2];
   };
   const block = Math.ceil(Math.max(rows, columns) / LARGEST);
   const size = [Math.max(3, Math.floor(rows / block)), Math.max(3, Math.floor(columns / block))];
+  /** @type {(at: number, count: number) => number} */
   const near = (at, count) => Math.min(at, count - 1);
+  /** @type {(row: number, column: number) => number} */
   const value = (i, j) => gray(near(i, rows), near(j, columns));
+  /** @type {(row: number, column: number) => number} */
   const meanOf = (row, column) =>
     mean(everywhere([block, block], (i, j) => value(row * block + i, column * block + j)).flat());
   return { rows: everywhere(size, (row, column) => Math.round(meanOf(row, column))), block };
 }
 
+/** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterKernel(context) {
   const kernel = KERNELS.sobel_x.rows.map((line) => [...line]);
   let divisor = 1;
-  let input, result, inputMap, resultMap;
+  /** @type {number[][]} */
+  let input;
+  /** @type {number[][]} */
+  let result;
+  /** @type {import("../view/numbers.js").HeatMap} */
+  let inputMap;
+  /** @type {import("../view/numbers.js").HeatMap | null} */
+  let resultMap = null;
   const table = editTable(kernel, "kernel: type over it", () => {
     list.input.value = "own";
     work();
@@ -69,11 +87,12 @@ export function chapterKernel(context) {
   const line = sums();
   const note = h("p", { class: "note" });
 
+  /** @type {(key: string) => void} */
   function choose(key) {
     if (!KERNELS[key]) return;
     KERNELS[key].rows.forEach((one, i) => one.forEach((value, j) => (kernel[i][j] = value)));
     divisor = KERNELS[key].divisor;
-    under.value = divisor;
+    under.value = String(divisor);
     table.show();
     work();
   }
@@ -94,16 +113,20 @@ export function chapterKernel(context) {
     mark(steps.at);
   }
 
-  /** The window at one place: its frame in the picture, its nine products, and their sum. */
+  /**
+   * The window at one place: its frame in the picture, its nine products, and their sum.
+   * @type {(at: number) => void}
+   */
   function mark(at) {
     const columns = result[0].length;
     const [row, column] = [Math.floor(at / columns), at % columns];
     inputMap.choose(row, column);
     inputMap.at = [row + 1, column + 1]; // the arrow keys move the window by its middle
-    resultMap.choose(row, column);
+    resultMap?.choose(row, column);
     const values = result.flat();
     const made = steps.playing() ? values.map((value, index) => (index <= at ? value : 0)) : values;
-    paint(resultMap.querySelector("canvas"), made, result.length, columns, { limit: magnitude(values) });
+    const canvas = resultMap?.querySelector("canvas");
+    if (canvas) paint(canvas, made, result.length, columns, { limit: magnitude(values) });
     const cells = windowAt(input, [3, 3], [row, column]);
     const times = productsOf(cells, kernel);
     window.replaceChildren(numberTable({ values: valuesOf(cells), name: "under the window", pixels: true }));
@@ -115,8 +138,10 @@ export function chapterKernel(context) {
     );
   }
 
+  /** @type {(row: number, column: number) => void} */
   function pick(row, column) {
     if (steps.playing()) steps.stop();
+    /** @type {(at: number, count: number) => number} */
     const inside = (at, count) => Math.max(0, Math.min(count - 1, at));
     steps.go(inside(row, result.length) * result[0].length + inside(column, result[0].length));
   }
@@ -140,7 +165,7 @@ export function chapterKernel(context) {
     steps.at = Math.floor((input.length - 2) / 2) * columns + Math.floor(columns / 2);
     resultMap = null;
     work();
-    maps.replaceChildren(inputMap, resultMap);
+    if (resultMap) maps.replaceChildren(inputMap, resultMap);
     note.textContent = [
       context.picture.channels === 3 ? "Gray here: 0.299 red + 0.587 green + 0.114 blue." : "",
       block > 1

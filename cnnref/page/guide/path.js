@@ -3,7 +3,10 @@
 import { chapter, layerLink, player, toChapter } from "./parts.js";
 import { h, slider } from "../view/elements.js";
 
-/** What a layer does, in a sentence, and the chapter about it. */
+/**
+ * What a layer does, in a sentence, and the chapter about it.
+ * @type {Record<string, string[]>}
+ */
 const DOES = {
   conv: ["slides kernels over what it gets, and every kernel gives a map.", "guide-kernel"],
   maxpool: ["keeps the greatest number of each window.", "guide-pooling"],
@@ -20,6 +23,7 @@ const DOES = {
   concat: ["lays maps behind one another: more channels."],
 };
 
+/** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterPath(context) {
   const { layers } = context.network;
   const card = h("div", { class: "path-card", role: "status" });
@@ -40,6 +44,7 @@ export function chapterPath(context) {
   for (const { kind, text } of layers)
     if (DOES[kind]) kinds.set(kind, { text, count: (kinds.get(kind)?.count ?? 0) + 1 });
 
+  /** @type {(at: number) => void} */
   function show(at) {
     const { name, kind, text } = layers[at];
     const [does, id] = DOES[kind] ?? ["prepares or arranges numbers; this guide has no chapter on it."];

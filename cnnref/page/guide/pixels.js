@@ -6,6 +6,7 @@ import { heatMap } from "../view/numbers.js";
 
 const COLOURS = ["red", "green", "blue"];
 
+/** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterPixels(context) {
   const mix = [230, 126, 34];
   const swatch = h("div", { class: "swatch", role: "img" });
@@ -33,6 +34,7 @@ export function chapterPixels(context) {
 
   function showPicture() {
     const { values, rows, columns, channels } = context.picture;
+    /** @type {(row: number, column: number) => void} */
     const choose = (row, column) => {
       figures.forEach((figure) => figure.choose(row, column));
       const pixel = Array.from(
@@ -45,6 +47,7 @@ export function chapterPixels(context) {
       note.textContent = `Row ${row}, column ${column} of your picture: ${pixel.join(", ")}.`;
       draw();
     };
+    /** @type {(part: number) => import("../view/numbers.js").HeatMap} */
     const channel = (part) =>
       heatMap({
         values: values.filter((_, index) => index % channels === part),

@@ -1,18 +1,21 @@
 // Chapters: pooling, one number for each window; and flattening, a place for every cell in one long row.
+/** @import { Context } from "./parts.js" */
 
 import { entryInFile, entryInKeras, everywhere, greatest, mean, pool, windowAt } from "./arithmetic.js";
 import {
-  chapter, chosenAt, editTable, follows, markCells, named, readBy, seenIn, sumLine, sumText, sums, valuesOf,
+  chapter, chosenAt, editTable, follows, markCells, named, readBy, seenIn, sumLine, sumText, sums, tableIn, valuesOf,
   walkTable, written,
 } from "./parts.js";
 import { by, choice, darkMode, h, slider } from "../view/elements.js";
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterPooling(context) {
   // The example of cnnref.arithmetic.max_pool2d.
   // prettier-ignore
   const values = [[1, 2, 5, 6], [3, 4, 7, 8], [0, 0, 1, 0], [0, 9, 0, 0]];
   const given = { kind: "max", size: 2, stride: 2 };
   let place = [0, 0];
+  /** @type {number[][]} */
   let answer;
   const input = editTable(values, "input: type over it", draw, 18);
   const answers = h("div");
@@ -31,6 +34,7 @@ export function chapterPooling(context) {
     slider({ label: "stride", min: 1, max: 4, value: 2, onInput: (stride) => change({ stride }) }),
   ];
 
+  /** @type {(part: Partial<typeof given>) => void} */
   function change(part) {
     Object.assign(given, part);
     draw();
@@ -44,6 +48,7 @@ export function chapterPooling(context) {
       given.kind === "max" ? greatest : mean,
     );
     place = place.map((at) => Math.min(at, answer.length - 1));
+    /** @type {(row: number, column: number) => void} */
     const onPick = (row, column) => {
       place = [row, column];
       mark();
@@ -63,7 +68,7 @@ export function chapterPooling(context) {
   function mark() {
     const cells = windowAt(values, [given.size, given.size], place, { stride: [given.stride, given.stride] });
     markCells(input, readBy(cells));
-    markCells(answers.firstChild, chosenAt(place));
+    markCells(tableIn(answers), chosenAt(place));
     const read = valuesOf(cells).flat();
     const way = given.kind === "max" ? `max(${read.map(written).join(", ")})` : `(${sumText(read)}) / ${read.length}`;
     line.replaceChildren(sumLine(way, answer[place[0]][place[1]]));
@@ -87,6 +92,7 @@ export function chapterPooling(context) {
 const MAPS = [2, 3, 4]; // channels, rows, columns
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWX";
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterFlatten(context) {
   const [channels, rows, columns] = MAPS;
   const line = sums();
@@ -121,6 +127,7 @@ export function chapterFlatten(context) {
     );
   }
 
+  /** @type {(channel: number, row: number, column: number) => void} */
   function show(channel, row, column) {
     const cell = [channel, row, column];
     tables.forEach((table, index) => markCells(table, index === channel ? chosenAt([row, column]) : () => ""));

@@ -6,14 +6,20 @@ import { counted, h, slider, svg } from "../view/elements.js";
 
 const UNIT = 28; // of the drawing, a cell
 
+/** @typedef {{ n: number, kernel: number, stride: number, before: number, after: number, dilation: number }} Sizes */
+
+/** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterSize(context) {
+  /** @type {Sizes} */
   const sizes = { n: 10, kernel: 3, stride: 2, before: 0, after: 0, dilation: 1 };
+  /** @type {Record<keyof Sizes, [number, number]>} */
   const ranges = { n: [1, 20], kernel: [1, 7], stride: [1, 5], dilation: [1, 3], before: [0, 3], after: [0, 3] };
-  const sliders = Object.entries(ranges).map(([name, [min, max]]) =>
+  const names = /** @type {(keyof Sizes)[]} */ (Object.keys(ranges));
+  const sliders = names.map((name) =>
     slider({
       label: name,
-      min,
-      max,
+      min: ranges[name][0],
+      max: ranges[name][1],
       value: sizes[name],
       onInput: (value) => {
         sizes[name] = value;
@@ -72,7 +78,10 @@ export function chapterSize(context) {
   );
 }
 
-/** Draw the axis and its windows into `place`; the number of cells that none of them reads. */
+/**
+ * Draw the axis and its windows into `place`; the number of cells that none of them reads.
+ * @type {(place: HTMLElement, sizes: Sizes, count: number) => number}
+ */
 function axisDrawing(place, { n, kernel, stride, before, after, dilation }, count) {
   const all = before + n + after;
   const reads = Array.from({ length: count }, (_, at) =>
@@ -92,11 +101,12 @@ function axisDrawing(place, { n, kernel, stride, before, after, dilation }, coun
   });
   const windows = reads.map((cells, at) => {
     const y = UNIT + 12 + at * 16;
+    /** @type {(cell: number) => number} */
     const middle = (cell) => cell * UNIT + UNIT / 2;
     return svg(
       "g",
       {},
-      svg("line", { x1: middle(cells[0]), x2: middle(cells.at(-1)), y1: y, y2: y }),
+      svg("line", { x1: middle(cells[0]), x2: middle(cells[cells.length - 1]), y1: y, y2: y }),
       cells.map((cell) => svg("rect", { class: "read", x: middle(cell) - 5, y: y - 5, width: 10, height: 10 })),
     );
   });

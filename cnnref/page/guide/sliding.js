@@ -1,8 +1,13 @@
 // Chapters: how the window moves. Stride, padding, dilation; one board for the three of them.
+/**
+ * @import { Sliding } from "./arithmetic.js"
+ * @import { Context } from "./parts.js"
+ * @typedef {HTMLDivElement & { draw: (next: Sliding) => void }} Board
+ */
 
 import { everywhere, slide, windowAt } from "./arithmetic.js";
 import {
-  chapter, chosenAt, follows, markCells, readBy, seenIn, sumLine, sumText, sums, valuesOf, walkTable,
+  chapter, chosenAt, follows, markCells, readBy, seenIn, sumLine, sumText, sums, tableIn, valuesOf, walkTable,
 } from "./parts.js";
 import { by, darkMode, h, slider } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
@@ -15,17 +20,22 @@ const ONES = everywhere([3, 3], () => 1);
 /**
  * An input, a window of 3 x 3 ones over it, and the answer, whose cells can be chosen; element.draw({ stride, padding,
  * dilation }) shows it. Padding is hatched, the cells that are read are outlined, `dots` marks where windows begin.
+ * @type {(input: number[][], options?: { dots?: boolean }) => Board}
  */
 function slidingBoard(input, { dots = false } = {}) {
   const inputs = h("div", { class: "scroll" });
   const answers = h("div", { class: "scroll" });
   const line = sums();
-  const element = h("div", {}, h("div", { class: "row" }, inputs, follows("→", answers)), line);
-  darkMode.addEventListener("change", () => element.draw(options));
-  let options, answer, table;
+  /** @type {Required<Sliding>} */
+  let options = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: 1 };
+  /** @type {number[][]} */
+  let answer;
+  /** @type {HTMLTableElement} */
+  let table;
   let place = [0, 0];
 
-  element.draw = (next) => {
+  /** @type {(next: Sliding) => void} */
+  function draw(next) {
     options = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: 1, ...next };
     const [top, bottom, left, right] = options.padding;
     const size = [input.length + top + bottom, input[0].length + left + right];
@@ -46,12 +56,12 @@ function slidingBoard(input, { dots = false } = {}) {
     answers.replaceChildren(table);
     place = [Math.min(place[0], answer.length - 1), Math.min(place[1], answer[0].length - 1)];
     mark();
-  };
+  }
 
   function mark() {
     const [top, , left] = options.padding;
     const cells = windowAt(input, [3, 3], place, options);
-    markCells(inputs.firstChild, (row, column) => {
+    markCells(tableIn(inputs), (row, column) => {
       const [y, x] = [row - top, column - left];
       const starts = [row / options.stride[0], column / options.stride[1]];
       return [
@@ -65,9 +75,11 @@ function slidingBoard(input, { dots = false } = {}) {
     markCells(table, chosenAt(place));
     line.replaceChildren(sumLine(sumText(valuesOf(cells).flat()), answer[place[0]][place[1]]));
   }
-  return element;
+  darkMode.addEventListener("change", () => draw(options));
+  return Object.assign(h("div", {}, h("div", { class: "row" }, inputs, follows("→", answers)), line), { draw });
 }
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterStride(context) {
   const board = slidingBoard(DIGITS, { dots: true });
   const stride = [2, 2];
@@ -97,6 +109,7 @@ export function chapterStride(context) {
   );
 }
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterPadding(context) {
   const board = slidingBoard(DIGITS.slice(0, 4).map((line) => line.slice(0, 4)));
   const padding = [1, 1, 1, 1];
@@ -136,10 +149,12 @@ export function chapterPadding(context) {
   );
 }
 
+/** @type {(context: Context) => HTMLElement} */
 export function chapterDilation(context) {
   const board = slidingBoard(DIGITS);
   const line = sums();
   const dilate = slider({ label: "dilation", min: 1, max: 3, value: 2, onInput: draw });
+  /** @type {(dilation: number) => void} */
   function draw(dilation) {
     board.draw({ dilation });
     line.replaceChildren(sumLine(`Reach: ${dilation}·(3 − 1) + 1`, dilation * 2 + 1));

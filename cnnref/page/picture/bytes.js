@@ -1,9 +1,14 @@
 // Bytes of a file: as numbers, as text, and inflated.
 
+/** @type {(bytes: Uint8Array) => DataView} */
 export const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** @type {(bytes: Uint8Array) => string} */
 export const latin1 = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 
-/** What a zlib stream holds, piece by piece. Who has enough stops asking, and the rest of a bomb is never inflated. */
+/**
+ * What a zlib stream holds, piece by piece. Who has enough stops asking, and the rest of a bomb is never inflated.
+ * @type {(parts: Uint8Array<ArrayBuffer>[]) => AsyncGenerator<Uint8Array>}
+ */
 export async function* inflate(parts) {
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();

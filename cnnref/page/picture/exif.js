@@ -1,8 +1,22 @@
 // Which way up a picture is: what cameras write into a file (EXIF, or failing that XMP), and turning pixels upright.
+/**
+ * @typedef {Uint8Array<ArrayBuffer>} Bytes
+ * @typedef {{ kind: string, content: Bytes }} Text of a PNG file
+ * @typedef {{ width: number, height: number, rgba: Uint8ClampedArray<ArrayBuffer> }} Pixels
+ */
 
 import { inflate, latin1, viewOf } from "./bytes.js";
 
-/** The orientation, 1 to 8, that EXIF data tells: a small TIFF file. undefined if it tells none. */
+/**
+ * The bytes that a whole number of each type of EXIF takes.
+ * @type {Record<number, number>}
+ */
+const SIZES = { 3: 2, 4: 4, 8: 2, 9: 4, 13: 4 };
+
+/**
+ * The orientation, 1 to 8, that EXIF data tells: a small TIFF file. undefined if it tells none.
+ * @type {(data: Bytes) => number | undefined}
+ */
 function exifOrientation(data) {
   for (let turn = 0; turn < 2 && latin1(data.subarray(0, 6)) === "Exif\0\0"; turn++) data = data.subarray(6);
   if (data.length < 8) return undefined;
@@ -13,7 +27,7 @@ function exifOrientation(data) {
   let found;
   for (let index = 0, at = first + 2; index < count && at + 12 <= data.length; index++, at += 12) {
     const [tag, type] = [view.getUint16(at, little), view.getUint16(at + 2, little)];
-    const size = { 3: 2, 4: 4, 8: 2, 9: 4, 13: 4 }[type]; // whole numbers of 2 or 4 bytes
+    const size = SIZES[type] ?? 0;
     const length = size * view.getUint32(at + 4, little);
     if (tag !== 0x0112 || !length) continue;
     const place = length <= 4 ? at + 8 : view.getUint32(at + 8, little);
@@ -23,13 +37,19 @@ function exifOrientation(data) {
   return found;
 }
 
-/** The orientation that XMP, a text, tells. */
+/**
+ * The orientation that XMP, a text, tells.
+ * @type {(text: string) => number | undefined}
+ */
 function xmpOrientation(text) {
   const found = /tiff:Orientation(?:="|>)([0-9])/.exec(text);
   return found ? Number(found[1]) : undefined;
 }
 
-/** The segments of a JPEG file up to its pixels: { at, marker, content }. */
+/**
+ * The segments of a JPEG file up to its pixels: { at, marker, content }.
+ * @type {(bytes: Bytes) => Generator<{ at: number, marker: number, content: Bytes }>}
+ */
 export function* jpegSegments(bytes) {
   const view = viewOf(bytes);
   for (let at = 2; at + 4 <= bytes.length;) {
@@ -46,7 +66,10 @@ export function* jpegSegments(bytes) {
   }
 }
 
-/** The chunks of a WEBP file: { at, kind, content }. */
+/**
+ * The chunks of a WEBP file: { at, kind, content }.
+ * @type {(bytes: Bytes) => Generator<{ at: number, kind: string, content: Bytes }>}
+ */
 function* webpChunks(bytes) {
   const view = viewOf(bytes);
   for (let at = 12; at + 8 <= bytes.length;) {
@@ -59,6 +82,7 @@ function* webpChunks(bytes) {
 /**
  * The orientation of a JPEG or WEBP file. What tells it is given another name in `bytes`: browsers do not agree on
  * when they turn a picture by themselves, so that they had better know nothing.
+ * @type {(bytes: Bytes, kind: string) => number | undefined}
  */
 export function takeOrientation(bytes, kind) {
   const exif = [];
@@ -84,7 +108,7 @@ export function takeOrientation(bytes, kind) {
 
 /**
  * The orientation of a PNG file, by its chunks.
- * @param {{ exif?: Uint8Array, texts: Record<string, { kind: string, content: Uint8Array }> }} file
+ * @param {{ exif?: Bytes, texts: Record<string, Text> }} file
  */
 export async function pngOrientation({ exif, texts }) {
   const profile = texts["Raw profile type exif"];
@@ -96,8 +120,12 @@ export async function pngOrientation({ exif, texts }) {
   return (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(await pngText(xmp)));
 }
 
-/** The text of a tEXt, zTXt or iTXt chunk. */
+/**
+ * The text of a tEXt, zTXt or iTXt chunk.
+ * @type {(text: Text) => Promise<string>}
+ */
 async function pngText({ kind, content }) {
+  /** @type {(from: number, count: number) => number} */
   const ends = (from, count) => (count ? ends(content.indexOf(0, from) + 1, count - 1) : from);
   const start = ends(0, 1);
   if (kind === "tEXt") return latin1(content.subarray(start));
@@ -114,15 +142,19 @@ async function pngText({ kind, content }) {
   return plain;
 }
 
+/** @type {(parts: Bytes[]) => Bytes} */
 function joined(parts) {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
   return whole;
 }
 
-/** A picture as its orientation says: mirrored, turned, or as it is. */
+/**
+ * A picture as its orientation says: mirrored, turned, or as it is.
+ * @type {(picture: Pixels & { orientation?: number }) => Pixels}
+ */
 export function upright({ width, height, rgba, orientation }) {
-  if (!(orientation >= 2 && orientation <= 8)) return { width, height, rgba };
+  if (!(orientation && orientation >= 2 && orientation <= 8)) return { width, height, rgba };
   const across = orientation >= 5; // rows become columns
   const [newWidth, newHeight] = across ? [height, width] : [width, height];
   const bottomFirst = [3, 4, 6, 7].includes(orientation);

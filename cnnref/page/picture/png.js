@@ -1,10 +1,16 @@
 // Reads a PNG file (ISO/IEC 15948) as Pillow does. A browser reads PNG too, but its canvas multiplies colours by
 // their alpha and rounds, and shortens 16 bits in its own way.
+/**
+ * @import { Bytes, Pixels } from "./exif.js"
+ * @typedef {{ columns: number, size: number, x: number, y: number, step: number, first: boolean }} Row
+ */
 
 import { inflate, latin1, viewOf } from "./bytes.js";
 import { pngOrientation } from "./exif.js";
 
+/** @type {Record<number, number>} */
 const PNG_SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** @type {Record<number, number[]>} */
 const PNG_DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 /** The passes of an interlaced picture: first column, first row, columns apart, rows apart. */
 export const ADAM7 = [
@@ -22,20 +28,29 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte;
 });
 
+/** @type {(bytes: Uint8Array) => number} */
 export const crc32 = (bytes) => ~bytes.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1) >>> 0;
+/** @type {(content: Uint8Array) => string} */
 const keyword = (content) => latin1(content.subarray(0, content.indexOf(0)));
 
 /**
+ * @typedef {{ width: number, height: number, depth: number, color: number, samples: number, interlace: number }} Header
+ *
  * @typedef {object} PngFile what the chunks of a PNG file hold
- * @property {{ width: number, height: number, depth: number, color: number, samples: number, interlace: number }} [header]
- * @property {Uint8Array} [palette]
- * @property {Uint8Array} [clear]
- * @property {Uint8Array[]} data
- * @property {Uint8Array} [exif]
- * @property {Record<string, { kind: string, content: Uint8Array }>} texts
+ * @property {Header} [header]
+ * @property {Bytes} [palette]
+ * @property {Bytes} [clear]
+ * @property {Bytes[]} data
+ * @property {Bytes} [exif]
+ * @property {Record<string, import("./exif.js").Text>} texts
+ *
+ * @typedef {PngFile & { header: Header }} WholePng
  */
 
-/** The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it. */
+/**
+ * The first picture of a PNG file: { width, height, rgba, orientation }, orientation as EXIF has it.
+ * @type {(bytes: Bytes) => Promise<Pixels & { orientation?: number }>}
+ */
 export async function readPng(bytes) {
   const file = pngChunks(bytes);
   const { width, height } = file.header;
@@ -47,6 +62,7 @@ export async function readPng(bytes) {
 /**
  * What the chunks hold: { header, palette, clear, data: [...], exif, texts: { keyword: chunk } }.
  * Checksums count up to the pixels, which have one of their own; a file that ends after its pixels is whole enough.
+ * @type {(bytes: Bytes) => WholePng}
  */
 function pngChunks(bytes) {
   const view = viewOf(bytes);
@@ -68,15 +84,22 @@ function pngChunks(bytes) {
     } else if (kind === "PLTE" && early) file.palette = content;
     else if (kind === "tRNS") file.clear = content;
     else if (kind === "eXIf") file.exif = content;
-    else if (kind === "fcTL" && early) checkFrame(viewOf(content), file.header);
+    else if (kind === "fcTL" && early) checkFrame(viewOf(content), headerOf(file));
     else if (["tEXt", "zTXt", "iTXt"].includes(kind)) file.texts[keyword(content)] = { kind, content };
     at = end + 4;
     last = kind;
   }
   if (!file.data.length) throw new Error("it has no pixels");
-  return file;
+  return { ...file, header: headerOf(file) };
 }
 
+/** @type {(file: PngFile) => Header} */
+function headerOf({ header }) {
+  if (!header) throw new Error("it has no header");
+  return header;
+}
+
+/** @type {(kind: string, content: Bytes) => Header} */
 function pngHeader(kind, content) {
   if (kind !== "IHDR" || content.length < 13) throw new Error("it has no header");
   const [depth, color, , filter, interlace] = content.subarray(8);
@@ -85,14 +108,20 @@ function pngHeader(kind, content) {
   return { width, height, depth, color, samples: PNG_SAMPLES[color], interlace };
 }
 
-/** The first frame of an animation is the picture itself: as wide, as high, and 0 from its left and its top. */
+/**
+ * The first frame of an animation is the picture itself: as wide, as high, and 0 from its left and its top.
+ * @type {(frame: DataView, header: Header) => void}
+ */
 function checkFrame(frame, { width, height }) {
   const [frameWidth, frameHeight, left, top] = [4, 8, 12, 16].map((at) => frame.getUint32(at));
   const whole = frameWidth === width && frameHeight === height && !left && !top;
   if (!whole) throw new Error("its first frame is not the whole picture");
 }
 
-/** Every row of every pass: { columns, size (bytes), x, y, step (columns apart), first (of its pass) }. */
+/**
+ * Every row of every pass: { columns, size (bytes), x, y, step (columns apart), first (of its pass) }.
+ * @type {(header: Header) => Generator<Row>}
+ */
 function* pngRows({ width, height, depth, samples, interlace }) {
   for (const [x, top, step, down] of interlace ? ADAM7 : [[0, 0, 1, 1]]) {
     const columns = Math.ceil((width - x) / step);
@@ -102,11 +131,15 @@ function* pngRows({ width, height, depth, samples, interlace }) {
   }
 }
 
-/** Fill `rgba` with the rows. Where a stream ends after a row, those below are 0, as Pillow has it. */
+/**
+ * Fill `rgba` with the rows. Where a stream ends after a row, those below are 0, as Pillow has it.
+ * @type {(file: WholePng, rgba: Uint8ClampedArray<ArrayBuffer>) => Promise<void>}
+ */
 async function paintRows(file, rgba) {
   const paint = painter(file, rgba);
   const apart = Math.ceil((file.header.samples * file.header.depth) / 8);
   const rows = pngRows(file.header);
+  /** @type {(row: Row) => Uint8Array[]} */
   const fresh = (row) => [new Uint8Array(1 + row.size), new Uint8Array(1 + row.size)];
   let row = rows.next().value || null;
   let [line, above] = fresh(row);
@@ -131,7 +164,10 @@ async function paintRows(file, rgba) {
   for (; row; row = rows.next().value || null) paint(row, new Uint8Array(1 + row.size));
 }
 
-/** How a byte was foretold from those to the left, above, and above to the left; the file holds the difference. */
+/**
+ * How a byte was foretold from those to the left, above, and above to the left; the file holds the difference.
+ * @type {((left: number, above: number, corner: number) => number)[]}
+ */
 const FILTERS = [
   () => 0,
   (left) => left,
@@ -144,7 +180,10 @@ const FILTERS = [
   },
 ];
 
-/** Add what was foretold to a row, in place; byte 0 says which filter, `apart` is how many bytes a pixel takes. */
+/**
+ * Add what was foretold to a row, in place; byte 0 says which filter, `apart` is how many bytes a pixel takes.
+ * @type {(line: Uint8Array, above: Uint8Array, apart: number) => void}
+ */
 function unfilter(line, above, apart) {
   const foretell = FILTERS[line[0]];
   if (!foretell) throw new Error("it has a filter that is not known");
@@ -154,7 +193,10 @@ function unfilter(line, above, apart) {
   }
 }
 
-/** A function that puts a row's pixels where they belong. */
+/**
+ * A function that puts a row's pixels where they belong.
+ * @type {(file: WholePng, rgba: Uint8ClampedArray<ArrayBuffer>) => (row: Row, line: Uint8Array) => void}
+ */
 function painter({ header, palette, clear }, rgba) {
   const { width, depth, color, samples } = header;
   const levels = pngLevels(depth, color);
@@ -180,7 +222,10 @@ function painter({ header, palette, clear }, rgba) {
   };
 }
 
-/** The samples of a row, whose first byte is its filter. */
+/**
+ * The samples of a row, whose first byte is its filter.
+ * @type {(line: Uint8Array, depth: number, values: Uint16Array) => void}
+ */
 function unpack(line, depth, values) {
   const each = 8 / depth;
   for (let at = 0; at < values.length; at++) {
@@ -190,14 +235,21 @@ function unpack(line, depth, values) {
   }
 }
 
-/** What a sample is in 8 bits: gray of 16 bits is rounded, colours of 16 bits lose their low byte. */
+/**
+ * What a sample is in 8 bits: gray of 16 bits is rounded, colours of 16 bits lose their low byte.
+ * @type {(depth: number, color: number) => Uint8Array}
+ */
 function pngLevels(depth, color) {
   const most = 2 ** depth - 1;
+  /** @type {(value: number) => number} */
   const level = depth === 16 && color ? (value) => value >> 8 : (value) => Math.round((255 * value) / most);
   return Uint8Array.from({ length: most + 1 }, (_, value) => level(value));
 }
 
-/** 256 colours as rgba; those that the file does not name are black. */
+/**
+ * 256 colours as rgba; those that the file does not name are black.
+ * @type {(palette?: Uint8Array | number[], clear?: Uint8Array | number[]) => Uint8Array<ArrayBuffer>}
+ */
 function pngPalette(palette = [], clear = []) {
   if (palette.length > 768 || clear.length > 256) throw new Error("its palette is too long");
   return Uint8Array.from({ length: 1024 }, (_, at) => {
@@ -207,7 +259,10 @@ function pngPalette(palette = [], clear = []) {
   });
 }
 
-/** Whether a pixel has the one colour that counts as clear: Pillow compares levels with the low byte of each sample. */
+/**
+ * Whether a pixel has the one colour that counts as clear: Pillow compares levels with the low byte of each sample.
+ * @type {(header: Header, clear: Uint8Array, rgba: Uint8ClampedArray) => (to: number, value: number) => boolean}
+ */
 function clearTest({ depth, color }, clear, rgba) {
   if (clear.length < (color ? 6 : 2)) throw new Error("its tRNS chunk is cut short");
   const whole = viewOf(clear).getUint16(0);

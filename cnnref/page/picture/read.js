@@ -1,10 +1,12 @@
 // From a picture file to what a network sees, as `cnnref predict` reads it: PNG by the page's own reader, the rest by
 // the browser's. Whatever is wrong with a file is told in one sentence.
+/** @import { Bytes, Pixels } from "./exif.js" */
 
 import { latin1, viewOf } from "./bytes.js";
 import { jpegSegments, takeOrientation, upright } from "./exif.js";
 import { readPng } from "./png.js";
 import { readPixels } from "./resample.js";
+import { messageOf } from "../engine/run.js";
 
 const MOST_PIXELS = 89478485; // as many as Pillow opens without a warning
 const STRIP = 2 ** 22; // pixels that a canvas holds at a time
@@ -12,7 +14,10 @@ const STRIP = 2 ** 22; // pixels that a canvas holds at a time
 /**
  * What a network of [height, width, channels] sees of a picture file.
  * @param {Blob & { name?: string }} blob the file; its name is used in messages
- * @returns {Promise<Uint8Array>} [height, width, channels], values 0..255
+ * @param {number} height
+ * @param {number} width
+ * @param {number} channels
+ * @returns {Promise<Uint8Array<ArrayBuffer>>} [height, width, channels], values 0..255
  */
 export async function readPicture(blob, height, width, channels) {
   const name = blob.name || "The picture";
@@ -33,15 +38,19 @@ export async function readPicture(blob, height, width, channels) {
       return readPixels(picture.rgba, picture.width, picture.height, height, width, channels);
     }
   } catch (error) {
-    const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : error.message;
+    const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : messageOf(error);
     throw new Error(`${name} is damaged or cut short, and cannot be read as a picture (${why}).`);
   }
   throw new Error(`${name} has more than ${MOST_PIXELS.toLocaleString("en")} pixels, too many to be safely opened.`);
 }
 
-/** The format that the first bytes tell; null if it is none of those that `cnnref predict` reads. */
+/**
+ * The format that the first bytes tell; null if it is none of those that `cnnref predict` reads.
+ * @type {(bytes: Uint8Array) => string | null}
+ */
 export function formatOf(bytes) {
   const start = latin1(bytes.subarray(0, 16));
+  /** @type {Record<string, RegExp>} */
   const marks = {
     PNG: /^\x89PNG\r\n\x1a\n/,
     JPEG: /^\xff\xd8\xff/,
@@ -54,10 +63,14 @@ export function formatOf(bytes) {
   return Object.keys(marks).find((kind) => marks[kind].test(start)) ?? null;
 }
 
-/** How many pixels a file claims to have, before any is decoded. */
+/**
+ * How many pixels a file claims to have, before any is decoded.
+ * @type {(bytes: Bytes, kind: string) => number}
+ */
 function pixelsOf(bytes, kind) {
   const view = viewOf(bytes);
-  const [width, height] = {
+  /** @type {Record<string, () => number[]>} */
+  const readers = {
     PNG: () => [view.getUint32(16), view.getUint32(20)],
     GIF: () => gifStart(view).size,
     BMP: () =>
@@ -66,7 +79,8 @@ function pixelsOf(bytes, kind) {
         : [view.getInt32(18, true), Math.abs(view.getInt32(22, true))],
     JPEG: () => jpegSize(bytes),
     WEBP: () => webpSize(view, latin1(bytes.subarray(12, 16))),
-  }[kind]();
+  };
+  const [width, height] = readers[kind]();
   if (!(width > 0 && height > 0)) throw new Error("it has no size");
   return width * height;
 }
@@ -74,6 +88,7 @@ function pixelsOf(bytes, kind) {
 /**
  * Where a GIF begins: { size, ground }. The first frame may reach beyond the screen, or leave some of it bare: there
  * Pillow has the first colour of the palette, `ground`; null if the frame has a transparent colour.
+ * @type {(view: DataView) => { size: number[], ground: number[] | null }}
  */
 function gifStart(view) {
   const [screen, flags] = [[view.getUint16(6, true), view.getUint16(8, true)], view.getUint8(10)];
@@ -91,6 +106,7 @@ function gifStart(view) {
   return { size: [Math.max(screen[0], ends[0]), Math.max(screen[1], ends[1])], ground: clear ? null : ground };
 }
 
+/** @type {(bytes: Bytes) => number[]} */
 function jpegSize(bytes) {
   for (const { marker, content } of jpegSegments(bytes)) {
     const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
@@ -99,6 +115,7 @@ function jpegSize(bytes) {
   throw new Error("it has no frame");
 }
 
+/** @type {(view: DataView, kind: string) => number[]} */
 function webpSize(view, kind) {
   const bits = kind === "VP8L" ? view.getUint32(21, true) : 0;
   if (kind === "VP8L") return [(bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1];
@@ -106,7 +123,10 @@ function webpSize(view, kind) {
   return [(view.getUint32(24, true) & 0xffffff) + 1, (view.getUint32(26, true) >>> 8) + 1];
 }
 
-/** The first picture of a file as the browser reads it: { width, height, rgba, orientation } */
+/**
+ * The first picture of a file as the browser reads it: { width, height, rgba, orientation }
+ * @type {(bytes: Bytes, kind: string) => Promise<Pixels & { orientation?: number }>}
+ */
 export async function browserRead(bytes, kind) {
   const orientation = takeOrientation(bytes, kind);
   // Pillow does without the end mark of a GIF; more of them than there should be hurt nobody.
@@ -124,7 +144,10 @@ export async function browserRead(bytes, kind) {
   return { width, height, rgba, orientation };
 }
 
-/** The pixels of a bitmap, strip by strip. A canvas multiplies by alpha; with 16 bits the way back loses nothing. */
+/**
+ * The pixels of a bitmap, strip by strip. A canvas multiplies by alpha; with 16 bits the way back loses nothing.
+ * @type {(bitmap: ImageBitmap) => Uint8ClampedArray<ArrayBuffer>}
+ */
 function pixelsIn(bitmap) {
   const { width, height } = bitmap;
   const rgba = new Uint8ClampedArray(4 * width * height);

@@ -1,15 +1,25 @@
 // From decoded pixels to what a network sees: on white, gray or in colour, cropped to the middle and resized. Whole
 // numbers throughout, the same as Pillow's, so that the page and `cnnref predict` see the same picture to the byte.
+/**
+ * @typedef {{ left: number, top: number, width: number, height: number }} Box of pixels
+ * @typedef {Uint8Array | Uint8ClampedArray} Values
+ */
 
 const PRECISION = 22; // bits behind the point of a weight
 
-/** Python's round: halves go to the even neighbour. */
+/**
+ * Python's round: halves go to the even neighbour.
+ * @type {(value: number) => number}
+ */
 function roundHalfEven(value) {
   const low = Math.floor(value);
   return value - low === 0.5 ? low + (low & 1) : Math.round(value);
 }
 
-/** The largest centred box with the wanted aspect ratio. */
+/**
+ * The largest centred box with the wanted aspect ratio.
+ * @type {(width: number, height: number, wantedWidth: number, wantedHeight: number) => Box}
+ */
 function centreBox(width, height, wantedWidth, wantedHeight) {
   const boxWidth = Math.min(width, Math.max(1, roundHalfEven((height * wantedWidth) / wantedHeight)));
   const boxHeight = Math.min(height, Math.max(1, roundHalfEven((width * wantedHeight) / wantedWidth)));
@@ -19,6 +29,7 @@ function centreBox(width, height, wantedWidth, wantedHeight) {
 /**
  * For each of `wanted` places, which of `size` values it is the mean of: { first, weights }, weights * 2**22.
  * The weights fall off in a straight line; when shrinking, they reach as much further as the picture is larger.
+ * @type {(size: number, wanted: number) => { first: number, weights: Int32Array }[]}
  */
 function meansOf(size, wanted) {
   const scale = size / wanted;
@@ -27,6 +38,7 @@ function meansOf(size, wanted) {
     const center = (place + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - reach + 0.5));
     const last = Math.min(size, Math.trunc(center + reach + 0.5));
+    /** @type {(at: number) => number} */
     const falling = (at) => Math.max(0, 1 - Math.abs((at + first - center + 0.5) * (1 / reach)));
     const weights = Float64Array.from({ length: last - first }, (_, at) => falling(at));
     const sum = weights.reduce((total, weight) => total + weight, 0);
@@ -34,7 +46,10 @@ function meansOf(size, wanted) {
   });
 }
 
-/** Resize the middle axis: [before, size, after] to [before, wanted, after]. */
+/**
+ * Resize the middle axis: [before, size, after] to [before, wanted, after].
+ * @type {(values: Values, before: number, size: number, after: number, wanted: number) => Values}
+ */
 function resizeAxis(values, before, size, after, wanted) {
   if (size === wanted) return values;
   const means = meansOf(size, wanted);
@@ -53,7 +68,10 @@ function resizeAxis(values, before, size, after, wanted) {
   return found;
 }
 
-/** [box.height, box.width, channels] of the pixels in a box: on white, as gray or RGB values. */
+/**
+ * [box.height, box.width, channels] of the pixels in a box: on white, as gray or RGB values.
+ * @type {(rgba: Uint8ClampedArray, sourceWidth: number, box: Box, channels: number) => Uint8Array}
+ */
 function compose(rgba, sourceWidth, box, channels) {
   const values = new Uint8Array(box.height * box.width * channels);
   for (let row = 0, to = 0; row < box.height; row++) {
@@ -74,7 +92,10 @@ function compose(rgba, sourceWidth, box, channels) {
   return values;
 }
 
-/** value * alpha + 255 * (255 - alpha), divided by 255 and rounded. */
+/**
+ * value * alpha + 255 * (255 - alpha), divided by 255 and rounded.
+ * @type {(value: number, alpha: number) => number}
+ */
 function onWhite(value, alpha) {
   const sum = value * alpha + 255 * (255 - alpha) + 128;
   return (sum + (sum >> 8)) >> 8;
@@ -83,12 +104,19 @@ function onWhite(value, alpha) {
 /**
  * What a network of [height, width, channels] sees of decoded pixels.
  * @param {Uint8ClampedArray} rgba [sourceHeight, sourceWidth, 4], colours not multiplied by alpha
- * @returns {Uint8Array} [height, width, channels], 1 (gray) or 3 (RGB) channels
+ * @param {number} sourceWidth
+ * @param {number} sourceHeight
+ * @param {number} height
+ * @param {number} width
+ * @param {number} channels
+ * @returns {Uint8Array<ArrayBuffer>} [height, width, channels], 1 (gray) or 3 (RGB) channels
  */
 export function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels) {
   const box = centreBox(sourceWidth, sourceHeight, width, height);
   const values = compose(rgba, sourceWidth, box, channels);
+  /** @type {(rows: number, from: Values) => Values} */
   const across = (rows, from) => resizeAxis(from, rows, box.width, channels, width);
+  /** @type {(columns: number, from: Values) => Values} */
   const down = (columns, from) => resizeAxis(from, 1, box.height, columns * channels, height);
   // Each pass rounds, so that their order shows. Pillow (13 and later) begins with what saves most.
   const tall = box.height > height && box.height - height > 2 * (box.width - width);

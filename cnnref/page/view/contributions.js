@@ -1,15 +1,24 @@
 // What a value is made of, in tables and one sentence: a function for each kind of `explainValue`.
+/**
+ * @import { Cell, Explanation, Group } from "../engine/contributions.js"
+ * @import { Child } from "./elements.js"
+ * @typedef {(told: Explanation, chosenGroup: number | null, choose: (group: number) => void) => Child[]} Contributions
+ */
 
 import { button, choice, counted, exact, h, short, svg, thousands } from "./elements.js";
 import { numberTable, tableBehind, termTable } from "./numbers.js";
-import { labelOf, lookAtValue, makerOf, placeName, state } from "./state.js";
+import { labelOf, lookAtValue, makerOf, placeName, state, tensorNamed } from "./state.js";
 import { total } from "../engine/tensors.js";
 
-/** A table of the cells of a group: rows and columns as in the window. */
+/**
+ * A table of the cells of a group: rows and columns as in the window.
+ * @type {(group: Group, name: string, valueOf: (cell: Cell) => any, more?: Partial<import("./numbers.js").TableOptions>) => HTMLElement}
+ */
 function grid(group, name, valueOf, more = {}) {
   const values = Array.from({ length: group.rows }, (_, row) =>
     group.cells.slice(row * group.columns, (row + 1) * group.columns).map(valueOf),
   );
+  /** @type {(row: number, column: number) => Cell} */
   const cellAt = (row, column) => group.cells[row * group.columns + column];
   return h(
     "div",
@@ -23,33 +32,43 @@ function grid(group, name, valueOf, more = {}) {
   );
 }
 
-/** Go on to where a cell of the input was computed; the picture's own pixels come from nowhere. */
+/**
+ * Go on to where a cell of the input was computed; the picture's own pixels come from nowhere.
+ * @type {(tensor: string, group: Group) => ((row: number, column: number) => void) | undefined}
+ */
 const follow = (tensor, group) =>
   makerOf(tensor)
     ? (row, column) => {
         const cell = group.cells[row * group.columns + column];
-        if (!cell.padding) lookAtValue(tensor, cell.from);
+        if (cell.from !== null) lookAtValue(tensor, cell.from);
       }
-    : null;
+    : undefined;
 
-const sumOf = (group) => group.cells.reduce((sum, cell) => sum + cell.product, 0);
+/** @type {(group: Group) => number} */
+const sumOf = (group) => group.cells.reduce((sum, cell) => sum + (cell.product ?? 0), 0);
 
-/** Long groups (a dense layer, a global pooling) are shown by their table of terms only. */
+/**
+ * Long groups (a dense layer, a global pooling) are shown by their table of terms only.
+ * @type {(group: Group) => boolean}
+ */
 const isWindow = (group) => (group.rows > 1 ? group.cells.length <= 225 : group.columns <= 12);
 
+/** @type {Contributions} */
 function contributionsOfSum(told, chosenGroup, choose) {
-  const sums = told.groups.map(sumOf);
+  /** @type {Group[]} */
+  const groups = told.groups;
+  const sums = groups.map(sumOf);
   const all = sums.reduce((sum, one) => sum + one, 0);
   const most = sums.reduce((best, sum, index) => (Math.abs(sum) > Math.abs(sums[best]) ? index : best), 0);
-  const group = told.groups[chosenGroup ?? most];
-  const count = told.groups.reduce((sum, one) => sum + one.cells.length, 0);
+  const group = groups[chosenGroup ?? most];
+  const count = groups.reduce((sum, one) => sum + one.cells.length, 0);
   const pick =
-    told.groups.length > 1 &&
+    groups.length > 1 &&
     choice({
       label: "input channel",
       value: String(chosenGroup ?? most),
       onChange: (index) => choose(Number(index)),
-      options: told.groups.map((one, index) => [String(index), `${one.channel}: ${short(sums[index])}`]),
+      options: groups.map((one, index) => [String(index), `${one.channel}: ${short(sums[index])}`]),
     });
   const padded =
     group.cells.some((cell) => cell.padding) && h("p", { class: "note" }, "Hatched cells are padding, and count as 0.");
@@ -75,13 +94,13 @@ function contributionsOfSum(told, chosenGroup, choose) {
         grid(group, `products, together ${exact(sumOf(group))}`, (cell) => cell.product),
       ),
     padded,
-    told.groups.length > 1 &&
+    groups.length > 1 &&
       tableBehind(
         "the sums of all channels",
         () =>
           termTable(
             ["channel", "sum of its products"],
-            told.groups.map((one, index) => [one.channel, exact(sums[index])]),
+            groups.map((one, index) => [one.channel, exact(sums[index])]),
           ),
         "All channels",
       ),
@@ -89,23 +108,30 @@ function contributionsOfSum(told, chosenGroup, choose) {
   ];
 }
 
-/** Every product of a sum: where its input is, the input, the weight, the product. */
+/**
+ * Every product of a sum: where its input is, the input, the weight, the product.
+ * @type {(told: Explanation) => HTMLElement}
+ */
 export function terms(told) {
-  const rows = told.groups.flatMap((group) =>
+  /** @type {Group[]} */
+  const groups = told.groups;
+  const rows = groups.flatMap((group) =>
     group.cells.map((cell) => [
       group.channel,
       cell.row,
       cell.column,
       cell.padding ? "padding" : exact(cell.input),
-      exact(cell.weight),
-      exact(cell.product),
+      exact(cell.weight ?? NaN),
+      exact(cell.product ?? NaN),
     ]),
   );
   const head = ["channel", "row", "column", "input", "weight", "product"];
   return termTable(head, rows, { class: "terms" });
 }
 
+/** @type {Contributions} */
 function contributionsOfPool(told) {
+  /** @type {Group} */
   const group = told.groups[0];
   const inside = group.cells.filter((cell) => !cell.padding).map((cell) => cell.input);
   const text =
@@ -133,13 +159,17 @@ function contributionsOfPool(told) {
   ];
 }
 
-/** A button to the value that another value is computed from. */
+/**
+ * A button to the value that another value is computed from.
+ * @type {(tensor: string, at: number, text: string) => Child}
+ */
 function link(tensor, at, text) {
   const seen = state.tensors.get(tensor);
   if (!seen || !makerOf(tensor)) return text;
   return button(text, () => lookAtValue(tensor, at), { title: `${tensor}, ${placeName(seen.shape, at)}` });
 }
 
+/** @type {Contributions} */
 function contributionsOfScale(told) {
   return [
     h("p", {}, "Normalized with the mean and the variance of the training, then scaled and moved:"),
@@ -158,6 +188,7 @@ function contributionsOfScale(told) {
   ];
 }
 
+/** @type {Contributions} */
 function contributionsOfFunction(told) {
   const limit = Math.max(3, Math.abs(told.input) * 1.2);
   const attributes = Object.entries(told.attributes)
@@ -175,13 +206,18 @@ function contributionsOfFunction(told) {
   ];
 }
 
+/** @type {Record<string, string>} */
 const GREEK = { alpha: "α", beta: "β", gamma: "γ" };
 
-/** The curve of an activation, and where the value is on it. */
+/**
+ * The curve of an activation, and where the value is on it.
+ * @type {(f: (x: number) => number, input: number, value: number, limit: number) => SVGElement}
+ */
 function functionCurve(f, input, value, limit) {
   const points = Array.from({ length: 121 }, (_, index) => -limit + (index * limit) / 60).map((x) => [x, f(x)]);
   const high = Math.max(...points.map(([, y]) => y), value) + 1e-9;
   const low = Math.min(...points.map(([, y]) => y), value, 0);
+  /** @type {(point: number[]) => number[]} */
   const place = ([x, y]) => [((x + limit) / (2 * limit)) * 240, 130 - ((y - low) / (high - low)) * 120];
   return svg(
     "svg",
@@ -200,8 +236,11 @@ function functionCurve(f, input, value, limit) {
   );
 }
 
+/** @type {Contributions} */
 function contributionsOfPair(told) {
-  const parts = told.parts.flatMap((part, index) => [
+  /** @type {Record<string, any>[]} */
+  const joined = told.parts;
+  const parts = joined.flatMap((part, index) => [
     index ? ` ${told.sign} ` : "",
     part.constant
       ? `${exact(part.value)} (of the file)`
@@ -210,9 +249,12 @@ function contributionsOfPair(told) {
   return [h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`)];
 }
 
+/** @type {Contributions} */
 function contributionsOfSoftmax(told) {
   const own = told.parts[told.chosen];
-  const rows = told.parts.map((part, index) => [
+  /** @type {Record<string, any>[]} */
+  const parts = told.parts;
+  const rows = parts.map((part, index) => [
     labelOf(index),
     exact(part.input),
     exact(part.power),
@@ -236,11 +278,11 @@ function contributionsOfSoftmax(told) {
   ];
 }
 
+/** @type {Contributions} */
 function contributionsOfMove(told) {
   if (told.tensor === null)
     return [h("p", {}, `It is padding: no value was here before, and ${exact(told.value)} was put in.`)];
-  const { shape } = state.tensors.get(told.tensor);
-  const text = `${told.tensor}, ${placeName(shape, told.from)}`;
+  const text = `${told.tensor}, ${placeName(tensorNamed(told.tensor).shape, told.from)}`;
   return [
     h(
       "p",
@@ -252,15 +294,17 @@ function contributionsOfMove(told) {
   ];
 }
 
+/** @type {Contributions} */
 const contributionsOfWhole = (told) => [
   h(
     "p",
     {},
-    `The page shows the maps of the operator ${state.node.op}, but not how each value of them comes about; `,
+    `The page shows the maps of the operator ${state.node?.op}, but not how each value of them comes about; `,
     `it reads ${told.tensor}.`,
   ),
 ];
 
+/** @type {Record<string, Contributions>} */
 export const CONTRIBUTIONS = {
   sum: contributionsOfSum,
   mean: contributionsOfPool,

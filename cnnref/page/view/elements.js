@@ -1,33 +1,69 @@
 // Elements of the page: how one is made, how a number is written, and what colour it has.
+/**
+ * @typedef {string | number | null | undefined | false | Node} Piece what an element can hold; null and false are left out
+ * @typedef {Piece | Piece[]} Child
+ * @typedef {Record<string, any>} Properties
+ * @typedef {ArrayLike<number> & Iterable<number>} Numbers
+ * @typedef {HTMLLabelElement & { input: HTMLInputElement, show: (next: number) => void }} Slider
+ * @typedef {HTMLLabelElement & { input: HTMLSelectElement }} Choice
+ * @typedef {HTMLLabelElement & { input: HTMLInputElement }} Tick
+ */
 
 import { between } from "../engine/tensors.js";
 
-/** An element with properties and children; text is always text, never HTML. h("p", { class: "note" }, "5 < 6") */
+/**
+ * An element with properties and children; text is always text, never HTML. h("p", { class: "note" }, "5 < 6")
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties} properties
+ * @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   set(element, properties);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...shown(children));
   return element;
 }
 
-/** The same for a part of a drawing. */
+/**
+ * What is put into an element: lists are opened, and null, undefined and false are left out.
+ * @type {(children: Child[]) => (string | Node)[]}
+ */
+const shown = (children) =>
+  /** @type {(string | Node)[]} */ (
+    children.flat().filter((child) => child !== null && child !== undefined && child !== false)
+  );
+
+/**
+ * The same for a part of a drawing.
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties} properties
+ * @param {Child[]} children
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
 export function svg(tag, properties = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   set(element, properties);
-  element.append(...children.flat());
+  element.append(...shown(children));
   return element;
 }
 
+/** @type {(element: HTMLElement | SVGElement, properties: Properties) => void} */
 export function set(element, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") element[name] = value;
+    if (typeof value === "function") Object.assign(element, { [name]: value });
     else if (name === "style") for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
     else element.setAttribute(name, value === true ? "" : value);
   }
 }
 
-/** A number in few digits, for a small cell: 4 significant ones. */
+/**
+ * A number in few digits, for a small cell: 4 significant ones.
+ * @type {(value: number) => string}
+ */
 export function short(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -36,25 +72,40 @@ export function short(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-/** How the numbers of one table are written so that their points stand below each other: 4 digits for the largest. */
+/**
+ * How the numbers of one table are written so that their points stand below each other: 4 digits for the largest.
+ * @type {(values: number[]) => (value: number) => string}
+ */
 export function aligned(values) {
   if (values.every(Number.isInteger)) return String;
   const digits = between(0, 6, 3 - Math.floor(Math.log10(magnitude(values))));
   return (value) => (Number.isFinite(value) ? value.toFixed(digits) : String(value));
 }
 
-/** A number in 12 significant digits: enough for sums whose terms nearly cancel. */
+/**
+ * A number in 12 significant digits: enough for sums whose terms nearly cancel.
+ * @type {(value: number) => string}
+ */
 export function exact(value) {
   return Number.isFinite(value) ? String(Number(value.toPrecision(12))) : String(value);
 }
 
-/** 61706 is "61,706". */
+/**
+ * 61706 is "61,706".
+ * @type {(count: number) => string}
+ */
 export const thousands = (count) => count.toLocaleString("en-US");
 
-/** 3 "layers", 1 "layer". */
+/**
+ * 3 "layers", 1 "layer".
+ * @type {(count: number, word: string) => string}
+ */
 export const counted = (count, word) => `${thousands(count)} ${word}${count === 1 ? "" : "s"}`;
 
-/** [28, 28, 1] is "28 × 28 × 1". */
+/**
+ * [28, 28, 1] is "28 × 28 × 1".
+ * @type {(sizes: number[]) => string}
+ */
 export const by = (sizes) => sizes.join(" × ");
 
 // Three colours carry meaning: blue is below zero, orange is above, and the page's own ground is zero.
@@ -66,7 +117,10 @@ const RAMPS = {
 export const darkMode = matchMedia("(prefers-color-scheme: dark)");
 export const stillMode = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** [red, green, blue] of a value between -limit and limit. */
+/**
+ * [red, green, blue] of a value between -limit and limit.
+ * @type {(value: number, limit: number) => number[]}
+ */
 export function colourOf(value, limit) {
   const ramp = darkMode.matches ? RAMPS.dark : RAMPS.light;
   const share = limit > 0 ? Math.max(-1, Math.min(1, value / limit)) : 0;
@@ -74,10 +128,16 @@ export function colourOf(value, limit) {
   return ramp.zero.map((zero, part) => Math.round(zero + (end[part] - zero) * Math.abs(share)));
 }
 
-/** [red, green, blue] of a pixel value 0..255. */
+/**
+ * [red, green, blue] of a pixel value 0..255.
+ * @type {(value: number) => number[]}
+ */
 export const grayOf = (value) => new Array(3).fill(Math.max(0, Math.min(255, Math.round(value))));
 
-/** Black or white, whichever can be read on the colour (relative luminance of WCAG 2.2). */
+/**
+ * Black or white, whichever can be read on the colour (relative luminance of WCAG 2.2).
+ * @type {(colour: number[]) => string}
+ */
 export function inkOn(colour) {
   const [red, green, blue] = colour.map((part) => {
     const share = part / 255;
@@ -86,7 +146,10 @@ export function inkOn(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
 
-/** The largest magnitude among numbers. */
+/**
+ * The largest magnitude among numbers.
+ * @type {(values: Iterable<number>) => number}
+ */
 export function magnitude(values) {
   let most = 0;
   for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
@@ -97,6 +160,7 @@ export function magnitude(values) {
  * A labelled slider. `say(value)` writes its number; `onInput(value)` is called with it. Its `input` can be set.
  * @param {{ label: string, min: number, max: number, step?: number, value: number,
  *   onInput: (value: number) => void, say?: (value: number) => string }} options
+ *  @returns {Slider}
  */
 export function slider({ label, min, max, step = 1, value, onInput, say = String }) {
   const output = h("output", {}, say(value));
@@ -105,16 +169,18 @@ export function slider({ label, min, max, step = 1, value, onInput, say = String
     output.textContent = say(Number(input.value));
     onInput(Number(input.value));
   };
-  const element = h("label", { class: "slider" }, h("span", {}, label), input, output);
-  element.input = input;
-  element.show = (next) => {
-    input.value = next;
+  /** @type {(next: number) => void} */
+  const show = (next) => {
+    input.value = String(next);
     output.textContent = say(Number(next));
   };
-  return element;
+  return Object.assign(h("label", { class: "slider" }, h("span", {}, label), input, output), { input, show });
 }
 
-/** A labelled list to choose from; options are [value, text]. */
+/**
+ * A labelled list to choose from; options are [value, text].
+ * @type {(options: { label: string, options: string[][], value: string, onChange: (value: string) => void }) => Choice}
+ */
 export function choice({ label, options, value, onChange }) {
   const list = h(
     "select",
@@ -122,26 +188,34 @@ export function choice({ label, options, value, onChange }) {
     options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)),
   );
   list.onchange = () => onChange(list.value);
-  const element = h("label", { class: "choice" }, h("span", {}, label), list);
-  element.input = list;
-  return element;
+  return Object.assign(h("label", { class: "choice" }, h("span", {}, label), list), { input: list });
 }
 
-/** A labelled box to tick. */
+/**
+ * A labelled box to tick.
+ * @type {(options: { label: string, value?: boolean, onChange: (checked: boolean) => void }) => Tick}
+ */
 export function tick({ label, value = false, onChange }) {
   const input = h("input", { type: "checkbox", checked: value });
   input.onchange = () => onChange(input.checked);
-  const element = h("label", { class: "tick" }, input, h("span", {}, label));
-  element.input = input;
-  return element;
+  return Object.assign(h("label", { class: "tick" }, input, h("span", {}, label)), { input });
 }
 
-/** A button. */
+/**
+ * A button.
+ * @type {(text: string, onclick: () => void, properties?: Properties) => HTMLButtonElement}
+ */
 export const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
 
-/** Draw an element anew, and leave the keyboard where it was: on what has the same name as before. */
+/**
+ * Draw an element anew, and leave the keyboard where it was: on what has the same name as before.
+ * @type {(element: HTMLElement, redraw: () => void) => void}
+ */
 export function keepingFocus(element, redraw) {
-  const focused = element.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
   redraw();
-  if (focused) element.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (!focused) return;
+  /** @type {HTMLElement | null} */ (element.querySelector(`[aria-label="${CSS.escape(focused)}"]`))?.focus({
+    preventScroll: true,
+  });
 }

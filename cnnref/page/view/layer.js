@@ -1,4 +1,8 @@
 // One layer: what it is, its weights, and the maps that it makes of the picture.
+/**
+ * @import { GraphNode } from "../engine/onnx.js"
+ * @import { Tensor } from "../engine/tensors.js"
+ */
 
 import { button, by, counted, darkMode, h, keepingFocus, magnitude, thousands } from "./elements.js";
 import { factsOf, kindOf } from "./facts.js";
@@ -10,13 +14,17 @@ const MANY = 64; // so many maps or kernels are shown at once; the rest a page f
 
 export function buildLayer() {
   const element = h("section", { id: "layer", "aria-live": "off" });
-  const draw = () => state.node && keepingFocus(element, () => element.replaceChildren(...layerParts(state.node)));
+  const draw = () => {
+    const { node } = state;
+    if (node) keepingFocus(element, () => element.replaceChildren(...layerParts(node)));
+  };
   on("node", draw);
   on("run", draw);
   darkMode.addEventListener("change", draw);
   return element;
 }
 
+/** @type {(node: GraphNode) => HTMLElement[]} */
 function layerParts(node) {
   const facts = factsOf(node).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
   const tensor = state.tensors.get(node.output);
@@ -40,19 +48,24 @@ function layerParts(node) {
       ),
       tensor ? h("div", { class: "half" }, results(node, tensor)) : null,
     ),
-  ].filter(Boolean);
+  ].filter((one) => one !== null);
 }
 
+/** @type {(node: GraphNode) => string} */
 function notComputed(node) {
   const there = state.facts.stored.some((one) => one.name === node.output);
   const hint = there ? " Its maps are stored for the sample pictures: choose one of them." : "";
   return state.missing.get(node.name) + hint;
 }
 
-/** Buttons to the layer before and the layer after. */
+/**
+ * Buttons to the layer before and the layer after.
+ * @type {(node: GraphNode) => HTMLElement}
+ */
 function neighbours(node) {
   const { nodes } = state.graph;
   const at = nodes.indexOf(node);
+  /** @type {(to: number, text: string) => HTMLElement} */
   const step = (to, text) =>
     button(text, () => lookAt(nodes[to]), {
       disabled: !nodes[to],
@@ -61,6 +74,7 @@ function neighbours(node) {
   return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "after →"));
 }
 
+/** @type {(node: GraphNode, tensor: Tensor) => HTMLElement} */
 export function results(node, tensor) {
   if (tensor.shape.length === 4)
     return h(
@@ -80,12 +94,16 @@ export function results(node, tensor) {
   return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
 }
 
+/** @type {(tensor: Tensor, channel: number) => Float32Array} */
 export const mapOf = (tensor, channel) => {
   const area = sizeOf(tensor.shape.slice(2));
   return tensor.data.subarray(channel * area, (channel + 1) * area);
 };
 
-/** Numbers without places, sixteen a line. */
+/**
+ * Numbers without places, sixteen a line.
+ * @type {(node: GraphNode, tensor: Tensor) => HTMLElement}
+ */
 function vector(node, tensor) {
   const shown = Array.from(tensor.data.slice(0, 1024));
   const lines = Array.from({ length: Math.ceil(shown.length / 16) }, (_, line) => {
@@ -102,7 +120,10 @@ function vector(node, tensor) {
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `numbers of ${node.name}` }, table);
 }
 
-/** Buttons with a small canvas each, a page of them at a time. */
+/**
+ * Buttons with a small canvas each, a page of them at a time.
+ * @type {(options: { name: string, count: number, chosen: number, paintTile: (canvas: HTMLCanvasElement, index: number) => void, pick: (index: number) => void }) => HTMLElement}
+ */
 function tiles({ name, count, chosen, paintTile, pick }) {
   let page = Math.floor(Math.max(0, chosen) / MANY);
   const grid = h("div", {
@@ -137,6 +158,7 @@ function tiles({ name, count, chosen, paintTile, pick }) {
     );
     arrowKeys(grid, () => [...grid.querySelectorAll("button")], 1e9);
     if (count <= MANY) return;
+    /** @type {(step: number) => () => void} */
     const to = (step) => () => {
       page += step;
       draw();
@@ -151,7 +173,10 @@ function tiles({ name, count, chosen, paintTile, pick }) {
   return h("div", {}, grid, pages);
 }
 
-/** The weights that make the chosen map or number. */
+/**
+ * The weights that make the chosen map or number.
+ * @type {(node: GraphNode) => HTMLElement | null}
+ */
 function weightsOf(node) {
   const weights = state.graph.constants.get(node.inputs[1]);
   if (!weights?.real) return null;
@@ -160,10 +185,12 @@ function weightsOf(node) {
   return null;
 }
 
+/** @type {(weights: Tensor) => HTMLElement} */
 function kernelsOf(weights) {
   const [filters, depth, rows, columns] = weights.shape;
   const area = rows * columns;
   const limit = magnitude(weights.data);
+  /** @type {(filter: number, layer: number) => Float32Array} */
   const slice = (filter, layer) =>
     weights.data.subarray((filter * depth + layer) * area, (filter * depth + layer + 1) * area);
   const filter = Math.min(state.channel, filters - 1);
@@ -175,6 +202,7 @@ function kernelsOf(weights) {
     paintTile: (canvas, layer) => paint(canvas, slice(filter, layer), rows, columns, { limit }),
   });
   const numbers = h("div", { class: "scroll" });
+  /** @type {(layer: number) => void} */
   function show(layer) {
     const values = Array.from({ length: rows }, (_, row) =>
       Array.from(slice(filter, layer).slice(row * columns, (row + 1) * columns)),
@@ -196,7 +224,10 @@ function kernelsOf(weights) {
   );
 }
 
-/** The weights of one number of a dense layer, laid out as the maps that were flattened, if there were any. */
+/**
+ * The weights of one number of a dense layer, laid out as the maps that were flattened, if there were any.
+ * @type {(node: GraphNode, weights: Tensor) => HTMLElement}
+ */
 function denseWeights(node, weights) {
   const [inputs, outputs] = node.attributes.transB ? [...weights.shape].reverse() : weights.shape;
   const own = Float32Array.from(
@@ -210,9 +241,11 @@ function denseWeights(node, weights) {
   const limit = magnitude(own);
   if (maps?.length === 4 && maps[2] * maps[3] > 1) {
     const area = maps[2] * maps[3];
+    /** @type {(canvas: HTMLCanvasElement, index: number) => void} */
     const tile = (canvas, index) =>
       paint(canvas, own.subarray(index * area, (index + 1) * area), maps[2], maps[3], { limit });
     const numbers = h("div", {});
+    /** @type {(index: number) => void} */
     const show = (index) =>
       numbers.replaceChildren(
         heatMap({

@@ -7,14 +7,28 @@ import { buildPicture, sampleOf } from "./picture.js";
 import { ask, bytesOf, lookAt, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
+import { messageOf } from "../engine/run.js";
 import { sizeOf } from "../engine/tensors.js";
 import { buildGuide } from "../guide/guide.js";
 
+/**
+ * An element of the page's frame.
+ * @type {(id: string) => HTMLElement}
+ */
+function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`The page has no element ${id}.`);
+  return element;
+}
+
+/** @type {(id: string) => string} */
+const textOf = (id) => byId(id).textContent ?? "";
+
 async function start() {
-  state.facts = JSON.parse(document.getElementById("facts").textContent);
-  const main = document.querySelector("main");
-  const model = bytesOf(document.getElementById("model").textContent.trim());
-  startEngine(document.getElementById("engine").textContent);
+  state.facts = JSON.parse(textOf("facts"));
+  const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+  const model = bytesOf(textOf("model").trim());
+  startEngine(textOf("engine"));
   main.replaceChildren(buildPicture());
   try {
     const { output, channelsFirst } = state.facts;
@@ -25,24 +39,30 @@ async function start() {
     lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);
     main.append(buildGuide(guideContext()));
   } catch (error) {
-    document.getElementById("status").textContent = error.message;
+    byId("status").textContent = messageOf(error);
   }
   checkHash(model);
 }
 
-/** The first picture of a page without samples. */
+/**
+ * The first picture of a page without samples.
+ * @type {() => import("./state.js").Picture}
+ */
 const grayPicture = () => ({
   values: new Uint8Array(sizeOf(state.facts.shape)).fill(128),
   name: "a plain gray picture",
   sample: null,
 });
 
-/** What the chapters of the guide see of the page. */
+/**
+ * What the chapters of the guide see of the page.
+ * @type {() => import("../guide/parts.js").Context}
+ */
 function guideContext() {
   const [rows, columns, channels] = state.facts.shape;
   const context = {
     picture: { values: state.picture.values, rows, columns, channels },
-    onPicture: (listener) => on("run", listener),
+    onPicture: (/** @type {() => void} */ listener) => on("run", listener),
     network: {
       layers: state.graph.nodes.map((node) => ({
         name: node.name,
@@ -57,22 +77,26 @@ function guideContext() {
 
 /** Links to #layer-NAME look at that layer. */
 addEventListener("click", (event) => {
-  const name = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']")?.getAttribute("href").slice("#layer-".length);
+  const link = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']");
+  const name = link?.getAttribute("href")?.slice("#layer-".length);
   const node = name && nodeNamed(decodeURIComponent(name));
   if (!node) return;
   event.preventDefault();
   lookAt(node);
-  const heading = document.getElementById(`layer-${node.name}`);
+  const heading = byId(`layer-${node.name}`);
   heading.scrollIntoView();
   heading.focus({ preventScroll: true });
 });
 
-/** The SHA-256 of the file in the page, computed here where the browser can, against what page.py saw on disk. */
+/**
+ * The SHA-256 of the file in the page, computed here where the browser can, against what page.py saw on disk.
+ * @type {(model: Uint8Array<ArrayBuffer>) => Promise<void>}
+ */
 async function checkHash(model) {
   if (!globalThis.crypto?.subtle) return;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", model));
   const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const place = document.getElementById("hash");
+  const place = byId("hash");
   place.textContent =
     found === place.dataset.sha256
       ? "computed anew in this page: the same."

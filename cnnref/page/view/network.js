@@ -1,26 +1,41 @@
 // The network as a drawing: a card a layer or folded stage, from left to right, and curves for what flows between.
+/**
+ * @import { GraphNode } from "../engine/onnx.js"
+ * @import { Tensor } from "../engine/tensors.js"
+ * @typedef {{ name: string, nodes: GraphNode[], level?: number }} Group
+ * @typedef {{ name: string, nodes: GraphNode[], folded: boolean, key?: string }} Item a card to draw
+ * @typedef {Item & { inputs: number[], column: number, lane: number }} Placed
+ */
 
 import { button, by, colourOf, counted, darkMode, h, magnitude, set, svg } from "./elements.js";
 import { hasWindow, kindOf } from "./facts.js";
-import { arrowKeys } from "./numbers.js";
+import { arrowKeys, contextOf } from "./numbers.js";
 import { lookAt, on, state } from "./state.js";
 
 const CARD = { width: 92, height: 116, across: 112, down: 148, edge: 20 };
 const FOLD_OVER = 24; // networks with more layers are folded into stages
 const SPLIT_OVER = 14; // stages with more layers unfold into blocks first
 
-/** A tree: [{ name, nodes } or { name, nodes, parts }] in the order of the graph, by the places that page.py found. */
+/**
+ * A tree: [{ name, nodes } or { name, nodes, parts }] in the order of the graph, by the places that page.py found.
+ * @type {(nodes: GraphNode[], places: Record<string, string[]>, level?: number) => Group[]}
+ */
 function grouped(nodes, places, level = 0) {
+  /** @type {Group[]} */
   const groups = [];
   for (const node of nodes) {
     const name = places[node.name]?.[level] ?? node.name;
-    if (groups.at(-1)?.name === name) groups.at(-1).nodes.push(node);
+    const last = groups.at(-1);
+    if (last?.name === name) last.nodes.push(node);
     else groups.push({ name, nodes: [node] });
   }
   return groups;
 }
 
-/** The items to draw: nodes, and groups that are folded. `open` has the names of those that are not. */
+/**
+ * The items to draw: nodes, and groups that are folded. `open` has the names of those that are not.
+ * @type {(open: Set<string>) => Item[]}
+ */
 function itemsOf(open) {
   const { nodes } = state.graph;
   const places = state.facts.places;
@@ -33,8 +48,10 @@ function itemsOf(open) {
   return [...first, ...grouped(rest, places).flatMap((group) => unfolded({ ...group, level: 0 }, open))];
 }
 
+/** @type {(node: GraphNode) => Item} */
 const single = (node) => ({ name: node.name, nodes: [node], folded: false });
 
+/** @type {(group: Group & { level: number }, open: Set<string>) => Item[]} */
 function unfolded(group, open) {
   if (group.nodes.length === 1) return [single(group.nodes[0])];
   const key = `${group.level}:${group.nodes[0].name}`;
@@ -44,28 +61,37 @@ function unfolded(group, open) {
   return inBlocks ? blocks.flatMap((block) => unfolded({ ...block, level: 1 }, open)) : group.nodes.map(single);
 }
 
-/** Give each item its inputs (places in the list), its column (the longest way to it) and its lane. */
+/**
+ * Give each item its inputs (places in the list), its column (the longest way to it) and its lane.
+ * @type {(items: Item[]) => Placed[]}
+ */
 function laidOut(items) {
+  /** @type {Map<string, number>} */
   const maker = new Map();
   items.forEach((item, index) => item.nodes.forEach((node) => node.outputs.forEach((name) => maker.set(name, index))));
   const taken = new Set();
   const led = new Set();
+  /** @type {Placed[]} */
+  const placed = [];
   items.forEach((item, index) => {
     const sources = item.nodes.flatMap((node) => node.inputs.map((name) => maker.get(name)));
-    item.inputs = [...new Set(sources)].filter((source) => source !== undefined && source !== index);
-    item.column = Math.max(-1, ...item.inputs.map((source) => items[source].column)) + 1;
-    const main = item.inputs.find((source) => items[source].column === item.column - 1);
-    let lane = main === undefined ? 0 : items[main].lane + (led.has(main) ? 1 : 0);
-    if (item.inputs.length > 1) lane = Math.min(...item.inputs.map((source) => items[source].lane));
-    while (taken.has(`${lane},${item.column}`)) lane += 1;
-    taken.add(`${lane},${item.column}`);
+    const inputs = [...new Set(sources)].filter((source) => source !== undefined).filter((source) => source !== index);
+    const column = Math.max(-1, ...inputs.map((source) => placed[source].column)) + 1;
+    const main = inputs.find((source) => placed[source].column === column - 1);
+    let lane = main === undefined ? 0 : placed[main].lane + (led.has(main) ? 1 : 0);
+    if (inputs.length > 1) lane = Math.min(...inputs.map((source) => placed[source].lane));
+    while (taken.has(`${lane},${column}`)) lane += 1;
+    taken.add(`${lane},${column}`);
     if (main !== undefined) led.add(main);
-    item.lane = lane;
+    placed.push({ ...item, inputs, column, lane });
   });
-  return items;
+  return placed;
 }
 
-/** The curve of an edge; one that passes over other cards of its lane goes above them. */
+/**
+ * The curve of an edge; one that passes over other cards of its lane goes above them.
+ * @type {(from: Placed, to: Placed, items: Placed[]) => string}
+ */
 function curve(from, to, items) {
   const start = [from.column * CARD.across + CARD.width, from.lane * CARD.down + CARD.height / 2 + CARD.edge];
   const end = [to.column * CARD.across, to.lane * CARD.down + CARD.height / 2 + CARD.edge];
@@ -80,7 +106,10 @@ function curve(from, to, items) {
   return `M${start} C${[middle, start[1]]} ${[middle, end[1]]} ${end}`;
 }
 
-/** Maps side by side in a small canvas: at most 16, one scale. */
+/**
+ * Maps side by side in a small canvas: at most 16, one scale.
+ * @type {(canvas: HTMLCanvasElement, tensor: Tensor) => void}
+ */
 function thumbnail(canvas, tensor) {
   const maps = tensor.shape.length === 4;
   const [rows, columns] = maps
@@ -90,13 +119,16 @@ function thumbnail(canvas, tensor) {
   mosaic(canvas, tensor.data, count, rows, columns, Math.ceil(Math.sqrt(count)), magnitude(tensor.data));
 }
 
-/** Tiles of numbers in one canvas, with a line of nothing between them. */
+/**
+ * Tiles of numbers in one canvas, with a line of nothing between them.
+ * @type {(canvas: HTMLCanvasElement, values: Float32Array, count: number, rows: number, columns: number, across: number, limit: number) => void}
+ */
 function mosaic(canvas, values, count, rows, columns, across, limit) {
   const down = Math.ceil(count / across);
   const gap = count > 1 ? 1 : 0;
   canvas.width = across * (columns + gap) - gap;
   canvas.height = down * (rows + gap) - gap;
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(canvas.width, canvas.height);
   for (let tile = 0; tile < count; tile++) {
     const left = (tile % across) * (columns + gap);
@@ -148,9 +180,10 @@ export function buildNetwork() {
     );
     const cards = items.map((item) =>
       card(item, () => {
-        open.add(item.key);
+        if (item.key) open.add(item.key);
         draw();
-        strip.querySelector(`[data-node="${CSS.escape(item.nodes[0].name)}"]`)?.focus();
+        const first = strip.querySelector(`[data-node="${CSS.escape(item.nodes[0].name)}"]`);
+        /** @type {HTMLElement | null} */ (first)?.focus();
       }),
     );
     set(strip, { style: { width: `${size[0]}px`, height: `${size[1]}px` } });
@@ -171,7 +204,7 @@ export function buildNetwork() {
 
   function mark() {
     for (const one of strip.querySelectorAll("button")) {
-      const here = state.node && one.dataset.nodes.split(" ").includes(state.node.name);
+      const here = state.node && one.dataset.nodes?.split(" ").includes(state.node.name);
       one.setAttribute("aria-current", here ? "true" : "false");
     }
   }
@@ -182,8 +215,9 @@ export function buildNetwork() {
   return element;
 }
 
+/** @type {(item: Placed, unfold: () => void) => HTMLButtonElement} */
 export function card(item, unfold) {
-  const last = item.nodes.at(-1);
+  const last = item.nodes[item.nodes.length - 1];
   const tensor = state.tensors.get(last.output);
   const canvas = h("canvas", { "aria-hidden": "true" });
   if (tensor) thumbnail(canvas, tensor);

@@ -3,6 +3,16 @@
 import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, short, thousands } from "./elements.js";
 
 /**
+ * The pen of a canvas.
+ * @type {(canvas: HTMLCanvasElement, settings?: CanvasRenderingContext2DSettings) => CanvasRenderingContext2D}
+ */
+export function contextOf(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
+  if (!context) throw new Error("The browser has no more canvases to draw on.");
+  return context;
+}
+
+/**
  * @typedef {object} TableOptions
  * @property {(number | null)[][]} values
  * @property {string} name
@@ -13,6 +23,8 @@ import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, sho
  * @property {(row: number, column: number, value: number) => void} [onEdit]
  * @property {(value: number) => string} [write]
  * @property {number[]} [origin]
+ *
+ * @typedef {HTMLElement & { at?: number[], choose: (row: number, column: number) => void }} HeatMap
  *
  * @typedef {object} HeatMapOptions
  * @property {Float32Array | Uint8Array | number[]} values
@@ -61,6 +73,7 @@ export function numberTable({ values, name, limit, pixels = false, classOf, onPi
   return table;
 }
 
+/** @type {(cell: { value: number | null, row: number, column: number, most: number, pixels: boolean, write: (value: number) => string, onPick?: (row: number, column: number) => void, onEdit?: (row: number, column: number, value: number) => void, origin: number[] }) => HTMLTableCellElement} */
 function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, origin }) {
   if (value === null) return h("td", { class: "empty" });
   const colour = pixels ? grayOf(value) : colourOf(value, most);
@@ -78,12 +91,16 @@ function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, o
   return h("td", { style }, write(value));
 }
 
-/** One tab stop for a grid of buttons; arrow keys move inside it. */
+/**
+ * One tab stop for a grid of buttons; arrow keys move inside it.
+ * @type {(container: HTMLElement, buttons: () => HTMLElement[], columns: number) => void}
+ */
 export function arrowKeys(container, buttons, columns) {
   buttons().forEach((one, index) => (one.tabIndex = index ? -1 : 0));
   container.addEventListener("keydown", (event) => {
     const all = buttons();
-    const at = all.indexOf(document.activeElement);
+    const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    /** @type {Record<string, number>} */
     const step = {
       ArrowLeft: -1,
       ArrowRight: 1,
@@ -100,7 +117,8 @@ export function arrowKeys(container, buttons, columns) {
     next.focus();
   });
   container.addEventListener("focusin", (event) => {
-    if (event.target.tagName === "BUTTON") buttons().forEach((one) => (one.tabIndex = one === event.target ? 0 : -1));
+    const { target } = event;
+    if (target instanceof HTMLButtonElement) buttons().forEach((one) => (one.tabIndex = one === target ? 0 : -1));
   });
 }
 
@@ -108,7 +126,7 @@ export function arrowKeys(container, buttons, columns) {
  * Paint numbers, one pixel each, into a canvas that CSS enlarges. values are [rows * columns], limit as above; with
  * `sheer`, what is near zero can be seen through.
  * @param {HTMLCanvasElement} canvas
- * @param {ArrayLike<number>} values
+ * @param {import("./elements.js").Numbers} values
  * @param {number} rows
  * @param {number} columns
  * @param {{ limit?: number, pixels?: boolean, sheer?: boolean }} options
@@ -116,7 +134,7 @@ export function arrowKeys(container, buttons, columns) {
 export function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = false } = {}) {
   canvas.width = columns;
   canvas.height = rows;
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(columns, rows);
   const most = limit ?? magnitude(values);
   for (let cell = 0; cell < rows * columns; cell++) {
@@ -131,11 +149,14 @@ export function paint(canvas, values, rows, columns, { limit, pixels = false, sh
   context.putImageData(image, 0, 0);
 }
 
-/** Paint a picture [rows, columns, 1 or 3] of values 0..255. */
+/**
+ * Paint a picture [rows, columns, 1 or 3] of values 0..255.
+ * @type {(canvas: HTMLCanvasElement, picture: ArrayLike<number>, rows: number, columns: number, channels: number) => void}
+ */
 export function paintPicture(canvas, picture, rows, columns, channels) {
   canvas.width = columns;
   canvas.height = rows;
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(columns, rows);
   for (let cell = 0; cell < rows * columns; cell++) {
     for (let part = 0; part < 3; part++)
@@ -151,6 +172,7 @@ export function paintPicture(canvas, picture, rows, columns, channels) {
  *   onPick(row, column)  makes its cells choosable, by mouse or arrow keys;  chosen  [row, column] marked by a frame
  *   under  { values, rows, columns, channels }: a picture that the colours are laid over
  * @param {HeatMapOptions} options
+ * @returns {HeatMap}
  */
 export function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, under }) {
   const most = limit ?? magnitude(values);
@@ -158,14 +180,19 @@ export function heatMap({ values, rows, columns, name, limit, pixels, onPick, ch
   const frame = h("div", { class: "cell-frame", hidden: true });
   const stage = h("div", { class: "stage", style: { "--rows": rows, "--columns": columns } }, canvas, frame);
   if (under) stage.prepend(below(under));
-  const figure = h("figure", { class: "heat" }, stage, h("figcaption", {}, name), scaleOf(most, pixels));
-  paint(canvas, values, rows, columns, { limit: most, pixels, sheer: Boolean(under) });
-  figure.choose = (row, column) => {
+  /** @type {(row: number, column: number) => void} */
+  const choose = (row, column) => {
     frame.hidden = false;
     set(frame, { style: { "--row": row, "--column": column } });
     figure.at = [row, column];
   };
-  if (chosen) figure.choose(...chosen);
+  /** @type {HeatMap} */
+  const figure = Object.assign(
+    h("figure", { class: "heat" }, stage, h("figcaption", {}, name), scaleOf(most, pixels)),
+    { choose },
+  );
+  paint(canvas, values, rows, columns, { limit: most, pixels, sheer: Boolean(under) });
+  if (chosen) figure.choose(chosen[0], chosen[1]);
   if (onPick)
     pickable(stage, figure, rows, columns, name, (row, column) => {
       figure.choose(row, column);
@@ -185,20 +212,29 @@ export function heatMap({ values, rows, columns, name, limit, pixels, onPick, ch
   return figure;
 }
 
-/** The picture that shimmers through a heat map. */
+/**
+ * The picture that shimmers through a heat map.
+ * @type {(picture: { values: Uint8Array, rows: number, columns: number, channels: number }) => HTMLCanvasElement}
+ */
 function below({ values, rows, columns, channels }) {
   const picture = h("canvas", { class: "below", "aria-hidden": "true" });
   paintPicture(picture, values, rows, columns, channels);
   return picture;
 }
 
-/** What the colours of a heat map mean. */
+/**
+ * What the colours of a heat map mean.
+ * @type {(limit: number, pixels?: boolean) => HTMLElement}
+ */
 export function scaleOf(limit, pixels) {
   if (pixels) return h("p", { class: "scale" }, "0", h("span", { class: "ramp gray" }), "255");
   return h("p", { class: "scale" }, short(-limit), h("span", { class: "ramp" }), short(limit));
 }
 
-/** A closed box with a table that is made when it is opened. */
+/**
+ * A closed box with a table that is made when it is opened.
+ * @type {(name: string, make: () => HTMLElement, text?: string) => HTMLDetailsElement}
+ */
 export function tableBehind(name, make, text = "Numbers") {
   const details = h(
     "details",
@@ -215,8 +251,12 @@ export function tableBehind(name, make, text = "Numbers") {
 
 const ROWS_AT_ONCE = 2000;
 
-/** A table with a head, of texts; rows beyond the first thousands come when they are asked for. */
+/**
+ * A table with a head, of texts; rows beyond the first thousands come when they are asked for.
+ * @type {(head: string[], rows: (string | number)[][], properties?: import("./elements.js").Properties) => HTMLElement}
+ */
 export function termTable(head, rows, properties = {}) {
+  /** @type {(cells: (string | number)[]) => HTMLElement} */
   const line = (cells) =>
     h(
       "tr",
@@ -246,6 +286,7 @@ export function termTable(head, rows, properties = {}) {
   return h("div", {}, table, more);
 }
 
+/** @type {(stage: HTMLElement, figure: HeatMap, rows: number, columns: number, name: string, pick: (row: number, column: number) => void) => void} */
 export function pickable(stage, figure, rows, columns, name, pick) {
   stage.classList.add("pickable");
   set(stage, {
@@ -256,6 +297,7 @@ export function pickable(stage, figure, rows, columns, name, pick) {
   });
   stage.onclick = (event) => {
     const box = stage.getBoundingClientRect();
+    /** @type {(share: number, count: number) => number} */
     const place = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
     pick(place((event.clientY - box.top) / box.height, rows), place((event.clientX - box.left) / box.width, columns));
   };

@@ -1,10 +1,12 @@
 // The reader's picture: a sample, a file that is chosen, dropped or pasted, or a drawing; and what a value sees of it.
+/** @import { Picture } from "./state.js" */
 
 import { button, h, set, tick } from "./elements.js";
-import { arrowKeys, paintPicture } from "./numbers.js";
+import { arrowKeys, contextOf, paintPicture } from "./numbers.js";
 import { buildScores } from "./scores.js";
 import { bytesOf, on, showPicture, state } from "./state.js";
 import { ALL, fieldOf } from "../engine/field.js";
+import { messageOf } from "../engine/run.js";
 import { placeOf } from "../engine/tensors.js";
 import { readPicture } from "../picture/read.js";
 import { readPixels } from "../picture/resample.js";
@@ -19,31 +21,33 @@ export function buildPicture() {
   const wrong = h("p", { class: "wrong", role: "alert" });
   const file = h("input", { type: "file", accept: "image/*", class: "hidden", id: "file" });
   const inverted = tick({ label: "dark on light: turn it into its negative", onChange: () => last && readFile(last) });
+  /** @type {File | null} */
   let last = null;
 
+  /** @type {(given: File) => Promise<void>} */
   async function readFile(given) {
     last = given;
     try {
       const pixels = await readPicture(given, height, width, channels);
       wrong.textContent = "";
       showPicture({
-        values: inverted.input.checked ? pixels.map((value) => 255 - value) : pixels,
+        values: inverted.input.checked ? Uint8Array.from(pixels, (value) => 255 - value) : pixels,
         name: given.name || "your picture",
         sample: null,
       });
     } catch (error) {
-      wrong.textContent = error.message;
+      wrong.textContent = messageOf(error);
     }
   }
 
   file.onchange = () => {
-    if (file.files[0]) readFile(file.files[0]);
+    if (file.files?.[0]) readFile(file.files[0]);
     file.value = ""; // the same file may be chosen again
   };
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files[0]) readFile(event.dataTransfer.files[0]);
+    if (event.dataTransfer?.files[0]) readFile(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {
     if (event.clipboardData?.files[0]) readFile(event.clipboardData.files[0]);
@@ -92,11 +96,13 @@ export function buildPicture() {
   );
 }
 
+/** @type {(index: number) => Picture} */
 export const sampleOf = (index) => {
   const one = state.facts.samples[index];
   return { values: bytesOf(one.values), name: one.name, sample: index };
 };
 
+/** @type {(sample: { name: string, values: string }, index: number) => HTMLButtonElement} */
 function sampleButton(sample, index) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   paintPicture(canvas, bytesOf(sample.values), ...state.facts.shape);
@@ -114,20 +120,25 @@ function sampleButton(sample, index) {
   );
 }
 
-/** Light up the pixels that the chosen value sees. */
+/**
+ * Light up the pixels that the chosen value sees.
+ * @type {(field: HTMLElement, note: HTMLElement) => void}
+ */
 export function showField(field, note) {
   const tensor = state.node && state.tensors.get(state.node.output);
   field.hidden = !tensor;
   note.textContent = "";
-  if (!tensor) return;
+  if (!state.node || !tensor) return;
   const [height, width] = state.facts.shape;
   const place = placeOf(tensor.shape, state.at);
   const cell = tensor.shape.length === 4 ? { rows: [place[2], place[2]], columns: [place[3], place[3]] } : ALL;
   const box = fieldOf(state.graph, state.tensors, state.node.output, cell);
   if (!box) return;
+  /** @type {(range: number[], size: number) => number[]} */
   const inside = ([first, last], size) => [Math.max(0, first), Math.min(size - 1, last)];
   const [top, bottom] = inside(box.rows, height);
   const [left, right] = inside(box.columns, width);
+  /** @type {(value: number, size: number) => string} */
   const share = (value, size) => `${(100 * value) / size}%`;
   set(field, {
     style: {
@@ -141,7 +152,10 @@ export function showField(field, note) {
   note.textContent = `The chosen value of ${state.node.name} sees ${lit}.`;
 }
 
-/** A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws. */
+/**
+ * A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws.
+ * @type {(give: (pixels: Uint8Array<ArrayBuffer>) => void) => HTMLElement}
+ */
 function buildDrawing(give) {
   const side = 280;
   const canvas = h("canvas", {
@@ -153,7 +167,7 @@ function buildDrawing(give) {
     "aria-label":
       "Drawing: hold the pointer and draw; with the keyboard, arrows move the pen and space lowers or lifts it",
   });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(canvas, { willReadFrequently: true });
   const pen = { x: side / 2, y: side / 2, down: false };
   const [rows, columns, channels] = state.facts.shape;
   const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, rows, columns, channels));
@@ -161,6 +175,7 @@ function buildDrawing(give) {
     context.fillStyle = "#000";
     context.fillRect(0, 0, side, side);
   }
+  /** @type {(x: number, y: number) => void} */
   function move(x, y) {
     if (pen.down) {
       Object.assign(context, { strokeStyle: "#fff", lineWidth: side / 12, lineCap: "round", lineJoin: "round" });
@@ -172,6 +187,7 @@ function buildDrawing(give) {
     }
     Object.assign(pen, { x, y });
   }
+  /** @type {(event: PointerEvent) => [number, number]} */
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * side, ((event.clientY - box.top) / box.height) * side];
@@ -192,6 +208,7 @@ function buildDrawing(give) {
       move(pen.x, pen.y);
       where.textContent = pen.down ? "The pen is down." : "The pen is up.";
     } else if (step) {
+      /** @type {(value: number) => number} */
       const inside = (value) => Math.max(0, Math.min(side, value));
       move(inside(pen.x + (step[0] * side) / 28), inside(pen.y + (step[1] * side) / 28));
       const [left, top] = [pen.x, pen.y].map((value) => Math.round((100 * value) / side));

@@ -6,6 +6,7 @@ import { labelOf, on, probabilities, state } from "./state.js";
 
 const SHOWN = 10;
 
+/** @type {(share: number) => string} */
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
 export function buildScores() {
@@ -21,7 +22,8 @@ export function buildScores() {
       return list.replaceChildren();
     }
     const order = found.map((share, index) => [share, index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-    const kept = list.children.length === Math.min(SHOWN, order.length) ? [...list.children] : null;
+    const items = /** @type {HTMLLIElement[]} */ ([...list.children]);
+    const kept = items.length === Math.min(SHOWN, order.length) ? items : null;
     const rows =
       kept ??
       order
@@ -30,11 +32,12 @@ export function buildScores() {
     if (!kept) list.replaceChildren(...rows);
     rows.forEach((row, place) => {
       const [share, index] = order[place];
-      row.querySelector(".label").textContent = labelOf(index);
-      row.style.setProperty("--share", share);
-      row.dataset.index = index;
-      row.querySelector("data").value = share;
-      row.querySelector("data").textContent = percent(share);
+      const [label, , value] = row.children;
+      label.textContent = labelOf(index);
+      row.style.setProperty("--share", String(share));
+      row.dataset.index = String(index);
+      value.setAttribute("value", String(share));
+      value.textContent = percent(share);
     });
     const best = `${labelOf(order[0][1])}, ${percent(order[0][0])}`;
     const took = `Computed in ${state.milliseconds.toFixed(0)} ms.`;

@@ -1,12 +1,35 @@
 // What the page knows, and who wants to hear of it: the network, the picture, the results, and the value looked at.
+/**
+ * @import { Graph, GraphNode } from "../engine/onnx.js"
+ * @import { Tensor, Tensors } from "../engine/tensors.js"
+ * @typedef {{ sample: number, name: string, shape: number[], data: string }} Stored the result of an operator
+ * @typedef {{ sample: number, index: number, rows: number, columns: number, values: string, maps: string }} StoredGradCam
+ * @typedef {object} Facts what write.py puts into the page
+ * @property {string} name
+ * @property {[number, number, number]} shape [height, width, channels]
+ * @property {string[]} labels
+ * @property {string} output
+ * @property {boolean} channelsFirst
+ * @property {{ name: string, values: string }[]} samples
+ * @property {Record<string, string[]>} places
+ * @property {Stored[]} stored
+ * @property {StoredGradCam[]} gradcam
+ * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
+ * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null }} Picture values are [height * width * channels]; sample is its place among the samples
+ */
 
 import { placeOf, sizeOf, tensorOf } from "../engine/tensors.js";
 import { QUESTIONS } from "../engine/worker.js";
 
+/**
+ * Until the page has started, `facts`, `graph` and `picture` are null; nothing is drawn before that.
+ * @type {{ facts: Facts, graph: Graph, picture: Picture, tensors: Tensors, missing: Map<string, string>,
+ *   milliseconds: number, node: GraphNode | null, channel: number, at: number }}
+ */
 export const state = {
-  facts: null, // what page.py wrote: name, labels, shape, samples, ...
-  graph: null, // of the ONNX file
-  picture: null, // { values: Uint8Array [height * width * channels], name, sample: place among the samples or null }
+  facts: /** @type {any} */ (null), // what page.py wrote: name, labels, shape, samples, ...
+  graph: /** @type {any} */ (null), // of the ONNX file
+  picture: /** @type {any} */ (null), // { values: Uint8Array [height * width * channels], name, sample: place among the samples or null }
   tensors: new Map(), // every result for the picture
   missing: new Map(), // nodes that could not be computed, and why
   milliseconds: 0,
@@ -15,23 +38,37 @@ export const state = {
   at: 0, // the place in its data of the value looked at
 };
 
+/** @type {Record<string, (() => void)[]>} */
 const listeners = {};
 
-/** Call `listener` whenever `event` happens: "run", "node", "value". */
-export const on = (event, listener) => (listeners[event] ??= []).push(listener);
+/**
+ * Call `listener` whenever `event` happens: "run", "node", "value".
+ * @type {(event: string, listener: () => void) => void}
+ */
+export const on = (event, listener) => void (listeners[event] ??= []).push(listener);
+/** @type {(event: string) => void} */
 const emit = (event) => (listeners[event] ?? []).forEach((listener) => listener());
 
-/** Bytes of base64 text. */
+/**
+ * Bytes of base64 text.
+ * @type {(base64: string) => Uint8Array<ArrayBuffer>}
+ */
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-/** The worker, or this thread where the browser allows a page from a file no worker. */
+/**
+ * The worker, or this thread where the browser allows a page from a file no worker.
+ * @type {{ worker: Worker | null, waiting: Map<number, Waiting>, next: number }}
+ */
 export const engine = { worker: null, waiting: new Map(), next: 0 };
 
+/** @type {(source: string) => void} */
 export function startEngine(source) {
   try {
     engine.worker = new Worker(URL.createObjectURL(new Blob([source, "\nserve();"], { type: "text/javascript" })));
     engine.worker.onmessage = ({ data: { id, answer, error, told } }) => {
-      const { resolve, reject, tell } = engine.waiting.get(id);
+      const asked = engine.waiting.get(id);
+      if (!asked) return;
+      const { resolve, reject, tell } = asked;
       if (told) return tell?.(told);
       engine.waiting.delete(id);
       return error ? reject(new Error(error)) : resolve(answer);
@@ -41,21 +78,42 @@ export function startEngine(source) {
   }
 }
 
-/** Ask the engine; a promise of its answer. `tell` hears how far it is. */
+/**
+ * Ask the engine; a promise of its answer. `tell` hears how far it is.
+ * @type {(question: string, given?: Record<string, any>, tell?: ((told: any) => void) | null) => Promise<any>}
+ */
 export function ask(question, given = {}, tell = null) {
-  if (!engine.worker) return Promise.resolve().then(() => QUESTIONS[question](given, tell ?? (() => {})));
+  const { worker } = engine;
+  if (!worker) return Promise.resolve().then(() => QUESTIONS[question](given, tell ?? (() => {})));
   return new Promise((resolve, reject) => {
     const id = engine.next++;
     engine.waiting.set(id, { resolve, reject, tell });
-    engine.worker.postMessage({ id, question, ...given });
+    worker.postMessage({ id, question, ...given });
   });
 }
 
-/** The node of a name, and the node that makes a tensor. */
+/**
+ * The node of a name, and the node that makes a tensor.
+ * @type {(name: string) => GraphNode | undefined}
+ */
 export const nodeNamed = (name) => state.graph.nodes.find((node) => node.name === name);
+/** @type {(tensor: string) => GraphNode | undefined} */
 export const makerOf = (tensor) => state.graph.nodes.find((node) => node.outputs.includes(tensor));
 
-/** Results of operators that are not known here, where they were stored for one of the samples. */
+/**
+ * A result that is known to be there.
+ * @type {(name: string) => Tensor}
+ */
+export function tensorNamed(name) {
+  const tensor = state.tensors.get(name);
+  if (!tensor) throw new Error(`There is no result called ${name}.`);
+  return tensor;
+}
+
+/**
+ * Results of operators that are not known here, where they were stored for one of the samples.
+ * @type {(sample: number | null) => Tensors}
+ */
 function storedFor(sample) {
   const stored = state.facts.stored.filter((one) => one.sample === sample);
   return new Map(
@@ -67,9 +125,13 @@ function storedFor(sample) {
 }
 
 let running = false;
+/** @type {Picture | null} */
 let pending = null;
 
-/** Show a picture: run the network on it. While it runs, only the last of the pictures that come is kept. */
+/**
+ * Show a picture: run the network on it. While it runs, only the last of the pictures that come is kept.
+ * @type {(picture: Picture) => Promise<void>}
+ */
 export async function showPicture(picture) {
   pending = picture;
   if (running) return;
@@ -84,16 +146,22 @@ export async function showPicture(picture) {
   running = false;
 }
 
-/** Look at a layer: at the map `channel`, and in it at the value that stands out most. */
+/**
+ * Look at a layer: at the map `channel`, and in it at the value that stands out most.
+ * @type {(node: GraphNode, channel?: number) => void}
+ */
 export function lookAt(node, channel = 0) {
   const tensor = state.tensors.get(node.output);
-  const maps = tensor?.shape.length > 2;
+  const maps = tensor && tensor.shape.length > 2;
   Object.assign(state, { node, channel, at: maps ? outstanding(tensor, channel) : channel });
   emit("node");
   emit("value");
 }
 
-/** The place of the largest magnitude in a map. */
+/**
+ * The place of the largest magnitude in a map.
+ * @type {(tensor: Tensor, channel: number) => number}
+ */
 function outstanding(tensor, channel) {
   const area = sizeOf(tensor.shape.slice(2));
   let best = channel * area;
@@ -103,11 +171,14 @@ function outstanding(tensor, channel) {
   return best;
 }
 
-/** Look at one value of a tensor; the picture's own values have no layer, and stay where they are. */
+/**
+ * Look at one value of a tensor; the picture's own values have no layer, and stay where they are.
+ * @type {(tensor: string, at: number) => void}
+ */
 export function lookAtValue(tensor, at) {
   const node = makerOf(tensor);
   if (!node) return;
-  const { shape } = state.tensors.get(tensor);
+  const { shape } = tensorNamed(tensor);
   const moved = node !== state.node;
   const channel = shape.length > 2 ? placeOf(shape, at)[1] : at;
   const other = moved || channel !== state.channel;
@@ -116,17 +187,26 @@ export function lookAtValue(tensor, at) {
   emit("value");
 }
 
-/** "channel 2, row 3, column 4" or "entry 5". */
+/**
+ * "channel 2, row 3, column 4" or "entry 5".
+ * @type {(shape: number[], at: number) => string}
+ */
 export function placeName(shape, at) {
   const place = placeOf(shape, at);
   if (shape.length === 4) return `channel ${place[1]}, row ${place[2]}, column ${place[3]}`;
   return shape.length === 2 ? `entry ${place[1]}` : place.slice(1).join(", ");
 }
 
-/** A class by its label; a single output answers yes or no. */
+/**
+ * A class by its label; a single output answers yes or no.
+ * @type {(index: number) => string}
+ */
 export const labelOf = (index) => state.facts.labels[index] ?? `class ${index}`;
 
-/** The probabilities of all classes for the picture, or null. */
+/**
+ * The probabilities of all classes for the picture, or null.
+ * @type {() => number[] | null}
+ */
 export function probabilities() {
   const found = state.tensors.get(state.graph.output);
   if (!found) return null;

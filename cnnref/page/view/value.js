@@ -1,4 +1,9 @@
 // One number, all the way: the values it was computed from, each product, the sum, and what becomes of it.
+/**
+ * @import { Explanation } from "../engine/contributions.js"
+ * @import { GraphNode } from "../engine/onnx.js"
+ * @import { Tensor } from "../engine/tensors.js"
+ */
 
 import { CONTRIBUTIONS } from "./contributions.js";
 import { button, darkMode, exact, h, keepingFocus, magnitude } from "./elements.js";
@@ -11,16 +16,18 @@ import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 
 export function buildValue() {
   const element = h("section", { id: "value" });
+  /** @type {number | null} */
   let chosenGroup = null;
   function draw() {
-    if (!state.node) return;
-    const tensor = state.tensors.get(state.node.output);
+    const { node } = state;
+    if (!node) return;
+    const tensor = state.tensors.get(node.output);
     element.hidden = !tensor;
     if (!tensor) return;
-    const told = explainValue(state.graph, state.node, state.tensors, state.at);
+    const told = explainValue(state.graph, node, state.tensors, state.at);
     keepingFocus(element, () =>
       element.replaceChildren(
-        ...valueParts(tensor, told, chosenGroup, (group) => {
+        ...valueParts(node, tensor, told, chosenGroup, (group) => {
           chosenGroup = group;
           draw();
           element.querySelector("select")?.focus();
@@ -37,8 +44,9 @@ export function buildValue() {
   return element;
 }
 
-function valueParts(tensor, told, chosenGroup, choose) {
-  const { node, at } = state;
+/** @type {(node: GraphNode, tensor: Tensor, told: Explanation, chosenGroup: number | null, choose: (group: number) => void) => HTMLElement[]} */
+function valueParts(node, tensor, told, chosenGroup, choose) {
+  const { at } = state;
   return [
     h("h2", {}, "One number, all the way"),
     h(
@@ -50,19 +58,22 @@ function valueParts(tensor, told, chosenGroup, choose) {
     h(
       "div",
       { class: "row" },
-      h("div", { class: "where" }, map(tensor), seen()),
+      h("div", { class: "where" }, map(node, tensor), seen()),
       h(
         "div",
         { class: "made" },
-        h("div", { id: "made-of" }, CONTRIBUTIONS[told.kind](told, chosenGroup, choose)),
+        h("div", { id: "made-of" }, ...CONTRIBUTIONS[told.kind](told, chosenGroup, choose)),
         becomes(node, tensor, at),
       ),
     ),
   ];
 }
 
-/** The map that the value is in, to choose another one with a click or the arrow keys. */
-function map(tensor) {
+/**
+ * The map that the value is in, to choose another one with a click or the arrow keys.
+ * @type {(node: GraphNode, tensor: Tensor) => HTMLElement | null}
+ */
+function map(node, tensor) {
   if (tensor.shape.length !== 4) return null;
   const [, , rows, columns] = tensor.shape;
   const area = rows * columns;
@@ -73,9 +84,9 @@ function map(tensor) {
     rows,
     columns,
     limit: magnitude(tensor.data),
-    name: `map ${channel} of ${state.node.name}`,
+    name: `map ${channel} of ${node.name}`,
     chosen: [Math.floor(within / columns), within % columns],
-    onPick: (row, column) => lookAtValue(state.node.output, channel * area + row * columns + column),
+    onPick: (row, column) => lookAtValue(node.output, channel * area + row * columns + column),
   });
 }
 
@@ -95,7 +106,10 @@ export function seen() {
   );
 }
 
-/** The same place in the layers behind that treat every value by itself. */
+/**
+ * The same place in the layers behind that treat every value by itself.
+ * @type {(node: GraphNode, tensor: Tensor, at: number) => HTMLElement | null}
+ */
 function becomes(node, tensor, at) {
   const behind = state.graph.nodes.filter((one) => one.inputs.includes(node.output));
   const told = behind.map((one) => {
@@ -109,6 +123,9 @@ function becomes(node, tensor, at) {
   return told.length ? h("div", {}, h("h3", {}, "What becomes of it"), h("ul", { class: "links" }, told)) : null;
 }
 
-/** Whether every value of a node's output comes from the value at the same place of its input. */
+/**
+ * Whether every value of a node's output comes from the value at the same place of its input.
+ * @type {(node: GraphNode) => boolean}
+ */
 const keepsPlaces = ({ op }) =>
   op in FUNCTIONS || op in PAIRS || ["Clip", "BatchNormalization", "Softmax", "Flatten"].includes(op);

@@ -4,6 +4,7 @@ import { button, by, choice, darkMode, h } from "./elements.js";
 import { heatMap } from "./numbers.js";
 import { ask, bytesOf, labelOf, on, probabilities, state } from "./state.js";
 import { gradCam } from "../engine/grad_cam.js";
+import { messageOf } from "../engine/run.js";
 
 export function buildWhy() {
   const { labels } = state.facts;
@@ -54,7 +55,7 @@ export function buildWhy() {
         ),
       );
     } catch (error) {
-      progress.textContent = error.message;
+      progress.textContent = messageOf(error);
     } finally {
       go.disabled = !probabilities();
     }
@@ -108,7 +109,10 @@ export function buildWhy() {
   );
 }
 
-/** Computed here where the head has a closed form; otherwise what page.py stored for the samples. */
+/**
+ * Computed here where the head has a closed form; otherwise what page.py stored for the samples.
+ * @type {(index: number) => HTMLElement[]}
+ */
 function gradCamParts(index) {
   const found = gradCam(state.graph, state.tensors, index) ?? storedGradCam(index);
   if (!found)
@@ -131,6 +135,7 @@ function seenPicture() {
   return { values: state.picture.values, rows, columns, channels };
 }
 
+/** @type {(index: number) => ReturnType<typeof gradCam> | undefined} */
 export function storedGradCam(index) {
   const found = state.facts.gradcam.find((one) => one.sample === state.picture.sample && one.index === index);
   return found && { ...found, values: new Float32Array(bytesOf(found.values).buffer) };
