@@ -5,6 +5,7 @@ On a terminal a table may have colours; into a file or a pipe, and with NO_COLOR
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from .arithmetic.wording import format_shape
 if TYPE_CHECKING:
     from .arithmetic import LayerRow
     from .models import Spec
-    from .runtimes import Bundle, Prediction, Timing
+    from .runtimes import Bundle, LayerNoise, Prediction, Timing
 
 
 #: Colours that are told apart by people who see no red or no green, and on light and dark ground.
@@ -163,6 +164,23 @@ def of_report(report: Mapping[str, Any], bundle: Bundle) -> Table:
         )
     headings = ("file", "bytes", "difference", "allowed", *(("accuracy %", "agreement %") * tested), "status")
     return Table(headings, rows, numbers=tuple(range(1, len(headings) - 1)))
+
+
+def of_layer_noise(layers: Sequence[LayerNoise]) -> Table:
+    """The layers of an integer file, each with its noise and what it adds; those that compute in floats are dim."""
+    rows = [
+        (
+            layer.tensor,
+            layer.operator,
+            "floats" if layer.in_floats else "integers",
+            _number(layer.sqnr if math.isfinite(layer.sqnr) else None, ".1f"),
+            _number(100 * layer.added, ".3f"),
+        )
+        for layer in layers
+    ]
+    headings = ("tensor", "operator", "computed in", "signal to noise, dB", "adds, % of the signal")
+    styles = ["dim" if layer.in_floats else "" for layer in layers]
+    return Table(headings, rows, numbers=(3, 4), breakable=0, styles=styles)
 
 
 def of_timings(timings: Sequence[Timing]) -> Table:

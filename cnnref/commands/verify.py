@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from .. import tables
-from .options import AsJson, BundleName, print_json
+from ..errors import InputError
+from .options import AsJson, BundleName, check_plot, print_json
 
 
 def verify(
@@ -18,6 +19,13 @@ def verify(
         Path | None, typer.Option("--data-dir", help="Also run every file on the whole test set in this folder.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also compare every layer of the integer files with the float32 files.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --layers: also draw their noise into this .png, .svg or .pdf file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check every file of a bundle: hashes, names, shapes, labels, size, and numbers in its runtime.
@@ -25,10 +33,18 @@ def verify(
     Writes report.json into the bundle. A file that fails is renamed (model.onnx.failed), and the exit status is 1.
 
     Example: cnnref verify lenet5-mnist --data-dir ~/datasets
+
+    Example: cnnref verify resnet8-cifar10 --layers --plot layers.png
     """
-    from ..runtimes import find_bundle, quarantine_failures, read_bundle
+    from ..explain.drawing.layer_noise import draw_layer_noise
+    from ..files import write_whole
+    from ..runtimes import culprit, find_bundle, noise_of_layers, quarantine_failures, read_bundle
     from ..runtimes import verify as check
 
+    if plot and not layers:
+        raise InputError(f"{plot} would show the noise of layers; give --layers as well.")
+    if plot:
+        check_plot(plot, force=force)
     folder = find_bundle(bundle)
     test_set = None
     if data_dir is not None or dataset is not None:
@@ -37,8 +53,12 @@ def verify(
         test_set = reference_test_set(read_bundle(folder), dataset, data_dir)
     report = check(folder, test_set=test_set)
     messages = quarantine_failures(report, folder)
+    noise = noise_of_layers(folder) if layers and report.ok else {}
+    if plot and noise:
+        write_whole(plot, draw_layer_noise(noise, report.bundle, form=plot.suffix[1:].lower()))
     if as_json:
-        print_json(report.to_json())
+        compared = {file: [layer.to_json() for layer in found] for file, found in noise.items()}
+        print_json(report.to_json() | ({"layers": compared} if layers else {}))
     else:
         tables.of_report(report.to_json(), read_bundle(folder)).print()
         others = [found for found in report.checks if found.format is None and found.ok]
@@ -46,6 +66,15 @@ def verify(
         for found in report.checks:
             if found.note:
                 print(f"{found.file}: {found.note}")
+        for file, rows in noise.items():
+            print(f"\n{file}, beside the float32 file on the samples:")
+            tables.of_layer_noise(rows).print()
+            if worst := culprit(rows):
+                print(
+                    f"{worst.tensor} ({worst.operator}) adds the most noise, {100 * worst.added:.3f} % of its signal."
+                )
+        if plot and noise:
+            print(f"Drawn: {plot}", file=sys.stderr)
     for problem in [*report.problems, *messages]:
         print(f"cnnref: {problem}", file=sys.stderr)
     if not report.ok:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .bench import Timing, benchmark
     from .bundle import Artifact, Bundle, ListedFile, read_bundle
     from .evaluate import LabelledImages, accuracy
+    from .layer_noise import LayerNoise, culprit, noise_of_layers
     from .locate import find_bundle, list_bundles
     from .prediction import Prediction, predict
     from .report import FAILED, Check, Outcome, Report, quarantine_failures, read_report, write_report
@@ -27,6 +28,7 @@ __all__ = [
     "Bundle",
     "Check",
     "LabelledImages",
+    "LayerNoise",
     "ListedFile",
     "Outcome",
     "Prediction",
@@ -38,8 +40,10 @@ __all__ = [
     "Timing",
     "accuracy",
     "benchmark",
+    "culprit",
     "find_bundle",
     "list_bundles",
+    "noise_of_layers",
     "open_artifact",
     "predict",
     "quarantine_failures",
@@ -60,6 +64,7 @@ __getattr__ = lazy_names(
         "prediction": ("Prediction", "predict"),
         "report": ("FAILED", "Check", "Outcome", "Report", "quarantine_failures", "read_report", "write_report"),
         "runner": ("Runner", "RuntimeMissingError", "Tensor"),
+        "layer_noise": ("LayerNoise", "culprit", "noise_of_layers"),
         "locate": ("find_bundle", "list_bundles"),
         "samples": ("Samples", "read_samples"),
         "verification": ("verify",),

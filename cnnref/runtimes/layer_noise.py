@@ -1,0 +1,313 @@
+"""How much noise each layer of an integer file adds: its tensors beside those of the float32 file, on the samples.
+
+The measure is the signal to quantization noise ratio of a tensor, 10 log10(sum of x^2 / sum of (x - y)^2) in decibels,
+where x is what the float32 file computes and y what the integers stand for (Jacob et al.: Quantization and Training of
+Neural Networks for Efficient Integer-Arithmetic-Only Inference, CVPR 2018, section 2.1, has the scales). The noise of a
+layer contains that of the layers before it; what it adds is the difference to the noisiest of its inputs.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..environment import quiet_stderr, usable_cores
+from ..errors import InputError
+from .bundle import read_bundle
+from .locate import find_bundle
+from .onnx_runtime import QUIET
+from .runner import Tensor, as_input, failure, import_runtime, one_line
+from .samples import read_samples
+
+#: Images that are computed at once, with all tensors kept.
+BATCH = 4
+
+#: Operators that only move or pick numbers, and the conversions at the ends of integers: no layers of their own.
+MOVING = {
+    "onnx": {"Cast", "DequantizeLinear", "Flatten", "Pad", "QuantizeLinear", "Reshape", "Slice", "Transpose"},
+    "tflite": {"DEQUANTIZE", "PAD", "QUANTIZE", "RESHAPE", "SLICE", "SPLIT", "STRIDED_SLICE", "TRANSPOSE"},
+}
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """The noise of one tensor.
+
+    Attributes:
+        tensor: its name in both files.
+        operator: what computes it.
+        sqnr: its signal to quantization noise ratio in dB; infinite without noise.
+        added: the noise that comes in here, as a share of the signal: noise to signal, less that of the noisiest input.
+        in_floats: whether the integer file computes it in floats.
+    """
+
+    tensor: str
+    operator: str
+    sqnr: float
+    added: float
+    in_floats: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json; JSON has no word for infinity, so that no noise is null."""
+        return {
+            "tensor": self.tensor,
+            "operator": self.operator,
+            "sqnr_db": round(self.sqnr, 2) if math.isfinite(self.sqnr) else None,
+            "added": round(self.added, 6),
+            "in_floats": self.in_floats,
+        }
+
+
+def noise_of_layers(folder: str | Path) -> dict[str, list[LayerNoise]]:
+    """The layers of every integer file of a bundle, in the order in which they are computed, by file.
+
+    Raises:
+        InputError: there is no such bundle, or it has no integer file with a float32 file of its format beside it.
+        VerificationError: a file or the samples cannot be read or run.
+    """
+    bundle = read_bundle(find_bundle(folder))
+    floats = {artifact.format: artifact for artifact in bundle.runnable() if artifact.precision == "float32"}
+    pairs = [
+        (floats[artifact.format], artifact)
+        for artifact in bundle.runnable()
+        if artifact.precision.startswith("int") and artifact.format in floats
+    ]
+    if not pairs:
+        raise InputError(
+            f"{bundle.folder} has no integer file with a float32 file of the same format beside it, so there are no "
+            "layers to compare; export it with --precision int8."
+        )
+    images = read_samples(bundle).images
+    return {
+        whole.name: compare_layers(bundle.folder / exact.name, bundle.folder / whole.name, images, layout=whole.layout)
+        for exact, whole in pairs
+    }
+
+
+def culprit(layers: Sequence[LayerNoise]) -> LayerNoise | None:
+    """The layer that adds the most noise, of those that compute in integers; None where none adds any."""
+    worst = max((layer for layer in layers if not layer.in_floats), key=lambda layer: layer.added, default=None)
+    return worst if worst is not None and worst.added > 0 else None
+
+
+def compare_layers(
+    floats: Path, integers: Path, images: NDArray[np.uint8], *, layout: str = "nhwc"
+) -> list[LayerNoise]:
+    """The layers of two files that compute the same network, one in floats and one in integers.
+
+    Args:
+        floats, integers: two .onnx files, or two .tflite files, whose tensors have the same names.
+        images: [n, height, width, channels], pixel values 0..255.
+        layout: "nhwc", or "nchw" for .onnx files that take [batch, channels, height, width].
+
+    Raises:
+        VerificationError: a file cannot be loaded or run.
+    """
+    pair = _OnnxPair(floats, integers, layout) if floats.suffix == ".onnx" else _TflitePair(floats, integers)
+    signal = dict.fromkeys(pair.compared, 0.0)
+    noise = dict(signal)
+    for start in range(0, len(images), BATCH):
+        for name, exact, rounded in pair.values(images[start : start + BATCH]):
+            signal[name] += float(np.square(exact, dtype=np.float64).sum())
+            noise[name] += float(np.square(np.subtract(exact, rounded, dtype=np.float64)).sum())
+    shares = {name: _share(noise[name], signal[name]) for name in pair.compared}
+    rows = []
+    for name, place in pair.compared.items():
+        share, before = shares[name], max((shares[source] for source in place.sources), default=0.0)
+        sqnr = -10 * math.log10(share) if share > 0 else math.inf
+        rows.append(LayerNoise(name, place.operator, sqnr, max(share - before, 0.0), place.in_floats))
+    return rows
+
+
+def _share(noise: float, signal: float) -> float:
+    """Noise as a share of the signal; all of it where there is no signal."""
+    if not noise:
+        return 0.0
+    return noise / signal if signal else 1.0
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """An operator with the tensors that it reads and writes, by name."""
+
+    kind: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What computes a tensor that both files have, the nearest such tensors before it, and whether in floats."""
+
+    operator: str
+    sources: tuple[str, ...]
+    in_floats: bool
+
+
+def _places(operations: Sequence[_Operation], common: Mapping[str, bool], moving: set[str]) -> dict[str, _Place]:
+    """The places of the tensors of `common`, where each has whether the integer file computes it in floats."""
+    before: dict[str, tuple[str, ...]] = {}
+    found = {}
+    for operation in operations:
+        sources = tuple(dict.fromkeys(source for name in operation.reads for source in before.get(name, ())))
+        for name in operation.writes:
+            if name in common and operation.kind not in moving:
+                found[name] = _Place(operation.kind, sources, common[name])
+                before[name] = (name,)
+            else:
+                before[name] = sources
+    return found
+
+
+class _OnnxPair:
+    """Two .onnx files in ONNX Runtime, with the tensors that both have as outputs."""
+
+    def __init__(self, floats: Path, integers: Path, layout: str) -> None:
+        onnx: Any = import_runtime("onnx", "onnx")
+        self._layout = layout
+        exact, rounded = (onnx.load(path, load_external_data=False) for path in (floats, integers))
+        operations = [_Operation(node.op_type, tuple(node.input), tuple(node.output)) for node in exact.graph.node]
+        writers = {name: node for node in rounded.graph.node for name in node.output}
+        # A tensor that is sent through integers is read behind its DequantizeLinear.
+        twins = {
+            name: f"{name}.dq" if f"{name}.dq" in writers else name
+            for operation in operations
+            for name in operation.writes
+            if name in writers or f"{name}.dq" in writers
+        }
+        common = {name: _in_floats(name, writers) for name in twins}
+        self.compared = _places(operations, common, MOVING["onnx"])
+        self._probes = [
+            _probe(onnx, exact, floats, list(self.compared)),
+            _probe(onnx, rounded, integers, [twins[name] for name in self.compared]),
+        ]
+
+    def values(self, images: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        yield from zip(self.compared, *(run(images, self._layout) for run in self._probes), strict=True)
+
+
+def _in_floats(name: str, writers: Mapping[str, Any]) -> bool:
+    """Whether the node that computes a tensor reads one that has not come out of integers."""
+    node = writers.get(name) or writers.get(writers[f"{name}.u8"].input[0])
+    given = [writers[source].op_type for source in node.input if source in writers] if node is not None else []
+    return any(kind != "DequantizeLinear" for kind in given)
+
+
+def _probe(onnx: Any, model: Any, path: Path, names: list[str]) -> Any:
+    """What computes the named tensors of a model from images."""
+    runtime = import_runtime("onnxruntime", "onnxruntime")
+    name, kind = model.graph.input[0].name, model.graph.input[0].type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    expected = Tensor(tuple(size.dim_value or None for size in kind.shape.dim), dtype)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=output) for output in names)
+    options = runtime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = QUIET, usable_cores()
+    try:
+        session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise failure(path, f"onnxruntime cannot load it with its layers as outputs: {one_line(error)}") from None
+
+    def run(images: NDArray[np.uint8], layout: str) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = session.run(names, {name: as_input(images, expected, layout)})
+        return found
+
+    return run
+
+
+class _TflitePair:
+    """Two .tflite files in LiteRT, which keeps every tensor."""
+
+    def __init__(self, floats: Path, integers: Path) -> None:
+        self._files = [_KeptTensors(path) for path in (floats, integers)]
+        exact, rounded = self._files
+        common = {name: rounded.in_floats(name) for name in exact.written if name in rounded.written}
+        self.compared = _places(exact.operations, common, MOVING["tflite"])
+
+    def values(self, images: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        for file in self._files:
+            file.run(images)
+        exact, rounded = self._files
+        for name in self.compared:
+            yield name, exact.value(name), rounded.value(name)
+
+
+class _KeptTensors:
+    """A .tflite file in LiteRT's own kernels: those of XNNPACK keep nothing between its ends.
+
+    Tensors of the same name are told apart by how many of it came before: "conv/Relu", "conv/Relu 2".
+    """
+
+    def __init__(self, path: Path) -> None:
+        runtime = import_runtime("ai_edge_litert.interpreter", "ai-edge-litert")
+        self.path = path
+        try:
+            with quiet_stderr(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the memory that the tensors take
+                self._interpreter = runtime.Interpreter(
+                    model_content=path.read_bytes(),
+                    num_threads=usable_cores(),
+                    experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                    experimental_preserve_all_tensors=True,
+                )
+                operators = self._interpreter._get_ops_details()
+        except Exception as error:
+            raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None
+        self._details = {detail["index"]: detail for detail in self._interpreter.get_tensor_details()}
+        self.written: dict[str, int] = {}
+        names: dict[int, str] = {}
+        for operator in operators:
+            for index in map(int, operator["outputs"]):
+                names[index] = self._unused(str(self._details[index]["name"]))
+                self.written[names[index]] = index
+        self.operations = [
+            _Operation(operator["op_name"], *(_names(names, operator[end]) for end in ("inputs", "outputs")))
+            for operator in operators
+        ]
+
+    def _unused(self, name: str) -> str:
+        count, candidate = 1, name
+        while candidate in self.written:
+            count += 1
+            candidate = f"{name} {count}"
+        return candidate
+
+    def in_floats(self, name: str) -> bool:
+        """Whether a tensor is computed in floats, and does not only come out of integers as one of them."""
+        kind = next(operation.kind for operation in self.operations if name in operation.writes)
+        return self._details[self.written[name]]["dtype"] is np.float32 and kind not in MOVING["tflite"]
+
+    def run(self, images: NDArray[np.uint8]) -> None:
+        (given,) = self._interpreter.get_input_details()
+        shape = tuple(int(size) for size in given["shape_signature"])
+        fed = as_input(images, Tensor(tuple(None if size < 0 else size for size in shape), given["dtype"].__name__))
+        try:
+            with quiet_stderr():
+                if tuple(given["shape"]) != fed.shape:
+                    self._interpreter.resize_tensor_input(given["index"], fed.shape)
+                self._interpreter.allocate_tensors()
+                self._interpreter.set_tensor(given["index"], fed)
+                self._interpreter.invoke()
+        except Exception as error:
+            raise failure(self.path, f"LiteRT cannot run it with its layers kept: {one_line(error)}") from None
+
+    def value(self, name: str) -> NDArray[Any]:
+        """The real numbers of a tensor."""
+        detail = self._details[self.written[name]]
+        found: NDArray[Any] = self._interpreter.get_tensor(detail["index"])
+        if detail["dtype"] is np.float32:
+            return found
+        scale, zero_point = detail["quantization"]
+        real: NDArray[Any] = (found.astype(np.float32) - zero_point) * np.float32(scale)
+        return real
+
+
+def _names(names: Mapping[int, str], indices: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(names[int(index)] for index in indices if int(index) in names)
