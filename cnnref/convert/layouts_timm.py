@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .layouts_torchvision import vgg_features
-from .rules import Layout, both, pairs, table
+from .rules import HALF, Layout, both, pairs, table
 
 VGG = {
     "dense6": "pre_logits.fc1",
@@ -110,5 +110,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "mobilenet_v2": (Layout("timm", table(STAGED), ("classifier.",)),),
     "mobilenet_v3": (Layout("timm", mobilenet_v3, ("conv_head.", "classifier."), EITHER_PADDING),),
     "efficientnet": (Layout("timm", table(STAGED), ("classifier.",), EITHER_PADDING),),
+    # The networks that timm has trained itself are normalized as usual; these are the authors'.
+    "efficientnet_lite": (Layout("timm", table(STAGED), ("classifier.",), EITHER_PADDING, normalization=HALF),),
     "convnext": (Layout("timm", table(CONVNEXT), ("head.",)),),
 }

@@ -11,7 +11,7 @@ from .. import models
 from ..environment import keras
 from ..errors import InputError
 from ..weights.reading import read_weights
-from . import layouts_cifar, layouts_timm, layouts_torchvision
+from . import layouts_cifar, layouts_efficientnet_pytorch, layouts_timm, layouts_torchvision
 from .matching import Conversion, best, check_shapes, converted, family_of, fill, match
 from .rules import Layout
 from .slots import pytorch_slots
@@ -76,7 +76,8 @@ def known_layouts(family: str, name: str) -> list[Layout]:
     Raises:
         InputError: there are none.
     """
-    sources = (layouts_torchvision.LAYOUTS, layouts_timm.LAYOUTS, layouts_cifar.LAYOUTS)
+    files = (layouts_torchvision, layouts_timm, layouts_efficientnet_pytorch, layouts_cifar)
+    sources = [file.LAYOUTS for file in files]
     layouts = [layout for source in sources for layout in source.get(family, ())]
     if not layouts:
         families = sorted(set().union(*sources))

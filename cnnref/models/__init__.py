@@ -15,6 +15,7 @@ from . import (  # noqa: F401  (importing a family registers its models)
     convnext,
     densenet,
     efficientnet,
+    efficientnet_lite,
     inception,
     lenet,
     mlperf_tiny,

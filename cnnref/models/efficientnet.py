@@ -14,6 +14,8 @@ keras.applications have it. Batch normalization has torchvision's epsilon 1e-5. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .blocks import (
     Head,
     Padding,
@@ -31,7 +33,9 @@ from .blocks import (
 from .registry import Variant, register
 
 #: Expansion, kernel, output channels, blocks, and stride of the first block.
-STAGES = (
+Stage = tuple[int, int, int, int, int]
+
+STAGES: tuple[Stage, ...] = (
     (1, 3, 16, 1, 1),
     (6, 3, 24, 2, 2),
     (6, 5, 40, 2, 2),
@@ -40,7 +44,6 @@ STAGES = (
     (6, 5, 192, 4, 2),
     (6, 3, 320, 1, 1),
 )
-BLOCKS = sum(count for _, _, _, count, _ in STAGES)
 
 
 @register(
@@ -71,35 +74,56 @@ def efficientnet(
 ) -> Tensor:
     strides = [2, *(stride for *_, stride in STAGES)]
     strides = for_small_images(strides) if small_image else strides
+    stages = [(*stage[:-1], stride) for stage, stride in zip(STAGES, strides[1:], strict=True)]
     x = conv_bn(image, 32, 3, strides[0], padding=padding, activation="swish", name="stem")
-    done = 0
-    for stage, ((expansion, kernel, filters, count, _), stride) in enumerate(zip(STAGES, strides[1:], strict=True), 1):
-        for number in range(1, count + 1):
-            x = inverted_residual(
-                x,
-                expansion,
-                kernel,
-                filters,
-                stride if number == 1 else 1,
-                padding=padding,
-                drop=(1 - survival) * done / BLOCKS,
-                name=f"stage{stage}_block{number}",
-            )
-            done += 1
-        x = stage_end(x, stage)
+    x = inverted_stages(x, stages, activation="swish", squeeze=True, padding=padding, survival=survival)
     x = conv_bn(x, 1280, 1, activation="swish", name="end")
     return top(x, lambda x: dropout(global_average_pool(x), 0.2))
 
 
-def inverted_residual(
-    x: Tensor, expansion: int, kernel: int, filters: int, stride: int, *, padding: Padding, drop: float, name: str
+def inverted_stages(
+    x: Tensor, stages: Sequence[Stage], *, activation: str, squeeze: bool, padding: Padding, survival: float
 ) -> Tensor:
-    """Widen, filter, weigh the channels, narrow; the sum with the input if the shape is the same."""
+    """The stages between stem and end, which EfficientNet-Lite has as well. `squeeze`: weigh the channels."""
+    blocks = sum(count for _, _, _, count, _ in stages)
+    done = 0
+    for stage, (expansion, kernel, filters, count, stride) in enumerate(stages, start=1):
+        for number in range(1, count + 1):
+            x = inverted_residual(
+                x,
+                (expansion, kernel, filters, stride if number == 1 else 1),
+                activation=activation,
+                squeeze=squeeze,
+                padding=padding,
+                drop=(1 - survival) * done / blocks,
+                name=f"stage{stage}_block{number}",
+            )
+            done += 1
+        x = stage_end(x, stage)
+    return x
+
+
+def inverted_residual(
+    x: Tensor,
+    shape: tuple[int, int, int, int],
+    *,
+    activation: str,
+    squeeze: bool,
+    padding: Padding,
+    drop: float,
+    name: str,
+) -> Tensor:
+    """Widen, filter, weigh the channels, narrow; the sum with the input if the shape is the same.
+
+    `shape` is expansion, kernel, output channels and stride. [n, h, w, c] -> [n, h', w', filters].
+    """
+    expansion, kernel, filters, stride = shape
     branch, channels = x, x.shape[-1]
     if expansion > 1:
-        branch = conv_bn(x, expansion * channels, 1, activation="swish", name=f"{name}_expand")
-    branch = depthwise_bn(branch, kernel, stride, padding=padding, activation="swish", name=f"{name}_depthwise")
-    branch = squeeze_excite(branch, channels // 4, activation="swish", name=f"{name}_se")
+        branch = conv_bn(x, expansion * channels, 1, activation=activation, name=f"{name}_expand")
+    branch = depthwise_bn(branch, kernel, stride, padding=padding, activation=activation, name=f"{name}_depthwise")
+    if squeeze:
+        branch = squeeze_excite(branch, channels // 4, activation=activation, name=f"{name}_se")
     branch = conv_bn(branch, filters, 1, activation=None, name=f"{name}_project")
     if stride > 1 or channels != filters:
         return branch

@@ -24,6 +24,8 @@ TENSORFLOW = {"padding": "tensorflow"}
         ("tf_mobilenetv3_small_100", "mobilenet_v3_small", TENSORFLOW),
         ("efficientnet_b0", "efficientnet_b0", {}),
         ("tf_efficientnet_b0", "efficientnet_b0", TENSORFLOW),
+        ("efficientnet_lite0", "efficientnet_lite0", {"padding": "same"}),
+        *((f"tf_efficientnet_lite{number}", f"efficientnet_lite{number}", {}) for number in range(5)),
         ("convnext_tiny", "convnext_tiny", {}),
     ],
 )

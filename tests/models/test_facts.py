@@ -65,6 +65,11 @@ LITERATURE = {
     "mobilenet_v3_small": (2_542_856, 57, 10**6),
     "shufflenet_v2_x1_0": (2_278_604, 145, 10**6),
     "efficientnet_b0": (5_288_548, 386, 10**6),
+    "efficientnet_lite0": (4_652_008, 385, 10**6),
+    "efficientnet_lite1": (5_416_680, 600, 10**6),
+    "efficientnet_lite2": (6_092_072, 860, 10**6),
+    "efficientnet_lite3": (8_197_096, 1.383, 10**9),
+    "efficientnet_lite4": (13_006_568, 2.553, 10**9),
     "convnext_tiny": (28_589_128, 4.456, 10**9),
 }
 
@@ -184,6 +189,7 @@ def test_stages_are_named_with_their_feature_maps() -> None:
         ("mobilenet_v1", (7, 7, 1024)),
         ("shufflenet_v2_x1_0", (7, 7, 1024)),
         ("efficientnet_b0", (7, 7, 1280)),
+        ("efficientnet_lite4", (10, 10, 1280)),
         ("convnext_tiny", (7, 7, 768)),
         ("densenet_bc_100_12", (8, 8, 342)),
     ],
