@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from .errors import InputError
+
+#: Ends the name of what is not finished; only this package removes what is named so.
+PARTIAL = ".partial"
+
+#: Of the Linux kernel: paths are relative to the working folder, and two names change places.
+_WORKING_FOLDER, _EXCHANGE = -100, 2
 
 
 def sha256_of(path: Path) -> str:
@@ -23,7 +33,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file under its final name only when it is complete and on the disk."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PARTIAL)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -40,24 +50,99 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def whole_folder(final: Path, *, force: bool = False, marker: str = "") -> Iterator[Path]:
     """Yield an empty folder that takes the name `final` if the block succeeds, and vanishes if it does not.
 
+    While the block runs, no other process writes `final`. What an earlier process that was killed has left of the same
+    folder is removed. A folder that is replaced stands under its name until the new one does.
+
     Raises:
-        InputError: `final` may not be replaced, see `refuse_existing`.
+        InputError: `final` may not be replaced, see `refuse_existing`, or another process is writing it.
     """
-    refuse_existing(final, force=force, marker=marker)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+    with only_writer(final):
+        refuse_existing(final, force=force, marker=marker)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        remove_partial(final.parent, final.name)
+        partial = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:100]}.", suffix=PARTIAL))
+        try:
+            yield partial
+            partial.chmod(0o755)
+            if final.is_dir() and not _exchange(partial, final):
+                old = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:100]}.", suffix=PARTIAL))
+                os.replace(final, old)  # a folder may replace an empty folder
+                os.replace(partial, final)
+                shutil.rmtree(old)
+            elif not final.is_dir():
+                os.replace(partial, final)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change names in one step; False where the system cannot."""
     try:
-        yield partial
-        partial.chmod(0o755)
-        if final.is_dir():
-            old = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}.old."))
-            os.replace(final, old)  # a folder may replace an empty folder
-            os.replace(partial, final)
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, final)
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):  # not Linux, or an old C library
+        return False
+    paths = (_WORKING_FOLDER, os.fsencode(one), _WORKING_FOLDER, os.fsencode(other))
+    return bool(rename(*paths, _EXCHANGE) == 0)
+
+
+def remove_partial(folder: Path, name: str = "") -> None:
+    """Remove the unfinished files and folders that a killed process has left: all, or those that were to be `name`.
+
+    Only a process that holds the lock of the folder or file may do so (see `only_writer`).
+    """
+    for each in folder.glob(f".*{PARTIAL}"):
+        if each.name.startswith(f".{name[:100]}.") if name else True:
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, so that two processes of this user do not write it at the same time.
+
+    The lock is a file in the user's temporary folder, not beside the folder, and ends with the process that holds it.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    locks = Path(tempfile.gettempdir()) / f"cnnref-locks-{os.getuid() if hasattr(os, 'getuid') else ''}"
+    locks.mkdir(mode=0o700, exist_ok=True)
+    name = hashlib.sha256(os.path.realpath(folder).encode(errors="surrogateescape")).hexdigest()[:32]
+    lock = FileLock(locks / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"{folder} is being written by another process; wait for it, or choose another folder."
+        ) from None
+    try:
+        yield
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        lock.release()
+
+
+def read_regular(path: Path, most: int, what: str = "file") -> bytes:
+    """The bytes of a regular file, or of what a link to one points to.
+
+    Args:
+        path: the file.
+        most: the most bytes it may have.
+        what: what the message calls the file.
+
+    Raises:
+        InputError: it is a pipe, a device or a folder, or larger than `most` bytes.
+        OSError: it is missing or cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe without a writer must not block
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} is no regular file, so it is not read; give a {what}.")
+        if found.st_size > most:
+            raise InputError(f"{path} has {found.st_size:,} bytes, and a {what} has at most {most:,}; it is not read.")
+        return stream.read(most)
 
 
 def refuse_existing(folder: Path, *, force: bool, marker: str = "", hint: str = "") -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,24 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_file(tmp_
             assert len(ran.stderr.splitlines()) == 1
     (written,) = tmp_path.glob("cnnref-traceback-*.txt")
     assert "LookupError" in written.read_text()
+
+
+def test_a_command_that_is_told_to_end_takes_away_what_is_not_finished(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from cnnref import cli; from cnnref.files import whole_folder\n"
+        "@cli.app.command()\n"
+        "def write(out: Path) -> None:\n"
+        "    with whole_folder(out): print('writing', flush=True); time.sleep(60)\n"
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", code, "write", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_models_lists_the_facts() -> None:

@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnnref.errors import InputError
-from cnnref.files import refuse_existing, sha256_of, whole_folder, write_whole
+from cnnref.files import only_writer, read_regular, refuse_existing, sha256_of, whole_folder, write_whole
 
 
 def contents(folder: Any) -> Any:
@@ -112,3 +115,81 @@ def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     write_whole(tmp_path / "file", content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+#: Writes the folder of the first argument, says so, and waits for a line.
+WRITER = """
+import sys
+from pathlib import Path
+from cnnref.files import whole_folder
+with whole_folder(Path(sys.argv[1]), force=True) as partial:
+    (partial / "new").write_text("new")
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def writer(final: Path) -> subprocess.Popen[str]:
+    """Another process that is in the middle of writing a folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(final)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+def test_a_folder_that_another_process_writes_is_refused(tmp_path: Path) -> None:
+    other = writer(tmp_path / "final")
+    with pytest.raises(InputError, match="final is being written by another process"), whole_folder(tmp_path / "final"):
+        pytest.fail("the block must not run")
+    other.communicate("\n", timeout=60)
+    assert contents(tmp_path / "final") == {"new": "new"}
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else(tmp_path: Path) -> None:
+    final = tmp_path / "final"
+    final.mkdir()
+    (final / "old").write_text("old")
+    (tmp_path / ".final.backup").write_text("the user's own")
+    killed = writer(final)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=60)
+    assert contents(final) == {"old": "old"}
+    assert len(list(tmp_path.iterdir())) == 3
+    with whole_folder(final, force=True) as partial:
+        (partial / "new").write_text("new")
+    assert contents(final) == {"new": "new"}
+    assert contents(tmp_path) == {".final.backup": "the user's own"}
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".final.backup", "final"]
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), only_writer(tmp_path / "run"):
+        raise RuntimeError
+    with only_writer(tmp_path / "run"), only_writer(tmp_path / "other"):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_replaced_stands_under_its_name_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = tmp_path / "final"
+    final.mkdir()
+    (final / "old").write_text("old")
+    monkeypatch.setattr(os, "replace", fail)  # the two steps that would leave a moment without a folder
+    with whole_folder(final, force=True) as partial:
+        (partial / "new").write_text("new")
+    assert contents(final) == {"new": "new"}
+
+
+def test_only_regular_files_within_the_bound_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    os.symlink(tmp_path / "file", tmp_path / "link")
+    assert read_regular(tmp_path / "link", 5) == b"12345"
+    with pytest.raises(InputError, match="has 5 bytes, and a recipe has at most 4"):
+        read_regular(tmp_path / "file", 4, "recipe")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises((InputError, IsADirectoryError)):
+            read_regular(path, 10)

@@ -19,7 +19,7 @@ from ..data import Dataset, channel_statistics, load
 from ..data.batches import BatchPlan
 from ..environment import keras
 from ..errors import DivergedError, InputError
-from ..files import refuse_existing, write_whole
+from ..files import only_writer, refuse_existing, remove_partial, write_whole
 from ..models import build, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import normalization_of
@@ -89,6 +89,23 @@ def train(
     _check_folder(run, recipe, resume=resume, force=force)
     if resume and run.finished:
         return run
+    if not is_first_process():
+        return _train(recipe, run, data_dir, settings, started, resume=resume, budget_minutes=budget_minutes)
+    with only_writer(run.folder):
+        return _train(recipe, run, data_dir, settings, started, resume=resume, budget_minutes=budget_minutes)
+
+
+def _train(
+    recipe: Recipe,
+    run: Run,
+    data_dir: str | Path | None,
+    settings: Settings,
+    started: float,
+    *,
+    resume: bool,
+    budget_minutes: float | None,
+) -> Run:
+    """Train into a folder that may be written, and that nobody else writes; `started` is when the command began."""
     dataset = _dataset(recipe, data_dir)
     if recipe.dataset.startswith("folder:"):  # there may be few pictures
         recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
@@ -99,7 +116,9 @@ def train(
         trainer = Trainer.prepare(recipe, dataset, settings)  # measuring has changed the weights of the first
     try:
         if is_first_process():
-            if not resume:  # nothing is deleted or made before data and model have proved to fit
+            if resume:
+                remove_partial(run.folder)
+            else:  # nothing is deleted or made before data and model have proved to fit
                 shutil.rmtree(run.folder, ignore_errors=True)
                 write_whole(run.recipe, recipe.toml())
             run.write_json("environment.json", environment.report())
@@ -110,10 +129,9 @@ def train(
         if is_first_process():
             write_results(recipe, dataset, trainer.pictures, run, trainer.final_model(), trainer.progress)
     except OSError as error:  # a full disk, mostly
-        raise InputError(
-            f"The run in {run.folder} cannot be written: {error.strerror or error}; what it has is kept. Make room and "
-            "go on with --resume."
-        ) from None
+        kept = "what it has is kept. Make room and go on with --resume."
+        advice = kept if run.recipe.is_file() else "choose another folder."
+        raise InputError(f"The run in {run.folder} cannot be written: {error.strerror or error}; {advice}") from None
     return run
 
 
