@@ -1,4 +1,4 @@
-"""The architectures: one family a file, and one builder for every name that `list_models` gives."""
+"""The architectures: one file for each family, and one builder for every name that `list_models` returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from . import (  # noqa: F401  (importing a family registers its models)
     airbench,
     alexnets,
     allcnn,
-    basic,
     cifar_resnet,
     cnn_explainer,
     convnext,
@@ -18,7 +17,7 @@ from . import (  # noqa: F401  (importing a family registers its models)
     efficientnet_lite,
     inception,
     lenet,
-    mlperf_tiny,
+    mnist_networks,
     mobilenetv1,
     mobilenetv2,
     mobilenetv3,
@@ -27,7 +26,6 @@ from . import (  # noqa: F401  (importing a family registers its models)
     resnet,
     resnext,
     shufflenetv2,
-    small_mnist,
     squeezenet,
     vgg,
     wide_resnet,
@@ -39,7 +37,7 @@ __all__ = ["Spec", "build", "builder", "list_models", "outline", "spec"]
 
 
 def __getattr__(name: str) -> Callable[..., keras.Model]:
-    """`cnnref.models.NAME` is the builder of that model; no file of this folder has the name of a model."""
+    """`cnnref.models.NAME` is the builder of that model, so no file of this folder may have the name of a model."""
     if name not in list_models():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return builder(name)

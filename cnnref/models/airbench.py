@@ -1,4 +1,4 @@
-"""The network of airbench94, made to reach 94 % on CIFAR-10 in seconds: seven convolutions, two of them of 64 filters.
+"""The network of airbench94, made to reach 94 % on CIFAR-10 in seconds, with seven convolutions.
 
 Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498), and its code, airbench94.py.
 
@@ -6,10 +6,10 @@ Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024 (arXiv 2404.00498)
           -> pool 1x1x256 -> 256 / 9 -> classes
 
 A stage is a 3x3 convolution, 2x2 max pooling, batch normalization, GELU, a 3x3 convolution, batch normalization, GELU.
-Convolutions begin as a partial identity and, but for `whiten`, have no bias, nor has the classifier; batch
-normalization has an offset and no scale, and forgets quickly (0.6). The filters of `whiten` come from the training
-images: `cnnref.training.whitening` computes them. Deviations: the ninth is taken of the features and not of the logits,
-which is the same; the moving variance is that of the batch, where PyTorch keeps the unbiased one.
+Convolutions are initialized as a partial identity. Neither they (except `whiten`) nor the classifier have a bias. Batch
+normalization has an offset and no scale, and a momentum of 0.6. The filters of `whiten` are computed from the training
+images by `cnnref.training.whitening`. Deviations: the features and not the logits are divided by nine, which gives the
+same result; the moving variance is the biased variance of the batch, where PyTorch keeps the unbiased one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..environment import layers, ops
-from .blocks import Head, Tensor, activate, check_fits, flatten, named, pool, stage_end
+from .blocks import Head, Tensor, activate, check_fits, flatten, name_stage, pool, set_name
 from .initializers import pytorch_uniform, with_identity
 from .registry import Variant, register
 
@@ -43,7 +43,7 @@ LOGIT_SCALE = 1 / 9
     },
 )
 def speednet(image: Tensor, top: Head) -> Tensor:
-    filters = 2 * PATCH**2 * image.shape[-1]  # a filter for each direction of a patch, and its negative
+    filters = 2 * PATCH**2 * image.shape[-1]  # one filter for each eigenvector of the patches, and one for its negative
     x = partial_identity_conv(image, filters, PATCH, padding="valid", use_bias=True, name="whiten")
     x = activate(x, "gelu", "whiten")
     for stage, width in enumerate(WIDTHS, start=1):
@@ -51,7 +51,7 @@ def speednet(image: Tensor, top: Head) -> Tensor:
         x = pool(x, "max", name=f"stage{stage}_pool")
         x = offset_norm(x, name=f"stage{stage}_conv1")
         x = partial_identity_conv(x, width, 3, name=f"stage{stage}_conv2")
-        x = stage_end(offset_norm(x, name=f"stage{stage}_conv2"), stage)
+        x = name_stage(offset_norm(x, name=f"stage{stage}_conv2"), stage)
     x = pool(x, "max", 3, name="pool")
     return top(x, scaled_vector, pytorch_uniform(), use_bias=False)
 
@@ -63,27 +63,27 @@ def offset_norm(x: Tensor, name: str) -> Tensor:
 
 
 def scaled_vector(x: Tensor) -> Tensor:
-    """Features as a vector, divided by nine. [n, h, w, c] -> [n, h * w * c]."""
-    return named(ops.multiply(flatten(x), LOGIT_SCALE), "scale")
+    """The features as one vector, divided by nine. [n, h, w, c] -> [n, h * w * c]."""
+    return set_name(ops.multiply(flatten(x), LOGIT_SCALE), "scale")
 
 
 def partial_identity_conv(
     x: Tensor, filters: int, kernel: int, *, padding: str = "same", use_bias: bool = False, name: str
 ) -> Tensor:
-    """A convolution of stride 1 that begins by passing its channels on. [n, h, w, c] -> [n, h', w', filters].
+    """A convolution of stride 1 that is initialized as a partial identity. [n, h, w, c] -> [n, h', w', filters].
 
-    The first filters copy a channel each, which is a shortcut without an addition; the others begin as PyTorch's do.
-
-    `padding` is "same" or "valid". The layer carries `begins_as_identity`, for those who draw its weights anew.
+    Each of the first filters copies one channel, which acts as a shortcut without an addition; the other filters are
+    initialized as in PyTorch. `padding` is "same" or "valid". The attribute `starts_as_identity` of the layer tells
+    `initializers.draw_weights` to do the same.
     """
     check_fits(x, kernel if padding == "valid" else 1, 1, 0, name)
     layer = layers.Conv2D(
         filters, kernel, padding=padding, use_bias=use_bias, kernel_initializer=_partial_identity, name=name
     )
     result = layer(x)
-    # Keras' own initializer for the files: with another, nobody could open them without this package.
+    # Saved files must name an initializer of Keras itself, or nobody could open them without this package.
     layer.kernel_initializer = pytorch_uniform()
-    layer.begins_as_identity = True
+    layer.starts_as_identity = True
     return result
 
 

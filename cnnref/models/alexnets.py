@@ -1,17 +1,18 @@
 """AlexNet: the network that won ImageNet 2012. Five convolutions, three max poolings, three dense layers.
 
 Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012, section 3.
-Krizhevsky: One weird trick for parallelizing convolutional neural networks, arXiv 1404.5997, 2014 (the one tower).
+Krizhevsky: One weird trick for parallelizing convolutional neural networks, arXiv 1404.5997, 2014 (the single tower).
 
     alexnet_2012   image 227x227x3 -> conv1 55x55x96 -> 27x27 -> conv2 27x27x256 -> 13x13 -> conv3 13x13x384
                    -> conv4 13x13x384 -> conv5 13x13x256 -> 6x6x256 -> 9216 -> 4096 -> 4096 -> classes
     alexnet        image 224x224x3 -> 55x55x64 -> 27x27x192 -> 13x13x384 -> 13x13x256 -> 13x13x256 -> the same end
     alexnet_cifar  image 32x32x3 -> 32x32x64 -> 15x15x192 -> 7x7x384 -> 7x7x256 -> 7x7x256 -> 3x3x256 -> 2304 -> ...
 
-`alexnet_2012` is the paper's two towers: conv2, conv4 and conv5 see one half of the channels each (two groups), and
+`alexnet_2012` has the paper's two towers: conv2, conv4 and conv5 have two groups, each on half of the channels, and
 local response normalization follows conv1 and conv2 (size 5, alpha 1e-4, beta 0.75, k 2). The paper states an input
-of 224x224, from which 55x55 does not follow; 227x227 does. `alexnet` is what torchvision calls by that name: one
-tower, no normalization. `alexnet_cifar` has a 5x5 stem of stride 1. Deviation: weights start as He et al. say.
+of 224x224, from which 55x55 does not follow; 227x227 does. `alexnet` is torchvision's network of that name: one
+tower, no normalization. `alexnet_cifar` has a 5x5 stem of stride 1. Deviation: initial weights are those of
+He et al., 2015.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""The all convolutional net: no pooling, no dense layer; convolutions of stride 2 make the maps smaller.
+"""The all convolutional net: no pooling, no dense layer; convolutions of stride 2 reduce the feature maps.
 
 Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity, ICLR 2015 workshop (arXiv 1412.6806), tables 1, 2.
 
     image 32x32x3 -> 32x32x96, 96 -> 16x16x96 -> 16x16x192, 192 -> 8x8x192
           -> 8x8x192, 192 (1x1), classes (1x1) -> classes
 
-All 3x3 convolutions are padded, the last one too (without padding there it would be 6x6 and 272 million
-multiply-accumulates instead of 281; the parameters do not tell). Dropout: 20 % of the image, half behind each
-convolution of stride 2. Deviation: weights start as He et al. say.
+All 3x3 convolutions are padded, also the last one. (Without its padding the last maps would be 6x6 and the network
+would take 272 million multiply-accumulates instead of 281; the number of parameters is the same.) Dropout has a rate of
+20 % on the image and of 50 % after each convolution of stride 2. Deviation: initial weights are those of He et al.,
+2015.
 """
 
 from __future__ import annotations
@@ -37,4 +38,4 @@ def allcnn(image: Tensor, top: Head) -> Tensor:
         x = dropout(x, 0.5, name=f"dropout{stage}")
     x = conv(x, 192, 3, initializer=HE, activation="relu", name="stage3_conv1")
     x = conv(x, 192, 1, initializer=HE, activation="relu", name="stage3_conv2")
-    return top.by_maps(x)
+    return top.from_class_maps(x)

@@ -1,11 +1,11 @@
-"""Building blocks of all families: small functions from tensor to tensor, every decision about padding, and the head.
+"""Building blocks of all families: functions from tensor to tensor, every decision about padding, and the classifier.
 
-Tensors are [batch, height, width, channels]. Paddings have these names:
+Tensors are [batch, height, width, channels]. The argument `padding` takes these values:
 
-    "same"        (kernel - 1) / 2 on each side, whatever the stride: the papers' and PyTorch's convention
-    "tensorflow"  TensorFlow's and Keras' "same": with stride 2 it adds less at the start than at the end
-    "valid"       none
-    3             that many on each side
+    "same"        (kernel - 1) / 2 pixels on each side for every stride, the convention of the papers and of PyTorch
+    "tensorflow"  the "same" of TensorFlow and Keras, which with stride 2 adds less at the start than at the end
+    "valid"       no padding
+    3             that many pixels on each side
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Padding = str | int
 #: Slope of leaky ReLU below zero (Maas, Hannun, Ng: Rectifier Nonlinearities, 2013).
 LEAKY_SLOPE = 0.01
 
-#: Activations by the name that a layer's name ends in, and what Keras calls them.
+#: Suffix of the name of an activation layer -> what Keras calls the activation.
 ACTIVATIONS = {
     "relu": "relu",
     "relu6": "relu6",
@@ -38,14 +38,14 @@ ACTIVATIONS = {
 
 POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
 
-#: What a classifier may end in; None gives logits.
+#: Activations of a classifier; None gives logits.
 CLASSIFIER_ACTIVATIONS = ("softmax", "sigmoid", "linear", None)
 
-#: He et al.: Delving Deep into Rectifiers, 2015: keeps the variance through many ReLUs.
+#: He et al., Delving Deep into Rectifiers, 2015: keeps the variance constant through many layers with ReLU.
 HE = "he_normal"
 GLOROT = "glorot_uniform"
 
-#: Weight of the old moving average at each step; PyTorch calls it momentum 0.1.
+#: Weight of the old moving average at each step; in PyTorch it is a momentum of 0.1.
 BATCH_NORM_MOMENTUM = 0.9
 
 
@@ -54,12 +54,12 @@ class TooSmallError(Exception):
 
 
 def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Raw pixel values 0..255 to (image / 255 - mean) / std, one mean and std (of values 0..1) a channel."""
+    """Raw pixel values 0..255 -> (image / 255 - mean) / std, with one mean and one std (of values 0..1) per channel."""
     channels = image.shape[-1]
     if len(mean) != channels or len(std) != channels or min(std) <= 0:
         raise InputError(
             f"normalization has {len(mean)} means and {len(std)} standard deviations for {channels} channels; "
-            "give one of each a channel, the deviations above 0."
+            "give one of each per channel, the deviations above 0."
         )
     return layers.Rescaling(*scale_and_offset(mean, std), name=LAYER)(image)
 
@@ -95,7 +95,7 @@ def conv(
 def depthwise_conv(
     x: Tensor, kernel: int, stride: int = 1, *, padding: Padding = "same", use_bias: bool = False, name: str
 ) -> Tensor:
-    """One kernel a channel, channels never mix. [n, h, w, c] -> [n, h', w', c]."""
+    """A depthwise convolution: one kernel per channel. [n, h, w, c] -> [n, h', w', c]."""
     x, mode = padded(x, kernel, stride, padding, name)
     return layers.DepthwiseConv2D(kernel, stride, padding=mode, use_bias=use_bias, depthwise_initializer=HE, name=name)(
         x
@@ -135,13 +135,13 @@ def depthwise_bn(
 
 
 def batch_norm(x: Tensor, *, epsilon: float = 1e-5, activation: str | None = None, name: str) -> Tensor:
-    """Batch normalization (`NAME_bn`) and the activation behind it (`NAME_ACTIVATION`)."""
+    """Batch normalization (`NAME_bn`) and the activation after it (`NAME_ACTIVATION`)."""
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
     return activate(x, activation, name)
 
 
 def padded(x: Tensor, kernel: int, stride: int, padding: Padding, name: str) -> tuple[Tensor, str]:
-    """The tensor to convolve and the `padding` to give Keras; refuses maps smaller than window or stride."""
+    """The tensor to convolve and the `padding` to pass to Keras. Raises TooSmallError, see `check_fits`."""
     if padding == "tensorflow":
         check_fits(x, 1, stride, 0, name)
         return x, "same"
@@ -150,7 +150,7 @@ def padded(x: Tensor, kernel: int, stride: int, padding: Padding, name: str) -> 
     if margin == 0:
         return x, "valid"
     if stride == 1 and kernel == 2 * margin + 1:
-        return x, "same"  # the same thing here, and one operation instead of two
+        return x, "same"  # the same result with one operation instead of two
     return layers.ZeroPadding2D(margin, name=f"{name}_pad")(x), "valid"
 
 
@@ -159,24 +159,24 @@ def pool(
 ) -> Tensor:
     """Max or average pooling. [n, h, w, c] -> [n, h', w', c].
 
-    `padding` is "valid", "ceil" or, for max pooling, a number: zeros on each side, which is right only where nothing
-    is negative, as behind a ReLU (elsewhere: `edge_max_pool`). "ceil" keeps the last, partial window (PyTorch's
-    ceil_mode, and what Caffe did): an average is then taken over the pixels there are.
+    `padding` is "valid", "ceil" or, for max pooling, a number of zeros on each side, which is correct only where no
+    value is negative, as after a ReLU (otherwise use `max_pool_repeating_edges`). "ceil" keeps the last, partial window
+    as Caffe and PyTorch's ceil_mode do; an average is then taken over the pixels inside the map.
     """
     if kind not in POOLINGS:
         raise InputError(f"pooling is {kind!r}; choose 'max' or 'average'.")
     stride = stride or size
     if padding == "ceil":
-        return _pool_with_partial_windows(x, kind, size, stride, name)
+        return _pool_keeping_partial_windows(x, kind, size, stride, name)
     x, mode = padded(x, size, stride, padding, name)
     return getattr(layers, POOLINGS[kind])(size, stride, padding=mode, name=name)(x)
 
 
-def edge_max_pool(x: Tensor, size: int, stride: int, margin: int, *, name: str) -> Tensor:
-    """Max pooling with padding that cannot win, for maps with negative values: the edge pixels once more."""
+def max_pool_repeating_edges(x: Tensor, size: int, stride: int, margin: int, *, name: str) -> Tensor:
+    """Max pooling of maps with negative values: the padding repeats the edge pixels and so never changes a maximum."""
     check_fits(x, size, stride, margin, name)
     sides = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-    x = named(ops.pad(x, sides, mode="symmetric"), f"{name}_pad")
+    x = set_name(ops.pad(x, sides, mode="symmetric"), f"{name}_pad")
     return layers.MaxPooling2D(size, stride, name=name)(x)
 
 
@@ -186,22 +186,22 @@ def global_average_pool(x: Tensor, name: str = "pool") -> Tensor:
 
 
 def add(tensors: Sequence[Tensor], name: str) -> Tensor:
-    """The sum of tensors of one shape."""
+    """The sum of tensors of the same shape."""
     return layers.Add(name=name)(tensors)
 
 
 def concatenate(tensors: Sequence[Tensor], name: str) -> Tensor:
-    """Feature maps of one size, one behind the other. [n, h, w, c1], [n, h, w, c2] -> [n, h, w, c1 + c2]."""
+    """The channels of feature maps of one size, concatenated. [n, h, w, c1], [n, h, w, c2] -> [n, h, w, c1 + c2]."""
     return layers.Concatenate(name=name)(tensors)
 
 
 def dropout(x: Tensor, rate: float, name: str = "dropout") -> Tensor:
-    """In training, each value is zero with this probability."""
+    """Dropout: in training, each value is set to zero with probability `rate`."""
     return layers.Dropout(rate, name=name)(x)
 
 
 def drop_path(x: Tensor, rate: float, name: str) -> Tensor:
-    """In training, a whole image's branch is zero with this probability (Huang et al.: Stochastic Depth, 2016)."""
+    """In training, set an image's branch to zero with probability `rate` (Huang et al.: Stochastic Depth, 2016)."""
     return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=name)(x) if rate else x
 
 
@@ -211,7 +211,7 @@ def dense(x: Tensor, units: int, *, activation: str | None = None, initializer: 
 
 
 def activate(x: Tensor, activation: str | None, name: str) -> Tensor:
-    """The activation as a layer of its own, `NAME_ACTIVATION`, so that the sum before it can be looked at."""
+    """The activation as a layer of its own, `NAME_ACTIVATION`, so that the values before it can be inspected."""
     if activation is None:
         return x
     if activation == "leaky_relu":
@@ -222,12 +222,12 @@ def activate(x: Tensor, activation: str | None, name: str) -> Tensor:
 
 
 def flatten(x: Tensor) -> Tensor:
-    """[n, h, w, c] -> [n, h * w * c], row by row, the channels of a pixel together."""
+    """[n, h, w, c] -> [n, h * w * c], row by row, with the channels of a pixel side by side."""
     return layers.Flatten(name="flatten")(x)
 
 
 def squeeze_excite(x: Tensor, squeezed: int, *, activation: str = "relu", gate: str = "sigmoid", name: str) -> Tensor:
-    """Weigh each channel by what all of them show on average (Hu et al., 2018). [n, h, w, c] -> the same shape."""
+    """Squeeze-and-excitation: a weight for each channel from the means of all (Hu et al., 2018). Same shape."""
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
     weights = conv(weights, squeezed, 1, activation=activation, name=f"{name}_reduce")
     weights = conv(weights, x.shape[-1], 1, activation=gate, name=f"{name}_expand")
@@ -240,53 +240,55 @@ def local_response_norm(x: Tensor, *, size: int, alpha: float, beta: float, bias
     Krizhevsky et al., 2012, section 3.3. (Caffe and PyTorch divide their alpha by `size`.)
     """
     channels, half = x.shape[-1], size // 2
-    squares = named(ops.square(x), f"{name}_square")
-    squares = named(ops.pad(squares, [(0, 0), (0, 0), (0, 0), (half, size - 1 - half)]), f"{name}_pad")
-    total = named(squares[..., :channels], f"{name}_channel0")
+    squares = set_name(ops.square(x), f"{name}_square")
+    squares = set_name(ops.pad(squares, [(0, 0), (0, 0), (0, 0), (half, size - 1 - half)]), f"{name}_pad")
+    total = set_name(squares[..., :channels], f"{name}_channel0")
     for shift in range(1, size):
-        neighbour = named(squares[..., shift : shift + channels], f"{name}_channel{shift}")
-        total = named(ops.add(total, neighbour), f"{name}_sum{shift}")
-    scaled = named(ops.multiply(total, alpha), f"{name}_alpha")
-    power = named(ops.power(named(ops.add(scaled, bias), f"{name}_bias"), beta), f"{name}_power")
-    return named(ops.divide(x, power), name)
+        neighbour = set_name(squares[..., shift : shift + channels], f"{name}_channel{shift}")
+        total = set_name(ops.add(total, neighbour), f"{name}_sum{shift}")
+    scaled = set_name(ops.multiply(total, alpha), f"{name}_alpha")
+    power = set_name(ops.power(set_name(ops.add(scaled, bias), f"{name}_bias"), beta), f"{name}_power")
+    return set_name(ops.divide(x, power), name)
 
 
 def channel_shuffle(x: Tensor, groups: int, name: str) -> Tensor:
-    """Deal the channels of `groups` groups out in turn (Zhang et al.: ShuffleNet, 2018). Same shape."""
+    """Interleave the channels of `groups` groups (Zhang et al.: ShuffleNet, 2018). Same shape."""
     _, height, width, channels = x.shape
-    x = named(ops.reshape(x, (-1, height, width, groups, channels // groups)), f"{name}_groups")
-    x = named(ops.transpose(x, (0, 1, 2, 4, 3)), f"{name}_turned")
-    return named(ops.reshape(x, (-1, height, width, channels)), name)
+    x = set_name(ops.reshape(x, (-1, height, width, groups, channels // groups)), f"{name}_groups")
+    x = set_name(ops.transpose(x, (0, 1, 2, 4, 3)), f"{name}_turned")
+    return set_name(ops.reshape(x, (-1, height, width, channels)), name)
 
 
-def named(x: Tensor, name: str) -> Tensor:
-    """Name the keras.ops operation that made x; a counter of the whole process would name it otherwise."""
+def set_name(x: Tensor, name: str) -> Tensor:
+    """Name the keras.ops operation that made x, which would otherwise be named by a counter of the whole process."""
     x._keras_history.operation.name = name
     return x
 
 
-def stage_end(x: Tensor, stage: int) -> Tensor:
-    """Call the last layer of a stage `stageN`, so that its feature maps can be asked for by that name."""
+def name_stage(x: Tensor, stage: int) -> Tensor:
+    """Name the last layer of a stage `stageN`, so that its feature maps can be found by that name."""
     name = f"stage{stage}"
     if getattr(x._keras_history.operation, "weights", None):
-        return layers.Identity(name=name)(x)  # a layer with weights keeps the name that its weights are called by
-    return named(x, name)
+        return layers.Identity(name=name)(
+            x
+        )  # A layer with weights keeps its name, because its weights are named after it.
+    return set_name(x, name)
 
 
-def for_small_images(strides: Sequence[int]) -> list[int]:
+def strides_for_small_images(strides: Sequence[int]) -> list[int]:
     """The strides of a network for 32x32 images: the first two that are 2 become 1."""
-    found = [place for place, stride in enumerate(strides) if stride == 2][:2]
-    return [1 if place in found else stride for place, stride in enumerate(strides)]
+    reduced = [index for index, stride in enumerate(strides) if stride == 2][:2]
+    return [1 if index in reduced else stride for index, stride in enumerate(strides)]
 
 
 def multiple_of_eight(channels: float) -> int:
-    """The nearest multiple of 8, but at least 8 and not over 10 % below: how the MobileNets round widths."""
+    """The nearest multiple of 8, at least 8 and at most 10 % below `channels`, as the MobileNets round widths."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> None:
-    """Refuse feature maps that a window does not fit into, or that are smaller than a stride over them."""
+    """Raise TooSmallError if the padded feature maps are smaller than the window, or the maps than the stride."""
     height, width = x.shape[1:3]
     if min(height, width) + 2 * margin < window:
         raise TooSmallError(f"{name} has a {window}x{window} window and gets {height}x{width}")
@@ -295,9 +297,10 @@ def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> N
 
 
 class Head:
-    """`top(features, to_vector)` ends a network with a dense layer, `top.by_maps(features)` with one map a class.
+    """The classifier at the end of a network.
 
-    The last layers are called "logits" and "probabilities" either way.
+    `top(features, to_vector)` ends a network with a dense layer, and `top.from_class_maps(features)` with one feature
+    map per class. In both cases the last layers are named "logits" and "probabilities".
 
     Raises:
         InputError: the number of classes and the activation do not make a classifier.
@@ -324,18 +327,18 @@ class Head:
         *,
         use_bias: bool = True,
     ) -> Tensor:
-        """[n, h, w, c] -> [n, classes]; or the features themselves if no classifier was asked for."""
+        """[n, h, w, c] -> [n, classes]; the features themselves where `include_top` is False."""
         if not self.include:
             return features
-        # Made before the layers in front of it: the order of the random draws belongs to what a seed reproduces.
+        # The layer is made before the layers that precede it, because the order of random draws must stay as it is.
         logits = layers.Dense(self.classes, use_bias=use_bias, kernel_initializer=initializer, name="logits")
         return self._activated(logits(to_vector(features)))
 
-    def by_maps(self, features: Tensor, to_maps: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """A 1x1 convolution to one map a class, ReLU, and the mean of each map. [n, h, w, c] -> [n, classes].
+    def from_class_maps(self, features: Tensor, to_maps: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """A 1x1 convolution to one map per class, ReLU, and the mean of each map. [n, h, w, c] -> [n, classes].
 
-        `to_maps` comes in front of the convolution. The ReLU is left out for "sigmoid" and "linear": they need
-        negative logits.
+        `to_maps` is applied before the convolution. There is no ReLU for "sigmoid" and "linear", which need negative
+        logits.
         """
         if not self.include:
             return features
@@ -351,12 +354,12 @@ class Head:
         return layers.Activation(self.activation, name="probabilities")(logits)
 
 
-def _pool_with_partial_windows(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
-    """Pooling in which the last window may hang over the end: no pixel is left out."""
+def _pool_keeping_partial_windows(x: Tensor, kind: str, size: int, stride: int, name: str) -> Tensor:
+    """Pooling in which the last window may extend over the end of the map, so that every pixel is read."""
     check_fits(x, 1, stride, 0, name)
     sizes = x.shape[1:3]
     missing = [max(0, -(-(n - size) // stride)) * stride + size - n for n in sizes]
-    # Where Keras' "same" adds just these pixels it is the better choice: they can neither win nor be averaged.
+    # Where Keras' "same" adds exactly these pixels it is the better choice: it neither compares nor averages them.
     modes = [
         "same" if gap == 1 and -(-n // stride) == (n + gap - size) // stride + 1 else "valid"
         for n, gap in zip(sizes, missing, strict=True)

@@ -6,7 +6,7 @@ Interactive Visualization, IEEE TVCG 2021 (arXiv 2004.15004), section 4.
     image 64x64x3 -> block1 62x62x10, 60x60x10, pooled 30x30x10 -> block2 28x28x10, 26x26x10, pooled 13x13x10
           -> 1690 -> classes
 
-No padding anywhere; ten filters in every convolution; 19,920 parameters with ten classes. No deviation.
+There is no padding, and every convolution has ten filters; with ten classes it has 19,920 parameters. No deviation.
 """
 
 from __future__ import annotations

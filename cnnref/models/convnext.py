@@ -1,4 +1,4 @@
-"""ConvNeXt-T: a ResNet brought up to date with what vision transformers taught.
+"""ConvNeXt-T: a ResNet modernized with the design choices of vision transformers.
 
 Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s, CVPR 2022, table 9.
 
@@ -7,19 +7,19 @@ Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s, CVPR 2022, t
     convnext_tiny_cifar  image 32x32x3 -> stem 16x16x96 -> stage1 16x16x96 -> ... -> stage4 2x2x768 -> classes
 
 A block is a depthwise 7x7, layer normalization (epsilon 1e-6), 1x1 to four times the channels, GELU, 1x1 back, and a
-trainable scale a channel that starts at 1e-6 (Keras has no layer for it: a depthwise 1x1 convolution is just that).
-Stochastic depth grows over the blocks to `drop`. `_cifar` has 2x2 patches in its stem. `width` multiplies all channels,
-for less work than the paper's smallest network; at 1 there is no deviation.
+trainable scale per channel that starts at 1e-6 (Keras has no layer for it, so it is a depthwise 1x1 convolution).
+The rate of stochastic depth grows over the blocks up to `drop`. The stem of `_cifar` has 2x2 patches. `width` multiplies
+all channels, for networks smaller than the paper's smallest; with `width` 1 there is no deviation.
 """
 
 from __future__ import annotations
 
 from ..environment import keras, layers
-from .blocks import Head, Tensor, add, conv, depthwise_conv, drop_path, global_average_pool, stage_end
+from .blocks import Head, Tensor, add, conv, depthwise_conv, drop_path, global_average_pool, name_stage
 from .registry import Variant, register
 
 BLOCKS, WIDTHS = (3, 3, 9, 3), (96, 192, 384, 768)
-SCALE_AT_START = 1e-6
+INITIAL_SCALE = 1e-6
 
 
 @register(
@@ -55,12 +55,12 @@ def convnext(image: Tensor, top: Head, *, patch: int, width: float = 1.0, drop: 
             rate = drop * done / (sum(BLOCKS) - 1)
             x = block(x, rate, name=f"stage{stage}_block{number}")
             done += 1
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     return top(x, lambda x: layer_norm(global_average_pool(x), name="end"))
 
 
 def block(x: Tensor, rate: float, name: str) -> Tensor:
-    """Filter each channel, mix them in a wide layer, scale, add. Same shape."""
+    """Depthwise convolution, two 1x1 convolutions, layer scale, and the sum with x. Same shape."""
     channels = x.shape[-1]
     branch = layer_norm(depthwise_conv(x, 7, use_bias=True, name=f"{name}_depthwise"), name=f"{name}_depthwise")
     branch = conv(branch, 4 * channels, 1, activation="gelu", name=f"{name}_conv1")
@@ -70,11 +70,11 @@ def block(x: Tensor, rate: float, name: str) -> Tensor:
 
 
 def layer_norm(x: Tensor, name: str) -> Tensor:
-    """Each pixel's channels to mean 0 and variance 1, then a trained scale and offset. Same shape."""
+    """Layer normalization over the channels of each pixel. Same shape."""
     return layers.LayerNormalization(epsilon=1e-6, name=f"{name}_ln")(x)
 
 
 def layer_scale(x: Tensor, name: str) -> Tensor:
-    """A trained factor a channel. Same shape."""
-    start = keras.initializers.Constant(SCALE_AT_START)
+    """One trainable factor per channel. Same shape."""
+    start = keras.initializers.Constant(INITIAL_SCALE)
     return layers.DepthwiseConv2D(1, use_bias=False, depthwise_initializer=start, name=name)(x)

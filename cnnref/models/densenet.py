@@ -1,4 +1,4 @@
-"""DenseNet: every layer of a block reads the maps of all layers before it.
+"""DenseNet: every layer of a block reads the feature maps of all layers before it.
 
 Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, CVPR 2017, table 1 and section 3.
 
@@ -10,7 +10,7 @@ Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks
 
 A layer is normalization, ReLU, 1x1 to four times the growth rate, normalization, ReLU, 3x3 to the growth rate
 ("B"); between blocks a 1x1 convolution halves the channels ("C") and 2x2 average pooling the size. `drop` is the
-paper's dropout behind each convolution of a block, none by default. No deviation.
+paper's dropout after each convolution of a block, 0 by default. No deviation.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .blocks import (
     conv_bn,
     dropout,
     global_average_pool,
+    name_stage,
     pool,
-    stage_end,
 )
 from .registry import Variant, register
 
@@ -80,25 +80,25 @@ def densenet(image: Tensor, top: Head, *, blocks: tuple[int, ...], growth: int, 
     for block, count in enumerate(blocks, start=1):
         for number in range(1, count + 1):
             x = dense_layer(x, growth, drop, name=f"block{block}_layer{number}")
-        x = stage_end(x, block)
+        x = name_stage(x, block)
         if block < len(blocks):
             x = transition(x, drop, name=f"transition{block}")
     return top(batch_norm(x, activation="relu", name="end"), global_average_pool)
 
 
 def dense_layer(x: Tensor, growth: int, drop: float, name: str) -> Tensor:
-    """`growth` new maps behind the old ones. [n, h, w, c] -> [n, h, w, c + growth]."""
+    """Concatenate `growth` new feature maps to x. [n, h, w, c] -> [n, h, w, c + growth]."""
     new = batch_norm(x, activation="relu", name=f"{name}_preact")
-    new = dropped(convolution(new, 4 * growth, 1, name=f"{name}_conv1"), drop, f"{name}_dropout1")
+    new = optional_dropout(convolution(new, 4 * growth, 1, name=f"{name}_conv1"), drop, f"{name}_dropout1")
     new = batch_norm(new, activation="relu", name=f"{name}_conv1")
-    new = dropped(convolution(new, growth, 3, name=f"{name}_conv2"), drop, f"{name}_dropout2")
+    new = optional_dropout(convolution(new, growth, 3, name=f"{name}_conv2"), drop, f"{name}_dropout2")
     return concatenate([x, new], name=f"{name}_concat")
 
 
 def transition(x: Tensor, drop: float, name: str) -> Tensor:
-    """Half the channels, half the size. [n, h, w, c] -> [n, h/2, w/2, c/2]."""
+    """Halve the number of channels and the size. [n, h, w, c] -> [n, h/2, w/2, c/2]."""
     x = batch_norm(x, activation="relu", name=f"{name}_preact")
-    x = dropped(convolution(x, x.shape[-1] // 2, 1, name=f"{name}_conv"), drop, f"{name}_dropout")
+    x = optional_dropout(convolution(x, x.shape[-1] // 2, 1, name=f"{name}_conv"), drop, f"{name}_dropout")
     return pool(x, "average", name=f"{name}_pool")
 
 
@@ -107,6 +107,6 @@ def convolution(x: Tensor, filters: int, kernel: int, name: str) -> Tensor:
     return conv(x, filters, kernel, use_bias=False, initializer=HE, name=name)
 
 
-def dropped(x: Tensor, rate: float, name: str) -> Tensor:
-    """Dropout where there is some."""
+def optional_dropout(x: Tensor, rate: float, name: str) -> Tensor:
+    """Dropout; no layer where the rate is 0."""
     return dropout(x, rate, name) if rate else x

@@ -1,4 +1,4 @@
-"""EfficientNet-B0: inverted residuals with squeeze-and-excitation and swish, found by search.
+"""EfficientNet-B0: inverted residuals with squeeze-and-excitation and swish, found by architecture search.
 
 Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019, table 1.
 
@@ -7,8 +7,8 @@ Tan, Le: EfficientNet: Rethinking Model Scaling for Convolutional Neural Network
                            -> stage7 7x7x320 -> end 7x7x1280 -> mean -> 1280 -> classes
     efficientnet_b0_cifar  image 32x32x3 -> the same with stride 1 in stem and stage2 -> 4x4x1280 -> classes
 
-Squeeze-and-excitation narrows to a quarter of the block's input channels. Stochastic depth grows over the blocks to
-1 - `survival`. `padding` is "same", as torchvision has it, or "tensorflow", as the authors' network and
+Squeeze-and-excitation reduces to a quarter of the block's input channels. The rate of stochastic depth grows over the
+blocks up to 1 - `survival`. `padding` is "same", as torchvision has it, or "tensorflow", as the authors' network and
 keras.applications have it. Batch normalization has torchvision's epsilon 1e-5. No other deviation.
 """
 
@@ -25,10 +25,10 @@ from .blocks import (
     depthwise_bn,
     drop_path,
     dropout,
-    for_small_images,
     global_average_pool,
+    name_stage,
     squeeze_excite,
-    stage_end,
+    strides_for_small_images,
 )
 from .registry import Variant, register
 
@@ -73,7 +73,7 @@ def efficientnet(
     image: Tensor, top: Head, *, small_image: bool, padding: Padding = "same", survival: float = 0.8
 ) -> Tensor:
     strides = [2, *(stride for *_, stride in STAGES)]
-    strides = for_small_images(strides) if small_image else strides
+    strides = strides_for_small_images(strides) if small_image else strides
     stages = [(*stage[:-1], stride) for stage, stride in zip(STAGES, strides[1:], strict=True)]
     x = conv_bn(image, 32, 3, strides[0], padding=padding, activation="swish", name="stem")
     x = inverted_stages(x, stages, activation="swish", squeeze=True, padding=padding, survival=survival)
@@ -84,7 +84,10 @@ def efficientnet(
 def inverted_stages(
     x: Tensor, stages: Sequence[Stage], *, activation: str, squeeze: bool, padding: Padding, survival: float
 ) -> Tensor:
-    """The stages between stem and end, which EfficientNet-Lite has as well. `squeeze`: weigh the channels."""
+    """The stages between stem and end, also those of EfficientNet-Lite. [n, h, w, c] -> [n, h', w', last filters].
+
+    `squeeze` says whether the blocks have squeeze-and-excitation.
+    """
     blocks = sum(count for _, _, _, count, _ in stages)
     done = 0
     for stage, (expansion, kernel, filters, count, stride) in enumerate(stages, start=1):
@@ -99,7 +102,7 @@ def inverted_stages(
                 name=f"stage{stage}_block{number}",
             )
             done += 1
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     return x
 
 
@@ -113,7 +116,7 @@ def inverted_residual(
     drop: float,
     name: str,
 ) -> Tensor:
-    """Widen, filter, weigh the channels, narrow; the sum with the input if the shape is the same.
+    """Expand, depthwise convolution, squeeze-and-excitation, project; the sum with x if the shape is the same.
 
     `shape` is expansion, kernel, output channels and stride. [n, h, w, c] -> [n, h', w', filters].
     """

@@ -1,4 +1,4 @@
-"""GoogLeNet: nine inception modules, each with four branches side by side (1x1, 3x3, 5x5, pooling).
+"""GoogLeNet: nine inception modules, each with four parallel branches (1x1, 3x3, 5x5, pooling).
 
 Szegedy et al.: Going Deeper with Convolutions, CVPR 2015, table 1.
 
@@ -6,12 +6,12 @@ Szegedy et al.: Going Deeper with Convolutions, CVPR 2015, table 1.
           -> 3a 28x28x256, 3b 28x28x480 -> pool3 14x14 -> 4a x512, 4b x512, 4c x512, 4d 14x14x528, 4e x832
           -> pool4 7x7 -> 5a 7x7x832, 5b 7x7x1024 -> mean -> 1024 -> classes
 
-`googlenet` is the paper's: biases, local response normalization in the stem, 5x5 kernels. The paper leaves the
-constants of the normalization open; these are of the published Caffe model (alpha 1e-4 / 5, beta 0.75, k 1).
+`googlenet` is the paper's: biases, local response normalization in the stem, 5x5 kernels. The paper does not
+state the constants of the normalization; these are of the published Caffe model (alpha 1e-4 / 5, beta 0.75, k 1).
 `googlenet_tv` is what torchvision calls GoogLeNet: batch normalization (epsilon 1e-3) instead of both, a 3x3 kernel
 in the "5x5" branch, a 2x2 window in pool4. `googlenet_cifar` is `googlenet_tv` with one 3x3 convolution as its stem.
-Poolings keep their last, partial window. Deviation: the two auxiliary classifiers, which only training sees, are
-left out. (torchvision's pretrained weights want pixels normalized with mean 0.5 and deviation 0.5.)
+Poolings keep their last, partial window. Deviation: the two auxiliary classifiers, which are used in training only, are
+left out. (torchvision's pretrained weights expect pixels normalized with mean 0.5 and deviation 0.5.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from .registry import Variant, register
 
 Convolution = Callable[..., Tensor]
 
-#: 1x1; 3x3 and the 1x1 in front of it; 5x5 and the 1x1 in front of it; the 1x1 behind the pooling.
+#: Filters of the 1x1; of the 1x1 before the 3x3 and of the 3x3; of the 1x1 before the 5x5 and of the 5x5; of the 1x1
+#: after the pooling.
 INCEPTIONS = {
     "3a": (64, (96, 128), (16, 32), 32),
     "3b": (128, (128, 192), (32, 96), 64),
@@ -126,12 +127,12 @@ def inception(
     large: int,
     name: str,
 ) -> Tensor:
-    """Four branches on the same maps, their results one behind the other. [n, h, w, c] -> [n, h, w, sum]."""
+    """Four parallel branches, concatenated. [n, h, w, c] -> [n, h, w, sum of the branches' filters]."""
     one = convolution(x, small, 1, name=f"{name}_1x1")
     three = convolution(x, medium[0], 1, name=f"{name}_3x3_reduce")
     three = convolution(three, medium[1], 3, name=f"{name}_3x3")
     five = convolution(x, wide[0], 1, name=f"{name}_5x5_reduce")
     five = convolution(five, wide[1], large, name=f"{name}_5x5")
-    around = pool(x, "max", 3, 1, padding=1, name=f"{name}_pool")
-    around = convolution(around, pooled, 1, name=f"{name}_pool_project")
-    return concatenate([one, three, five, around], name=name)
+    pooled_branch = pool(x, "max", 3, 1, padding=1, name=f"{name}_pool")
+    pooled_branch = convolution(pooled_branch, pooled, 1, name=f"{name}_pool_project")
+    return concatenate([one, three, five, pooled_branch], name=name)

@@ -1,6 +1,6 @@
-"""First weights: drawn with NumPy, so that one seed gives the same network on TensorFlow, JAX and PyTorch.
+"""Initial weights, drawn with NumPy, so that a seed gives the same network on TensorFlow, JAX and PyTorch.
 
-Each backend of Keras has a random generator of its own, so Keras' initializers draw other numbers on each.
+Each backend of Keras has its own random generator, so Keras' initializers draw different numbers on each.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 
 from ..environment import keras
 
-#: Standard deviation of a normal distribution after both tails beyond two deviations are cut off.
+#: Standard deviation of the standard normal distribution truncated at two deviations.
 TRUNCATED_DEVIATION = 0.87962566103423978
 
 
 def draw_weights(model: keras.Model, seed: int) -> None:
-    """Draw every random weight of a model anew, each variable from a generator of its own.
+    """Draw every random weight of a model again, each variable from its own generator, which `seed` and its index seed.
 
-    Initializers that are not random keep what they gave; of the random ones those of the variance scaling kind (Glorot,
-    He, LeCun), normal, truncated normal and uniform are known, others keep what Keras drew.
+    Known are variance scaling (Glorot, He, LeCun), normal, truncated normal and uniform initializers. Variables with
+    another initializer keep their values.
     """
-    for place, variable in enumerate(model.trainable_variables):
+    for index, variable in enumerate(model.trainable_variables):
         owner = model.get_layer(variable.path.split("/")[0])
         name = variable.name.replace("depthwise_kernel", "depthwise").replace("pointwise_kernel", "pointwise")
         initializer = getattr(owner, f"{name}_initializer", None)
-        drawn = values(initializer, tuple(variable.shape), np.random.default_rng([seed, place]))
-        if drawn is not None and getattr(owner, "begins_as_identity", False):
+        drawn = values(initializer, tuple(variable.shape), np.random.default_rng([seed, index]))
+        if drawn is not None and getattr(owner, "starts_as_identity", False):
             drawn = with_identity(drawn)
         if drawn is not None:
             variable.assign(drawn)
 
 
 def values(initializer: object, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32] | None:
-    """What an initializer means for a shape, drawn with NumPy; None where it is not random or not known."""
+    """Values [*shape] for an initializer of Keras, drawn with NumPy; None where it is not random or not known."""
     kinds = keras.initializers
     if isinstance(initializer, kinds.VarianceScaling):
         fan_in, fan_out = fans(shape)
@@ -45,9 +45,9 @@ def values(initializer: object, shape: tuple[int, ...], random: np.random.Genera
             return np.asarray(random.uniform(-limit, limit, shape), np.float32)
         if initializer.distribution == "untruncated_normal":
             return np.asarray(random.normal(0, np.sqrt(variance), shape), np.float32)
-        return np.asarray(np.sqrt(variance) / TRUNCATED_DEVIATION * truncated(shape, random), np.float32)
+        return np.asarray(np.sqrt(variance) / TRUNCATED_DEVIATION * truncated_normal(shape, random), np.float32)
     if isinstance(initializer, kinds.TruncatedNormal):
-        return np.asarray(initializer.mean + initializer.stddev * truncated(shape, random), np.float32)
+        return np.asarray(initializer.mean + initializer.stddev * truncated_normal(shape, random), np.float32)
     if isinstance(initializer, kinds.RandomNormal):
         return np.asarray(random.normal(initializer.mean, initializer.stddev, shape), np.float32)
     if isinstance(initializer, kinds.RandomUniform):
@@ -56,15 +56,15 @@ def values(initializer: object, shape: tuple[int, ...], random: np.random.Genera
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Inputs and outputs of one unit, as Keras counts them: [..., in, out] times the field of the kernel."""
+    """(fan-in, fan-out) of a kernel [..., in, out] as Keras counts them: in and out times the cells of the window."""
     if len(shape) < 2:
         return float(np.prod(shape)), float(np.prod(shape))
-    field = float(np.prod(shape[:-2]))
-    return shape[-2] * field, shape[-1] * field
+    cells = float(np.prod(shape[:-2]))
+    return shape[-2] * cells, shape[-1] * cells
 
 
-def truncated(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
-    """Standard normal numbers, drawn again while they lie beyond two deviations."""
+def truncated_normal(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float64]:
+    """Standard normal numbers; those beyond two deviations are drawn again."""
     found = random.standard_normal(shape)
     while (outside := np.abs(found) > 2).any():
         found[outside] = random.standard_normal(int(outside.sum()))
@@ -72,15 +72,16 @@ def truncated(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np
 
 
 def pytorch_uniform() -> keras.initializers.Initializer:
-    """What PyTorch's layers begin with: uniform between -1 and 1 over the root of the fan-in."""
+    """The initial weights of PyTorch's layers: uniform within plus or minus 1 / sqrt(fan-in)."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 def with_identity(kernel: NDArray[Any]) -> NDArray[Any]:
-    """A kernel [height, width, channels, filters] whose first filters copy a channel each."""
+    """The kernel [height, width, channels, filters] with its first min(channels, filters) filters replaced by copies of
+    one channel each: an identity."""
     height, width, channels, filters = kernel.shape
-    both = np.arange(min(channels, filters))
-    begun = np.array(kernel)
-    begun[..., both] = 0
-    begun[height // 2, width // 2, both, both] = 1  # of an even window, the pixel behind the centre, as in PyTorch
-    return begun
+    copied = np.arange(min(channels, filters))
+    result = np.array(kernel)
+    result[..., copied] = 0
+    result[height // 2, width // 2, copied, copied] = 1  # in an even window the pixel after the centre, as in PyTorch
+    return result

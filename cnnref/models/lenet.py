@@ -7,7 +7,7 @@ LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Reco
 Deviations from the paper, as in nearly all of today's LeNets: the 32x32 input is 28x28 with two pixels of padding
 in conv1; pooling has no weights and no activation of its own; conv2 sees all six maps, not the paper's table of
 connections; the output is dense with softmax instead of radial basis functions. `lenet5` keeps the paper's tanh
-(unscaled) and average pooling, `lenet5_relu` has ReLU and max pooling. 61,706 parameters either way.
+(unscaled) and average pooling, `lenet5_relu` has ReLU and max pooling. Both have 61,706 parameters.
 """
 
 from __future__ import annotations

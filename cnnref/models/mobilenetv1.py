@@ -7,15 +7,15 @@ Howard et al.: MobileNets: Efficient Convolutional Neural Networks for Mobile Vi
     mobilenet_v1_cifar  image 32x32x3 -> the same with stride 1 in the first two strided layers -> 4x4x1024 -> classes
 
 `width` is the paper's multiplier alpha. `padding` is "tensorflow", as the authors' network and keras.applications have
-it, or "same", which adds the same on both sides. ReLU6 and batch normalization's epsilon of 1e-3 are of the authors'
-code; the last stride of 2 in the table is 1 there, as its output size says. No other deviation.
+it, or "same", which adds the same on both sides. ReLU6 and batch normalization's epsilon of 1e-3 come from the authors'
+code. The last stride of 2 in the table is 1 there, which fits the output size in the table. No other deviation.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from .blocks import Head, Padding, Tensor, conv_bn, depthwise_bn, dropout, for_small_images, global_average_pool
+from .blocks import Head, Padding, Tensor, conv_bn, depthwise_bn, dropout, global_average_pool, strides_for_small_images
 from .registry import Variant, register
 
 #: Output channels and stride of the separable convolutions.
@@ -56,7 +56,7 @@ def mobilenet_v1(
     image: Tensor, top: Head, *, small_image: bool, width: float = 1.0, padding: Padding = "tensorflow"
 ) -> Tensor:
     strides = [2, *(stride for _, stride in SEPARABLE)]
-    strides = for_small_images(strides) if small_image else strides
+    strides = strides_for_small_images(strides) if small_image else strides
     full = partial(conv_bn, padding=padding, epsilon=EPSILON, activation="relu6")
     depthwise = partial(depthwise_bn, padding=padding, epsilon=EPSILON, activation="relu6")
     x = full(image, int(32 * width), 3, strides[0], name="stem")

@@ -1,4 +1,4 @@
-"""MobileNet v2: inverted residuals; a block widens, filters each channel by itself, and narrows without activation.
+"""MobileNet v2: inverted residual blocks of a 1x1 expansion, a depthwise 3x3 and a linear 1x1 projection.
 
 Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018, table 2.
 
@@ -21,10 +21,10 @@ from .blocks import (
     conv_bn,
     depthwise_bn,
     dropout,
-    for_small_images,
     global_average_pool,
     multiple_of_eight,
-    stage_end,
+    name_stage,
+    strides_for_small_images,
 )
 from .registry import Variant, register
 
@@ -67,20 +67,20 @@ def mobilenet_v2(
     image: Tensor, top: Head, *, small_image: bool, width: float = 1.0, padding: Padding = "same"
 ) -> Tensor:
     strides = [2, *(stride for _, _, _, stride in STAGES)]
-    strides = for_small_images(strides) if small_image else strides
+    strides = strides_for_small_images(strides) if small_image else strides
     x = conv_bn(image, multiple_of_eight(32 * width), 3, strides[0], padding=padding, activation="relu6", name="stem")
     for stage, ((expansion, channels, count, _), stride) in enumerate(zip(STAGES, strides[1:], strict=True), start=1):
         for number in range(1, count + 1):
             step = stride if number == 1 else 1
             filters = multiple_of_eight(channels * width)
             x = inverted_residual(x, expansion, filters, step, padding, name=f"stage{stage}_block{number}")
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     x = conv_bn(x, multiple_of_eight(1280 * max(1.0, width)), 1, activation="relu6", name="end")
     return top(x, lambda x: dropout(global_average_pool(x), 0.2))
 
 
 def inverted_residual(x: Tensor, expansion: int, filters: int, stride: int, padding: Padding, name: str) -> Tensor:
-    """Widen, filter, narrow; the sum with the input if the shape is the same. [n, h, w, c] -> [n, h', w', filters]."""
+    """Expand, depthwise, project; plus x where the shape is the same. [n, h, w, c] -> [n, h', w', filters]."""
     branch = x
     if expansion > 1:
         branch = conv_bn(x, expansion * x.shape[-1], 1, activation="relu6", name=f"{name}_expand")

@@ -1,4 +1,4 @@
-"""MobileNet v3: inverted residuals found by search, with squeeze-and-excitation and hard-swish.
+"""MobileNet v3: inverted residuals found by architecture search, with squeeze-and-excitation and hard-swish.
 
 Howard et al.: Searching for MobileNetV3, ICCV 2019, tables 1 (large) and 2 (small).
 
@@ -9,7 +9,7 @@ Howard et al.: Searching for MobileNetV3, ICCV 2019, tables 1 (large) and 2 (sma
     mobilenet_v3_large_cifar  image 32x32x3 -> the same with stride 1 in the first two strided layers -> 4x4x960 -> ...
     mobilenet_v3_small_cifar  image 32x32x3 -> the same with stride 1 in the first two strided layers -> 4x4x576 -> ...
 
-Squeeze-and-excitation narrows to a quarter of the widened channels, and its gate is a hard sigmoid. `padding` is
+Squeeze-and-excitation reduces to a quarter of the expanded channels, and its gate is a hard sigmoid. `padding` is
 "same", as torchvision has it, or "tensorflow", as the authors' network and keras.applications have it. Batch
 normalization has epsilon 1e-3 in all of them. No other deviation.
 """
@@ -27,10 +27,10 @@ from .blocks import (
     dense,
     depthwise_bn,
     dropout,
-    for_small_images,
     global_average_pool,
     multiple_of_eight,
     squeeze_excite,
+    strides_for_small_images,
 )
 from .registry import Variant, register
 
@@ -38,7 +38,7 @@ EPSILON = 1e-3
 
 
 class Row(NamedTuple):
-    """A row of the paper's tables: kernel, widened channels, output channels, SE, activation, stride."""
+    """A row of the paper's tables. `squeezed` says whether the block has squeeze-and-excitation."""
 
     kernel: int
     expanded: int
@@ -119,7 +119,7 @@ def mobilenet_v3(
     image: Tensor, top: Head, *, rows: tuple[Row, ...], units: int, small_image: bool, padding: Padding = "same"
 ) -> Tensor:
     strides = [2, *(row.stride for row in rows)]
-    strides = for_small_images(strides) if small_image else strides
+    strides = strides_for_small_images(strides) if small_image else strides
     x = conv_bn(image, 16, 3, strides[0], padding=padding, epsilon=EPSILON, activation=HS, name="stem")
     for number, (row, stride) in enumerate(zip(rows, strides[1:], strict=True), start=1):
         x = inverted_residual(x, row, stride, padding, name=f"block{number}")
@@ -128,7 +128,7 @@ def mobilenet_v3(
 
 
 def inverted_residual(x: Tensor, row: Row, stride: int, padding: Padding, name: str) -> Tensor:
-    """Widen, filter, weigh the channels, narrow; the sum with the input if the shape is the same."""
+    """Expand, depthwise convolution, squeeze-and-excitation, project; the sum with x if the shape is the same."""
     branch = x
     if row.expanded != x.shape[-1]:
         branch = conv_bn(x, row.expanded, 1, epsilon=EPSILON, activation=row.activation, name=f"{name}_expand")
@@ -142,7 +142,7 @@ def inverted_residual(x: Tensor, row: Row, stride: int, padding: Padding, name: 
         name=f"{name}_depthwise",
     )
     if row.squeezed:
-        narrow = multiple_of_eight(row.expanded / 4)
-        branch = squeeze_excite(branch, narrow, gate="hard_sigmoid", name=f"{name}_se")
+        reduced = multiple_of_eight(row.expanded / 4)
+        branch = squeeze_excite(branch, reduced, gate="hard_sigmoid", name=f"{name}_se")
     branch = conv_bn(branch, row.filters, 1, epsilon=EPSILON, activation=None, name=f"{name}_project")
     return add([x, branch], f"{name}_add") if stride == row.stride == 1 and x.shape[-1] == row.filters else branch

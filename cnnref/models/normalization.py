@@ -1,7 +1,7 @@
 """Mean and standard deviation of pixels, and the scale and offset that a Rescaling layer computes them with.
 
-A network normalizes raw pixels 0..255 as (pixel / 255 - mean) / std, with one mean and one std (of values 0..1) a
-channel. Its Rescaling layer computes pixel * scale + offset. This file is the one place that knows both.
+A network normalizes raw pixels 0..255 as (pixel / 255 - mean) / std, with one mean and one std (of values 0..1)
+per channel. Its Rescaling layer computes pixel * scale + offset. Only this file converts between the two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..environment import keras, layers
 
-#: Means and standard deviations, of values 0..1, one of each a channel.
+#: Means and standard deviations of values 0..1, one of each per channel.
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
 #: The name of the layer that normalizes the pixels in every network that `cnnref.build` makes.
@@ -19,22 +19,22 @@ LAYER = "normalization"
 
 
 def scale_and_offset(mean: Sequence[float], std: Sequence[float]) -> tuple[list[float], list[float]]:
-    """What (pixel / 255 - mean) / std multiplies a pixel by, and what it adds then; one number of each a channel."""
+    """Scale and offset, one of each per channel, with which pixel * scale + offset is (pixel / 255 - mean) / std."""
     scale = [1 / (255 * deviation) for deviation in std]
     offset = [-average / deviation for average, deviation in zip(mean, std, strict=True)]
     return scale, offset
 
 
 def mean_and_std(scale: Sequence[float], offset: Sequence[float]) -> Normalization:
-    """The mean and std, of values 0..1, whose normalization is pixel * scale + offset."""
+    """The mean and std, of values 0..1, with which (pixel / 255 - mean) / std is pixel * scale + offset."""
     std = tuple(1 / (255 * factor) for factor in scale)
-    # Adding 0.0 makes a plain 0 of -0.
+    # Adding 0.0 turns -0.0 into 0.0.
     mean = tuple(-shift * deviation + 0.0 for shift, deviation in zip(offset, std, strict=True))
     return mean, std
 
 
 def per_channel(value: Any, channels: int) -> list[float]:
-    """A number, or one number a channel, as one number a channel."""
+    """A list of one number per channel, from such a list or from a single number for all channels."""
     if isinstance(value, int | float):
         return [float(value)] * channels
     numbers = [float(number) for number in value]
@@ -44,7 +44,7 @@ def per_channel(value: Any, channels: int) -> list[float]:
 def normalization_of(model: keras.Model) -> Normalization | None:
     """The mean and std that a network of `cnnref.build` normalizes raw pixels with; None if it does not.
 
-    It is what `cnnref.build` takes as `normalization`.
+    The result can be passed to `cnnref.build` as `normalization`.
     """
     layer = next((layer for layer in model.layers if layer.name == LAYER), None)
     if not isinstance(layer, layers.Rescaling):

@@ -1,4 +1,4 @@
-"""Pre-activation ResNet: normalization and ReLU come before each convolution, and nothing is done to the sum.
+"""Pre-activation ResNet: normalization and ReLU come before each convolution, and the sum of a block has no activation.
 
 He, Zhang, Ren, Sun: Identity Mappings in Deep Residual Networks, ECCV 2016, figure 1b and section 5.
 
@@ -7,10 +7,10 @@ He, Zhang, Ren, Sun: Identity Mappings in Deep Residual Networks, ECCV 2016, fig
     resnet50_v2        image 224x224x3 -> stem 112x112x64 -> 56x56 -> stages of ResNet-50 -> 7x7x2048 -> classes
     resnet50_v2_cifar  image 32x32x3 -> stem 32x32x64 -> stages of ResNet-50 -> 4x4x2048 -> classes
 
-Where the shape changes, the shortcut starts behind the block's first normalization and ReLU. It is the CIFAR ResNet's
+Where the shape changes, the shortcut starts after the block's first normalization and ReLU. It is the CIFAR ResNet's
 option A in preact_resnet110 and a 1x1 convolution elsewhere. The stem has neither normalization nor ReLU; a last
 normalization and ReLU end the network. resnet50_v2 has its strides on the 3x3 convolutions. (keras.applications'
-ResNet50V2 is another network: strides in the last block of a stage, and 19,008 biases.) No deviation.
+ResNet50V2 is a different network, with strides in the last block of a stage, and 19,008 biases.) No deviation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .blocks import HE, Head, Tensor, add, batch_norm, conv, dropout, edge_max_pool, global_average_pool, stage_end
+from .blocks import (
+    HE,
+    Head,
+    Tensor,
+    add,
+    batch_norm,
+    conv,
+    dropout,
+    global_average_pool,
+    max_pool_repeating_edges,
+    name_stage,
+)
 from .cifar_resnet import subsample_and_pad
 from .registry import Variant, register
 
@@ -39,7 +50,7 @@ RESNET50: dict[str, Any] = {"plan": BOTTLENECK, "widths": (64, 128, 256, 512), "
 def residual_block(
     x: Tensor, plan: Sequence[tuple[int, int]], filters: int, stride: int, *, option: str, drop: float = 0, name: str
 ) -> Tensor:
-    """[n, h, w, c] -> [n, h/stride, w/stride, c']. The first 3x3 convolution has the stride."""
+    """A pre-activation block; its first 3x3 convolution has the stride. [n, h, w, c] -> [n, h/stride, w/stride, c']."""
     active = branch = batch_norm(x, activation="relu", name=f"{name}_preact")
     steps = {next(place for place, (_, kernel) in enumerate(plan) if kernel == 3): stride}
     for place, (times, kernel) in enumerate(plan):
@@ -51,7 +62,7 @@ def residual_block(
 
 
 def shortcut(x: Tensor, active: Tensor, channels: int, stride: int, option: str, name: str) -> Tensor:
-    """x itself; where the shape changes, what the block's first normalization and ReLU made of it, reshaped."""
+    """x itself; where the shape changes, a projection of `active`: x after the block's normalization and ReLU."""
     if stride == 1 and x.shape[-1] == channels:
         return x
     if option == "A":
@@ -64,7 +75,7 @@ def convolution(x: Tensor, filters: int, kernel: int, stride: int, name: str) ->
     return conv(x, filters, kernel, stride, use_bias=False, initializer=HE, name=name)
 
 
-def body(
+def residual_stages(
     x: Tensor,
     plan: Sequence[tuple[int, int]],
     widths: Sequence[int],
@@ -73,13 +84,13 @@ def body(
     option: str,
     drop: float = 0,
 ) -> Tensor:
-    """All stages, and the normalization and ReLU that end the network."""
+    """All stages, followed by the normalization and ReLU that end the network."""
     for stage, (filters, count) in enumerate(zip(widths, blocks, strict=True), start=1):
         for number in range(1, count + 1):
             stride = 2 if stage > 1 and number == 1 else 1
             name = f"stage{stage}_block{number}"
             x = residual_block(x, plan, filters, stride, option=option, drop=drop, name=name)
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     return batch_norm(x, activation="relu", name="end")
 
 
@@ -135,5 +146,5 @@ def preact_resnet(
         x = convolution(image, widths[0], 3, 1, "stem")
     else:
         x = convolution(image, widths[0], 7, 2, "stem")
-        x = edge_max_pool(x, 3, 2, margin=1, name="stem_pool")
-    return top(body(x, plan, widths, blocks, option=option), global_average_pool)
+        x = max_pool_repeating_edges(x, 3, 2, margin=1, name="stem_pool")
+    return top(residual_stages(x, plan, widths, blocks, option=option), global_average_pool)

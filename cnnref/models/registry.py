@@ -1,7 +1,7 @@
-"""The table of all models: what each is called, the facts about it, and the function that builds it.
+"""The registry of all models: the name of each, the facts about it, and the function that builds it.
 
-A family is one function from an image tensor to an output tensor; `register` turns each row of its table of
-variants into a builder of the same signature as the others. Keras is imported when a model is built, not before.
+A family is one function from an image tensor to an output tensor; `register` makes a builder with the
+common signature from each row of its table of variants. Keras is imported only when a model is built.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ COMMON = {
 
 
 class Variant:
-    """One row of a family's table: the facts that tests assert, and what the row fixes of the family function.
+    """One row of a family's table: the facts that tests assert, and the arguments of the family function.
 
     Args:
         trainable_params: trainable parameters at the family's input shape and classes.
-        macs: multiply-accumulates of convolutions and dense layers there.
-        params: parameters as Keras counts them, where that is more than the trainable ones (BatchNorm statistics).
-        published: accuracy in percent by data set: top-1, one view of each image, unless `source` says otherwise.
+        macs: multiply-accumulates of convolutions and dense layers at the same shape.
+        params: all parameters as Keras counts them, with the statistics of batch normalization; by default the
+            trainable ones.
+        published: the accuracy in percent for each data set: top-1 with one view of each image, unless `source` says
+            otherwise.
         source: where that number is published; by default in the paper.
-        input_shape, classes: where they are not the family's.
-        **fixed: keyword arguments of the family function. What no row fixes, the caller may choose.
+        input_shape, classes: by default those of the family.
+        **fixed: keyword arguments of the family function that the variant fixes. The caller may choose the others.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class Variant:
 class Spec:
     """The facts about one model.
 
-    `input_shape` is (height, width, channels); `published` is in percent, and `source` says where it is published.
+    `input_shape` is (height, width, channels). `published` is the accuracy in percent for each data set, and `source`
+    says where it is published.
     """
 
     name: str
@@ -92,7 +95,10 @@ _builders: dict[str, Builder] = {}
 def register(
     *, input_shape: Shape, classes: int, paper: str, year: int, variants: Mapping[str, Variant]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a builder of every row in `variants`; the decorated function is family(image, top, *, ...)."""
+    """Register a builder for every row in `variants`; the decorated function is family(image, top, *, ...).
+
+    The docstring of a builder is that of the family function, or of its module if the function has none.
+    """
 
     def decorate(family: Callable[..., Any]) -> Callable[..., Any]:
         for name, row in variants.items():
@@ -132,7 +138,11 @@ def spec(name: str) -> Spec:
 
 
 def builder(name: str) -> Builder:
-    """The function that builds a model; `cnnref.models.NAME` is the same one."""
+    """The function that builds a model; `cnnref.models.NAME` is the same function.
+
+    Raises:
+        InputError: there is no model of that name.
+    """
     return _builders[_checked_name(name)]
 
 
@@ -144,21 +154,21 @@ def build(
     include_top: bool = True,
     **options: Any,
 ) -> keras.Model:
-    """Build a model with fresh weights.
+    """Build a model with new random weights.
 
     Args:
         name: one of `list_models()`.
         input_shape: (height, width, channels); by default the paper's.
-        classes: width of the output; by default the paper's.
+        classes: number of outputs; by default the paper's.
         classifier_activation: "softmax", "sigmoid" (binary), "linear" (regression), or None for logits.
         include_top: False gives the last feature maps [batch, height, width, channels] instead of the classifier.
-        **options: what this model's builder takes beyond these, see `help(cnnref.models.NAME)`.
+        **options: further arguments of this model's builder, see `help(cnnref.models.NAME)`.
 
     Returns:
-        An uncompiled functional `keras.Model` with the input "image".
+        An uncompiled functional `keras.Model` from "image" [batch, height, width, channels] to [batch, classes].
 
     Raises:
-        InputError: there is no such model or option, or the shape, classes or activation do not go together.
+        InputError: there is no such model or option, or the shape, classes and activation cannot be combined.
     """
     function = builder(name)
     accepted = inspect.signature(function).parameters
@@ -168,7 +178,7 @@ def build(
 
 
 def outline(name: str, input_shape: Shape | None = None, classes: int | None = None, **options: Any) -> keras.Model:
-    """A model without values in its weights: `build` for those who only look at shapes, and quick for large networks.
+    """Build a model whose weights have no values, which is quick for large networks where only shapes are needed.
 
     Raises:
         InputError: as `build`.
@@ -184,7 +194,7 @@ def _checked_name(name: str) -> str:
 
 
 def _builder(facts: Spec, family: Callable[..., Any], fixed: Mapping[str, Any]) -> Builder:
-    free = [
+    variable = [
         parameter
         for parameter in inspect.signature(family).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name not in fixed
@@ -195,19 +205,21 @@ def _builder(facts: Spec, family: Callable[..., Any], fixed: Mapping[str, Any]) 
         common = {name: given.pop(name, default) for name, default in COMMON.items()}
         return _assemble(facts, family, {**fixed, **given}, **common)
 
-    usual = [
+    common_parameters = [
         inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
         for name, default in COMMON.items()
     ]
-    signature = inspect.Signature([*usual, *free])
+    signature = inspect.Signature([*common_parameters, *variable])
     build_variant.__name__ = build_variant.__qualname__ = facts.name
-    build_variant.__doc__ = f"{inspect.getdoc(inspect.getmodule(family))}\n\n{_facts_in_words(facts)}"
+    build_variant.__doc__ = (
+        f"{inspect.getdoc(family) or inspect.getdoc(inspect.getmodule(family))}\n\n{_facts_sentence(facts)}"
+    )
     build_variant.__module__ = family.__module__
     build_variant.__signature__ = signature  # type: ignore[attr-defined]
     return build_variant
 
 
-def _facts_in_words(facts: Spec) -> str:
+def _facts_sentence(facts: Spec) -> str:
     height, width, channels = facts.input_shape
     return (
         f"{facts.name} at {height}x{width}x{channels} with {facts.classes:,} classes: "
@@ -250,9 +262,9 @@ def _checked_shape(shape: Sequence[int]) -> Shape:
     return height, width, channels
 
 
-def _smallest_square(family: Callable[..., Any], arguments: Mapping[str, Any], channels: int, works: int) -> int:
-    """Bisect for the smallest square input whose feature maps do not vanish."""
-    low, high = 0, works
+def _smallest_square(family: Callable[..., Any], arguments: Mapping[str, Any], channels: int, largest: int) -> int:
+    """Find by bisection the smallest square input that does not raise TooSmallError; `largest` is known to work."""
+    low, high = 0, largest
     while high - low > 1:
         middle = (low + high) // 2
         try:

@@ -1,8 +1,8 @@
-"""ResNeXt: ResNet whose 3x3 convolutions are split into groups that run side by side ("cardinality").
+"""ResNeXt: ResNet whose 3x3 convolutions are split into parallel groups ("cardinality").
 
 Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations for Deep Neural Networks, CVPR 2017, tables 1 and 7.
 
-    resnext50_32x4d        as ResNet-50, the 3x3 twice as wide and in 32 groups
+    resnext50_32x4d        as ResNet-50, with the 3x3 twice as wide and in 32 groups
     resnext29_8x64d        image 32x32x3 -> stem 32x32x64 -> stage1 32x32x256 -> stage2 16x16x512 -> stage3 8x8x1024
                            -> mean -> 1024 -> classes
     resnext50_32x4d_cifar  image 32x32x3 -> stem 32x32x64 -> stage1 32x32x256 -> ... -> stage4 4x4x2048 -> classes
@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from .blocks import Head, Tensor, global_average_pool, stage_end
+from .blocks import Head, Tensor, global_average_pool, name_stage
 from .registry import Variant, register
-from .resnet import bottleneck, stem_for
+from .resnet import bottleneck
+from .resnet import stem as resnet_stem
 
 
 def stages(x: Tensor, blocks: tuple[int, ...], groups: int, width: int) -> Tensor:
@@ -27,7 +28,7 @@ def stages(x: Tensor, blocks: tuple[int, ...], groups: int, width: int) -> Tenso
         for number in range(1, count + 1):
             stride = 2 if stage > 1 and number == 1 else 1
             x = block(x, 32 * 2**stage, stride, f"stage{stage}_block{number}")
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     return x
 
 
@@ -73,5 +74,5 @@ def stages(x: Tensor, blocks: tuple[int, ...], groups: int, width: int) -> Tenso
     },
 )
 def resnext(image: Tensor, top: Head, *, stem: str, blocks: tuple[int, ...], groups: int, width: int) -> Tensor:
-    x = stem_for(image, small_image=stem == "cifar")
+    x = resnet_stem(image, small_image=stem == "cifar")
     return top(stages(x, blocks, groups, width), global_average_pool)

@@ -1,4 +1,4 @@
-"""Models as files: .keras files that are the same bytes for the same model, and the identity of weights."""
+"""Writing and reading .keras files, with the same bytes for the same model, and the hash of a model's weights."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..errors import InputError, printable
 from ..files import write_whole
 from .keras_file import checked_keras_file
 
-#: The earliest date a zip file can hold; stands for "no date" in files that must not differ from run to run.
+#: The earliest date that a zip file can hold, used for every entry so that files do not differ from run to run.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 
-#: Settings that newer versions of Keras write even where they are null, and older ones refuse to read.
-NEWS = ("input_axes", "output_axes", "quantization_config")
+#: Settings that newer versions of Keras write even where they are null, and that older versions refuse to read.
+NEW_SETTINGS = ("input_axes", "output_axes", "quantization_config")
 
 
 def weights_sha256(model: keras.Model) -> str:
-    """SHA-256 over all weights of a model, in its order, as little-endian values with their shapes."""
+    """The SHA-256 of all weights of a model, in its order, as little-endian values with their shapes."""
     digest = hashlib.sha256()
     for variable in model.weights:
         value = np.asarray(keras.ops.convert_to_numpy(variable))
@@ -37,11 +37,11 @@ def weights_sha256(model: keras.Model) -> str:
 
 
 def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
-    """Write a .keras file without the dates that Keras puts into it; a failure leaves no half-written file.
+    """Write a .keras file without the dates that Keras puts into it. A failure leaves no partial file.
 
     Args:
-        half: store kernels (weights with two axes or more) rounded to float16, about half the bytes. `load_model`, as
-            Keras itself, reads them back as float32; biases and statistics stay float32.
+        half: store kernels (weights with two or more axes) rounded to float16, which halves the file. `load_model` and
+            Keras itself read them back as float32; biases and statistics stay float32.
     """
     with tempfile.TemporaryDirectory() as folder:
         dated = Path(folder) / "dated.keras"
@@ -54,15 +54,15 @@ def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
                     facts = {key: value for key, value in json.loads(content).items() if key != "date_saved"}
                     content = json.dumps(facts, sort_keys=True).encode()
                 elif name == "config.json":
-                    content = json.dumps(_without_news(json.loads(content))).encode()
+                    content = json.dumps(_without_unused_new_settings(json.loads(content))).encode()
                 elif half and name.endswith(".h5"):
-                    content = _half(content)
+                    content = _to_float16(content)
                 target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         write_whole(path, undated.read_bytes())
 
 
-def _half(content: bytes) -> bytes:
-    """An HDF5 file with its float32 arrays of two axes or more as float16."""
+def _to_float16(content: bytes) -> bytes:
+    """The HDF5 file with its float32 arrays of two or more axes converted to float16."""
     written = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as source, h5py.File(written, "w") as target:
 
@@ -82,23 +82,23 @@ def _half(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def _without_news(config: Any) -> Any:
-    """A configuration without the settings of `NEWS` that are not used."""
+def _without_unused_new_settings(config: Any) -> Any:
+    """The configuration of a model without the settings of `NEW_SETTINGS` that are null."""
     if isinstance(config, dict):
-        used = {key: value for key, value in config.items() if value is not None or key not in NEWS}
-        return {key: _without_news(value) for key, value in used.items()}
-    return [_without_news(item) for item in config] if isinstance(config, list) else config
+        used = {key: value for key, value in config.items() if value is not None or key not in NEW_SETTINGS}
+        return {key: _without_unused_new_settings(value) for key, value in used.items()}
+    return [_without_unused_new_settings(item) for item in config] if isinstance(config, list) else config
 
 
 def load_model(path: Path, *, unsafe_lambda: bool = False) -> keras.Model:
-    """Read a .keras file; code in it is never run, and nothing that it names reads, writes or downloads anything.
+    """Read a .keras file. No code in it is executed, and no setting in it can make Keras read, write or download files.
 
     Args:
         path: the file.
-        unsafe_lambda: run the code of `Lambda` layers, which the file brings along. Only for files that you trust.
+        unsafe_lambda: execute the code of `Lambda` layers in the file; only for files that you trust.
 
     Raises:
-        InputError: the file is missing or damaged, or names what a file may not name (see `keras_file`).
+        InputError: the file is missing or damaged, or names something that is not allowed (see `keras_file`).
     """
     try:
         with checked_keras_file(path, unsafe_lambda=unsafe_lambda) as checked:

@@ -1,4 +1,4 @@
-"""ShuffleNet v2: half of the channels pass untouched, the other half is convolved, and the two are shuffled.
+"""ShuffleNet v2: half of the channels pass unchanged, the other half is convolved, and the two are shuffled.
 
 Ma, Zhang, Zheng, Sun: ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design, ECCV 2018, table 5.
 
@@ -7,7 +7,7 @@ Ma, Zhang, Zheng, Sun: ShuffleNet V2: Practical Guidelines for Efficient CNN Arc
     shufflenet_v2_x1_0_cifar  image 32x32x3 -> stem 32x32x24 -> stage1 16x16x116 -> stage2 8x8x232 -> stage3 4x4x464
                               -> end 4x4x1024 -> mean -> 1024 -> classes
 
-The stages are the paper's 2, 3 and 4. `_cifar` has a stem of stride 1 and no pooling behind it. No deviation.
+The stages are the paper's 2, 3 and 4. `_cifar` has a stem of stride 1 without pooling. No deviation.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .blocks import (
     conv_bn,
     depthwise_bn,
     global_average_pool,
-    named,
+    name_stage,
     pool,
-    stage_end,
+    set_name,
 )
 from .registry import Variant, register
 
@@ -57,24 +57,24 @@ def shufflenet_v2(image: Tensor, top: Head, *, widths: tuple[int, ...], small_im
     if not small_image:
         x = pool(x, "max", 3, 2, padding=1, name="stem_pool")
     for stage, (filters, count) in enumerate(zip(widths, (4, 8, 4), strict=True), start=1):
-        x = halving_unit(x, filters, name=f"stage{stage}_block1")
+        x = downsampling_unit(x, filters, name=f"stage{stage}_block1")
         for number in range(2, count + 1):
             x = unit(x, name=f"stage{stage}_block{number}")
-        x = stage_end(x, stage)
+        x = name_stage(x, stage)
     x = conv_bn(x, 1024, 1, name="end")
     return top(x, global_average_pool)
 
 
 def unit(x: Tensor, name: str) -> Tensor:
-    """The first half of the channels as it is, the second convolved. Same shape."""
+    """The first half of the channels unchanged, the second half convolved. Same shape."""
     half = x.shape[-1] // 2
-    kept = named(x[..., :half], f"{name}_kept")
-    branch = right_branch(named(x[..., half:], f"{name}_split"), half, 1, name)
+    kept = set_name(x[..., :half], f"{name}_kept")
+    branch = right_branch(set_name(x[..., half:], f"{name}_split"), half, 1, name)
     return channel_shuffle(concatenate([kept, branch], f"{name}_concat"), 2, f"{name}_shuffle")
 
 
-def halving_unit(x: Tensor, filters: int, name: str) -> Tensor:
-    """Both branches see all channels and halve the size. [n, h, w, c] -> [n, h/2, w/2, filters]."""
+def downsampling_unit(x: Tensor, filters: int, name: str) -> Tensor:
+    """Both branches read all channels and halve the size. [n, h, w, c] -> [n, h/2, w/2, filters]."""
     left = depthwise_bn(x, 3, 2, name=f"{name}_left_depthwise")
     left = conv_bn(left, filters // 2, 1, name=f"{name}_left_conv")
     right = right_branch(x, filters // 2, 2, name)

@@ -1,6 +1,6 @@
-"""SqueezeNet: AlexNet's accuracy with a fiftieth of its parameters, from fire modules: squeeze, then expand twice.
+"""SqueezeNet: AlexNet's accuracy with a fiftieth of its parameters, built from fire modules that squeeze and expand.
 
-Iandola et al.: SqueezeNet, arXiv 1602.07360, 2016, table 1; version 1.1 is of the authors' repository.
+Iandola et al.: SqueezeNet, arXiv 1602.07360, 2016, table 1; version 1.1 comes from the authors' repository.
 
     squeezenet1_0  image 224x224x3 -> conv1 109x109x96 -> 54x54 -> fire2-4 x256 -> 27x27 -> fire5-8 x512
                    -> 13x13 -> fire9 x512 -> class_maps 13x13x1000 -> classes
@@ -8,10 +8,10 @@ Iandola et al.: SqueezeNet, arXiv 1602.07360, 2016, table 1; version 1.1 is of t
                    -> 13x13 -> fire6-9 x512 -> class_maps 13x13x1000 -> classes
     squeezenet1_1_cifar  image 32x32x3 -> conv1 32x32x64 -> 16x16 -> 8x8 -> 4x4x512 -> classes
 
-Poolings keep their last, partial window. The paper states 55x55 behind its first pooling, which takes another input
-size or padding; maps and multiply-accumulates here are of the published networks at 224x224. The last convolution
+Poolings keep their last, partial window. The paper states 55x55 after its first pooling, which needs another input
+size or padding; maps and multiply-accumulates here are those of the published networks at 224x224. The last convolution
 has a ReLU, so the logits are not negative. `_cifar` has stride 1 and padding in conv1.
-Deviation: weights start as He et al. say.
+Deviation: initial weights are those of He et al., 2015.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from .blocks import HE, Head, Padding, Tensor, concatenate, conv, dropout, pool
 from .registry import Variant, register
 
-#: What the 1x1 squeezes to; each of the two expansions has four times that.
+#: Filters of the squeezing 1x1 of each fire module; each of its two expansions has four times as many.
 SQUEEZED = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}
 
 
@@ -63,11 +63,11 @@ def squeezenet(
         if number in pooled_before:
             x = pool(x, "max", 3, 2, padding="ceil", name=f"pool{number - 1}")
         x = fire(x, squeezed, name=f"fire{number}")
-    return top.by_maps(x, lambda x: dropout(x, 0.5))
+    return top.from_class_maps(x, lambda x: dropout(x, 0.5))
 
 
 def fire(x: Tensor, squeezed: int, name: str) -> Tensor:
-    """A narrow 1x1, then 1x1 and 3x3 side by side. [n, h, w, c] -> [n, h, w, 8 * squeezed]."""
+    """A squeezing 1x1, then 1x1 and 3x3 in parallel. [n, h, w, c] -> [n, h, w, 8 * squeezed]."""
     x = conv(x, squeezed, 1, initializer=HE, activation="relu", name=f"{name}_squeeze")
     one = conv(x, 4 * squeezed, 1, initializer=HE, activation="relu", name=f"{name}_expand1x1")
     three = conv(x, 4 * squeezed, 3, initializer=HE, activation="relu", name=f"{name}_expand3x3")

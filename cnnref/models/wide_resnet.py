@@ -1,4 +1,4 @@
-"""Wide ResNet: pre-activation residual blocks, fewer of them and several times as wide.
+"""Wide ResNet: pre-activation residual blocks, fewer and several times as wide as in ResNet.
 
 Zagoruyko, Komodakis: Wide Residual Networks, BMVC 2016, table 1.
 
@@ -6,14 +6,14 @@ Zagoruyko, Komodakis: Wide Residual Networks, BMVC 2016, table 1.
     wrn_16_8    ... 128, 256, 512 channels
 
 WRN-d-k has depth d = 6n + 4 (n blocks a stage) and k times the 16, 32, 64 filters. Shortcuts are 1x1 convolutions
-where the shape changes, from behind the block's first normalization and ReLU. `drop` is the paper's dropout between
-the two convolutions of a block, none by default. No deviation.
+where the shape changes, which start after the block's first normalization and ReLU. `drop` is the paper's dropout
+between the two convolutions of a block, 0 by default. No deviation.
 """
 
 from __future__ import annotations
 
 from .blocks import Head, Tensor, global_average_pool
-from .preact_resnet import BASIC, body, convolution
+from .preact_resnet import BASIC, convolution, residual_stages
 from .registry import Variant, register
 
 
@@ -23,7 +23,7 @@ from .registry import Variant, register
     paper="Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016 (arXiv 1605.07146)",
     year=2016,
     variants={
-        # Without dropout: 4.27 and 4.00 % error.
+        # The paper's errors without dropout: 4.27 and 4.00 %.
         "wrn_16_8": Variant(
             depth=16,
             width=8,
@@ -45,5 +45,5 @@ from .registry import Variant, register
 def wide_resnet(image: Tensor, top: Head, *, depth: int, width: int, drop: float = 0) -> Tensor:
     blocks = (depth - 4) // 6
     x = convolution(image, 16, 3, 1, "stem")
-    x = body(x, BASIC, (16 * width, 32 * width, 64 * width), (blocks,) * 3, option="B", drop=drop)
+    x = residual_stages(x, BASIC, (16 * width, 32 * width, 64 * width), (blocks,) * 3, option="B", drop=drop)
     return top(x, global_average_pool)

@@ -1,4 +1,4 @@
-"""ZFNet: AlexNet with a finer first layer, found by looking at its feature maps. The winner of ImageNet 2013's kind.
+"""ZFNet: AlexNet with a finer first layer, which was found by visualizing its feature maps.
 
 Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, ECCV 2014, figure 3.
 
@@ -8,10 +8,11 @@ Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, ECCV 2014,
 
 The figure gives the sizes of the maps but no padding. 110 follows from one pixel of padding in conv1,
 floor((224 + 2 - 7)/2) + 1, and 26 from none in conv2; pool1 and pool2 keep their last, partial window (110 -> 55,
-26 -> 13), pool5 does not (13 -> 6). With two pixels in conv1 the maps were 111, 28, 14 and 7, and the parameters
-75.5 million instead of 62.4. Normalization across maps is AlexNet's; the figure shows it after both poolings.
+26 -> 13), pool5 does not (13 -> 6). With two pixels in conv1 the maps would be 111, 28, 14 and 7, and the
+parameters 75.5 million instead of 62.4. Local response normalization is AlexNet's; the figure shows it after both
+poolings.
 `zfnet_cifar` has stride 1 in both first convolutions, and 3x3 kernels with padding in conv1.
-Deviation: weights start as He et al. say.
+Deviation: initial weights are those of He et al., 2015.
 """
 
 from __future__ import annotations
