@@ -1,4 +1,4 @@
-"""Data sets: read from the layouts in which they are published, checked, and never half read."""
+"""Data sets: read from their published files and checked completely."""
 
 from .dataset import Dataset, channel_statistics
 from .sources import load, names

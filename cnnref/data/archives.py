@@ -1,25 +1,46 @@
-"""A folder on disk or a .tar.gz in memory, read by file name in the same way."""
+"""Reading bytes: a plain or gzip file, and the files in a folder or in a .tar.gz by name."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import posixpath
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import DatasetError
-from .reading import read_bytes
+
+
+def read_bytes(path: Path, *, gzipped: bool) -> bytes:
+    """The whole content of a file; a gzip file is decompressed, and its length and checksum are verified.
+
+    Raises:
+        DatasetError: the file cannot be read, or is not a complete gzip file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror or error}).") from None
+    if not gzipped:
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(
+            f"{path} is no whole gzip file: {error} ({len(content):,} bytes found); get the file again."
+        ) from error
 
 
 class Files(Protocol):
-    """Named files in one place."""
+    """Files that are read by name."""
 
     def place(self, name: str) -> str:
-        """What a message calls the file."""
+        """The name of the file for messages."""
 
     def read(self, name: str) -> bytes | None:
-        """The whole file; None if there is none of that name."""
+        """The whole content of a file; None if there is no file of that name."""
 
 
 class Folder:
@@ -29,11 +50,11 @@ class Folder:
         self._path = path
 
     def place(self, name: str) -> str:
-        """What a message calls the file."""
+        """The name of the file for messages."""
         return str(self._path / name)
 
     def read(self, name: str) -> bytes | None:
-        """The whole file; None if there is none of that name."""
+        """The whole content of a file; None if there is no file of that name."""
         path = self._path / name
         return read_bytes(path, gzipped=False) if path.exists() else None
 
@@ -42,7 +63,7 @@ class Archive:
     """The files in one folder of a .tar.gz, which is decompressed in memory; nothing is written to the disk.
 
     Raises:
-        DatasetError: the archive is damaged or cut short, or a member is named so as to leave its folder.
+        DatasetError: the archive is damaged or cut short, or the path of a member leads out of the archive.
     """
 
     def __init__(self, path: Path, folder: str) -> None:
@@ -55,7 +76,7 @@ class Archive:
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise DatasetError(f"{path} is no whole tar archive ({error}); get the file again.") from error
         for member in members:
-            if _leaves(member):
+            if _leads_outside(member):
                 raise DatasetError(
                     f"{path} has the member {member.name!r}, which points outside of it; do not use the file."
                 )
@@ -64,11 +85,11 @@ class Archive:
                 self._members[name] = member
 
     def place(self, name: str) -> str:
-        """What a message calls the file."""
+        """The name of the file for messages."""
         return f"{name} in {self._path}"
 
     def read(self, name: str) -> bytes | None:
-        """The whole file; None if there is none of that name."""
+        """The whole content of a file; None if there is no file of that name."""
         if (member := self._members.get(name)) is None:
             return None
         content = bytes(self._content[member.offset_data : member.offset_data + member.size])
@@ -79,8 +100,8 @@ class Archive:
         return content
 
 
-def _leaves(member: tarfile.TarInfo) -> bool:
-    """Whether a member, or what it links to, is absolute or climbs out of the archive."""
+def _leads_outside(member: tarfile.TarInfo) -> bool:
+    """Whether the path of a member, or of the target of a link, is absolute or leads out of the archive."""
     if posixpath.isabs(member.name) or ".." in member.name.split("/"):
         return True
     if not (member.issym() or member.islnk()):

@@ -1,7 +1,7 @@
-"""The two file formats that MNIST is published in: IDX, and NumPy's .npz.
+"""The two file formats of MNIST: IDX, and NumPy's .npz.
 
-An IDX file has two zero bytes, the type, the rank, the sizes as big-endian uint32, and the values. Of an .npz file only
-plain arrays are read, each to its end, so that its checksum is compared.
+An IDX file has two zero bytes, the type, the rank, the sizes as big-endian uint32, and the values. In an .npz file only
+plain arrays are read, each to its end, so that its checksum is verified.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def parse_idx(content: bytes, rank: int, place: str) -> np.ndarray:
 
     Args:
         content: the whole file, decompressed.
-        rank: how many dimensions it must have: 1 for labels, 3 for images.
-        place: the file's name for messages.
+        rank: the number of dimensions that it must have: 1 for labels, 3 for images.
+        place: the name of the file for messages.
 
     Returns:
         uint8, read-only, of the shape that the header states.
 
     Raises:
-        DatasetError: the magic number is another, or the file is not exactly as long as its header says.
+        DatasetError: the magic number is wrong, or the file is not exactly as long as its header says.
     """
     header = 4 + 4 * rank
     if len(content) < header:
@@ -55,17 +55,17 @@ def parse_idx(content: bytes, rank: int, place: str) -> np.ndarray:
 
 
 def read_npz(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """The named arrays of an .npz file. Nothing pickled is opened.
+    """The named arrays of an .npz file. Pickled objects are refused.
 
     Raises:
-        DatasetError: the file is no whole zip archive, lacks one of the arrays, or holds one that is damaged.
+        DatasetError: the file is not a complete zip archive, or one of the arrays is missing or damaged.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _read_array(archive, name, path) for name in names}
     except DatasetError:
         raise
-    except Exception as error:  # Damage is met with almost any exception, here and below.
+    except Exception as error:  # Damaged files cause almost any exception, here and below.
         raise DatasetError(f"{path} is no whole .npz file ({error}); get the file again.") from error
 
 

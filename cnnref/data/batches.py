@@ -1,6 +1,6 @@
-"""Which pictures a training step sees and how they are changed: a function of seed and step alone.
+"""The pictures of each training step and their augmentation, which depend on the seed and the step alone.
 
-Any step can be asked for by its number, so a run goes on where it stopped without replaying what came before.
+The batch of any step can be computed from its number, so an interrupted run continues without replaying earlier steps.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .augmentation import Augmentation, Changes
 Batch = tuple[NDArray[Any], NDArray[np.int64]]
 T = TypeVar("T")
 
-#: What the generators of a seed are for.
-ORDER, CHANGES, FIRST_SIDES = range(3)
+#: The purposes of the random generators of a seed.
+ORDER, CHANGES, INITIAL_FLIPS = range(3)
 
 
 @dataclass
@@ -28,8 +28,8 @@ class BatchPlan:
     """The batches of a run.
 
     Attributes:
-        shape: of all training images, [count, height, width, channels].
-        batch_size, seed, augmentation: of the recipe.
+        shape: shape of all training images, [count, height, width, channels].
+        batch_size, seed, augmentation: as in the recipe.
     """
 
     shape: tuple[int, int, int, int]
@@ -39,33 +39,37 @@ class BatchPlan:
 
     def __post_init__(self) -> None:
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-        self._first_sides = np.random.default_rng([self.seed, FIRST_SIDES]).random(self.shape[0]) < 0.5
+        self._initial_flips = np.random.default_rng([self.seed, INITIAL_FLIPS]).random(self.shape[0]) < 0.5
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in the training images; the pictures left over differ from epoch to epoch."""
+        """The number of full batches in the training images; the pictures left over differ from epoch to epoch."""
         return self.shape[0] // self.batch_size
 
     def step(self, number: int) -> tuple[NDArray[np.int64], Changes]:
-        """The pictures' places [batch_size] and their changes at a step, counted from 0 over the whole run."""
-        epoch, place = divmod(number, self.steps_per_epoch)
+        """The indices of the pictures [batch_size] and their changes at a step, counted from 0 over the whole run."""
+        epoch, batch = divmod(number, self.steps_per_epoch)
         if self._order[0] != epoch:
             self._order = epoch, np.random.default_rng([self.seed, ORDER, epoch]).permutation(self.shape[0])
-        chosen = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        mirrored = self._first_sides[chosen] ^ bool(epoch % 2) if self.augmentation.alternating else None
+        chosen = self._order[1][batch * self.batch_size : (batch + 1) * self.batch_size]
+        mirrored = self._initial_flips[chosen] ^ bool(epoch % 2) if self.augmentation.alternating else None
         random = np.random.default_rng([self.seed, CHANGES, number])
         return chosen, self.augmentation.draw((self.batch_size, *self.shape[1:]), random, mirrored)
 
     def batches(self, images: NDArray[np.uint8], labels: NDArray[np.int64], first: int, last: int) -> Iterator[Batch]:
-        """The batches of the steps from `first` to before `last`: changed pictures 0..255 (uint8, or float32 where
-        pixels are interpolated) and labels."""
+        """The batches of the steps `first` to `last` - 1.
+
+        Yields:
+            Augmented pictures [batch_size, height, width, channels] with values 0..255 (uint8, or float32 where values
+            are interpolated), and their labels [batch_size].
+        """
         for number in range(first, last):
             chosen, changes = self.step(number)
             yield self.augmentation.apply(images[chosen], changes), labels[chosen]
 
 
 def prefetch(items: Iterator[T], depth: int = 16) -> Generator[T, None, None]:
-    """Iterate in a background thread, `depth` items ahead; an error there is raised here."""
+    """Iterate over `items` in a background thread, up to `depth` items ahead; the generator raises its errors."""
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (fine labels), in the binary and the Python version, as folders or .tar.gz.
+"""CIFAR-10 and CIFAR-100 (fine labels), in the binary and the Python version, as folders or .tar.gz files.
 
 Krizhevsky: Learning multiple layers of features from tiny images, 2009.
 """
@@ -24,9 +24,8 @@ from .cifar_formats import (
     python_records,
     text_names,
 )
-from .dataset import Dataset
+from .dataset import Dataset, check_counts, checked_labels
 from .downloads import Download
-from .reading import check_counts, checked_labels
 
 #: Records in a published test file; a training file has `Cifar.train_share` times as many.
 RECORDS = 10_000
@@ -35,7 +34,7 @@ ORIGIN = "https://www.cs.toronto.edu/~kriz/"
 
 @dataclass(frozen=True)
 class Layout:
-    """How one version of a set lies on the disk."""
+    """The files of one version of a data set."""
 
     version: str
     folder: str
@@ -44,15 +43,15 @@ class Layout:
     test: str
     #: File with the names of the classes.
     names: str
-    #: (content, place) of a training or test file -> its records.
+    #: (content, name for messages) of a training or test file -> its records.
     read_records: Callable[[bytes, str], Records]
-    #: (content, place) of the file `names` -> the names.
+    #: (content, name for messages) of the file `names` -> the names of the classes.
     read_names: Callable[[bytes, str], list[str]]
 
 
 @dataclass(frozen=True)
 class Cifar:
-    """One of the two sets: the facts that tell it from the other, and how it is found in a data folder."""
+    """One of the two data sets: its facts, and how it is found in a data folder."""
 
     name: str
     title: str
@@ -65,12 +64,19 @@ class Cifar:
 
     @property
     def accepted(self) -> str:
-        """The files that are understood, for people."""
+        """The files that can be read, as text for a message."""
         names = [name for layout in self.layouts for name in (f"{layout.folder}/", layout.archives[0])]
         return f"{', '.join(names[:-1])} or {names[-1]}"
 
     def read(self, folder: Path) -> Dataset | None:
-        """Read the set from a data folder; None if the folder holds nothing of it."""
+        """Read the data set from a data folder.
+
+        Returns:
+            None if the folder has no file of the data set.
+
+        Raises:
+            DatasetError: a file is missing, damaged, or does not fit the others.
+        """
         found = next(self._found(folder), None)
         return self._assemble(*found) if found else None
 
@@ -80,7 +86,7 @@ class Cifar:
                 if (path := base / layout.folder).is_dir():
                     yield layout, Folder(path), path
             for layout in self.layouts:
-                if any((base / name).is_file() for name in layout.train):  # the folder was named itself
+                if any((base / name).is_file() for name in layout.train):  # `base` is the folder of the data set itself
                     yield layout, Folder(base), base
             for layout in self.layouts:
                 for name in layout.archives:
@@ -89,7 +95,7 @@ class Cifar:
 
     def _assemble(self, layout: Layout, files: Files, source: Path) -> Dataset:
         parts = {name: self._records(layout, files, name) for name in (*layout.train, layout.test)}
-        self._refuse_short(layout, files, {name: len(labels) for name, (_, labels) in parts.items()})
+        self._check_counts_of_files(layout, files, {name: len(labels) for name, (_, labels) in parts.items()})
         test_images, test_labels = parts.pop(layout.test)
         return Dataset(
             name=self.name,
@@ -113,11 +119,11 @@ class Cifar:
         check_counts(images, place, labels, place)
         return images, checked_labels(labels, len(self.labels), place)
 
-    def _refuse_short(self, layout: Layout, files: Files, counts: dict[str, int]) -> None:
-        """Raise unless the files are in the published proportion.
+    def _check_counts_of_files(self, layout: Layout, files: Files, counts: dict[str, int]) -> None:
+        """Raise unless the numbers of records have the published proportion.
 
-        A binary file that ends between two records looks whole, and only the others show that it is not. A
-        set that someone cut down in proportion is read.
+        A binary file that ends between two records looks complete, and only the other files show that it is not. A
+        data set that someone reduced in proportion is read.
         """
         shares = {name: 1 if name == layout.test else self.train_share for name in counts}
         units = {count // shares[name] for name, count in counts.items()}
@@ -130,7 +136,7 @@ class Cifar:
                 )
 
     def _names(self, layout: Layout, files: Files) -> tuple[str, ...]:
-        """Names of the classes from their file, or the published ones where that file was left out."""
+        """The names of the classes from their file, or the published names where that file is missing."""
         content = files.read(layout.names)
         if content is None:
             return self.labels
@@ -161,7 +167,7 @@ CIFAR10 = Cifar(
         Layout(
             version="Python",
             folder="cifar-10-batches-py",
-            # The second and third are what earlier and present versions of Keras call it.
+            # The second and third are the names that earlier and present versions of Keras use.
             archives=(
                 "cifar-10-python.tar.gz",
                 "cifar-10-batches-py.tar.gz",

@@ -1,18 +1,18 @@
-"""What is inside the files of CIFAR: records and class names, in the binary and in the Python version."""
+"""The file formats of CIFAR: records and class names in the binary and in the Python version."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..errors import DatasetError
+from .dataset import RawLabels
 from .pickles import read_pickle
-from .reading import RawLabels
 
 #: A stored image has 3,072 bytes: all red values, then all green, then all blue, row by row.
 PLANES = (3, 32, 32)
 PIXELS = 3072
 
-#: Stored images [n, 3072] and their labels [n], as they are in the file.
+#: Images [n, 3072] and labels [n] as the file stores them.
 Records = tuple[np.ndarray, RawLabels]
 
 
@@ -22,7 +22,11 @@ def channels_last(images: np.ndarray) -> np.ndarray:
 
 
 def binary_records(content: bytes, place: str, *, label_bytes: int) -> Records:
-    """Records of `label_bytes` label bytes, of which the last one counts, and the pixels."""
+    """Read records of `label_bytes` label bytes and 3,072 pixels; the last label byte is the label.
+
+    Raises:
+        DatasetError: the size of the file is not a multiple of the size of a record.
+    """
     size = label_bytes + PIXELS
     if len(content) % size or not content:
         raise DatasetError(
@@ -34,7 +38,11 @@ def binary_records(content: bytes, place: str, *, label_bytes: int) -> Records:
 
 
 def python_records(content: bytes, place: str, *, key: str) -> Records:
-    """The pickled dict with the array `data` and a list of labels called `key`."""
+    """Read a pickled dict with the array `data` and a list of labels under `key`.
+
+    Raises:
+        DatasetError: the file is damaged, or one of the two is missing or malformed.
+    """
     batch = read_pickle(content, place)
     images, labels = batch.get("data"), batch.get(key)
     if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != PIXELS:
@@ -46,19 +54,23 @@ def python_records(content: bytes, place: str, *, key: str) -> Records:
 
 
 def text_names(content: bytes, _place: str) -> list[str]:
-    """One name a line."""
+    """Read a text with one name per line."""
     return content.decode("utf-8", "replace").split()
 
 
 def python_names(content: bytes, place: str, *, key: str) -> list[str]:
-    """The pickled dict with a list of names called `key`."""
+    """Read a pickled dict with a list of names under `key`.
+
+    Raises:
+        DatasetError: the file is damaged or has no such list.
+    """
     names = read_pickle(content, place).get(key)
     if not isinstance(names, list):
         raise DatasetError(f"{place}: expected a list {key!r} of names, found none.")
     return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
 
 
-#: The published names, in the order of the labels, for folders that lack the file with the names.
+#: The published names in the order of the labels, for folders without the file of names.
 # fmt: off
 CIFAR10_LABELS = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",

@@ -1,4 +1,4 @@
-"""What every data set is once it is read, how it is divided, and its statistics."""
+"""A data set in memory: its checks, its division into parts, and its statistics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import DatasetError, InputError
 from ..pictures import resize_pictures
 
-#: Images that `channel_statistics` looks at in one go; bounds its memory.
+#: Images that `channel_statistics` reads at a time, which limits its memory.
 CHUNK = 1000
+
+#: Labels as a file has them, before they are checked.
+RawLabels = np.ndarray | list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +29,14 @@ class Dataset:
     train_labels: np.ndarray = field(repr=False)
     test_images: np.ndarray = field(repr=False)
     test_labels: np.ndarray = field(repr=False)
-    #: Names of the classes; the label is the place in it.
+    #: Names of the classes, in the order of the labels.
     labels: tuple[str, ...]
-    #: Where it was read from, for people.
+    #: Where the data set was read from, as text for a message.
     source: str
 
     @property
     def classes(self) -> int:
-        """Number of classes."""
+        """The number of classes."""
         return len(self.labels)
 
     @property
@@ -45,8 +48,8 @@ class Dataset:
     def split(self, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Divide the training images: (training images, labels, validation images, labels).
 
-        The validation part has exactly `validation` images, each class in proportion as nearly as whole
-        numbers allow. The same seed gives the same parts, each in the order of the data set.
+        The validation part has exactly `validation` images, with each class in proportion (by largest remainder).
+        The same seed gives the same parts, each in the order of the data set.
 
         Raises:
             InputError: `validation` is negative or leaves no image to train on.
@@ -70,30 +73,54 @@ class Dataset:
         )
 
     def resized(self, height: int, width: int) -> Dataset:
-        """The same pictures in another size, as `pictures.RULE` says; itself if they have it."""
+        """The data set with its pictures resized as `pictures.RULE` says; itself if they have that size."""
         if (height, width) == self.image_shape[:2]:
             return self
         train, test = (resize_pictures(images, height, width) for images in (self.train_images, self.test_images))
         return replace(self, train_images=train, test_images=test)
 
 
+def check_counts(images: np.ndarray, images_place: str, labels: RawLabels, labels_place: str) -> None:
+    """Raise DatasetError unless there are images, and as many labels. `..._place` are file names for the message."""
+    if len(images) != len(labels):
+        raise DatasetError(
+            f"{images_place} holds {len(images):,} images and {labels_place} {len(labels):,} labels; "
+            "the two do not belong together."
+        )
+    if len(images) == 0:
+        raise DatasetError(f"{images_place} holds no images.")
+
+
+def checked_labels(labels: RawLabels, classes: int, place: str) -> np.ndarray:
+    """The labels as int64 [n].
+
+    Raises:
+        DatasetError: a label is not in 0..classes - 1. `place` is the name of the file in the message.
+    """
+    values = labels.tolist() if isinstance(labels, np.ndarray) else labels
+    for record, label in enumerate(values):
+        if not 0 <= label < classes:
+            raise DatasetError(f"{place} has label {label} at record {record:,}; labels go from 0 to {classes - 1}.")
+    return np.array(values, np.int64)
+
+
 def proportional(counts: np.ndarray, total: int) -> np.ndarray:
-    """Share `total` places among classes of the given sizes, by largest remainder; none exceeds its size."""
+    """Divide `total` among classes of sizes `counts` [classes] by largest remainder; no share exceeds its class."""
     exact = counts * (total / counts.sum())
     quotas: np.ndarray = np.floor(exact).astype(np.int64)
-    first = np.argsort(quotas - exact, kind="stable")  # the largest remainder comes first
+    first = np.argsort(quotas - exact, kind="stable")  # largest remainder first
     quotas[first[: total - quotas.sum()]] += 1
     return quotas
 
 
 def a_fifth(counts: np.ndarray) -> np.ndarray:
-    """A fifth of each class to the nearest whole number, but at least one of each class that is there."""
+    """A fifth of each class, rounded, but at least one of each class that is not empty: int64 [classes]."""
     fifths: np.ndarray = np.minimum(np.maximum(np.rint(counts / 5).astype(np.int64), 1), counts)
     return fifths
 
 
 def pick(labels: np.ndarray, quotas: np.ndarray, seed: int) -> np.ndarray:
-    """Choose `quotas[c]` of the records with label c at random: bool [n], the same for the same seed."""
+    """Choose `quotas[c]` of the records with label c at random: a mask bool [n], the same for the same seed."""
     random = np.random.default_rng(seed)
     chosen = np.zeros(len(labels), bool)
     for label, quota in enumerate(quotas):
@@ -108,8 +135,11 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
         images: uint8 [n, height, width, channels].
 
     Returns:
-        (means, standard deviations), one float a channel; the deviation is the population's, as published
-        figures have it. Both come from an exact count of the 256 values, so no float copy is made.
+        (means, standard deviations), one float per channel; the deviation is that of the population, as in published
+        figures. Both are computed from exact counts of the 256 values, without a float copy of the images.
+
+    Raises:
+        InputError: the array has another type or shape, or no image.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
         raise InputError(
@@ -119,12 +149,12 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     values = np.arange(256) / 255
     means, deviations = [], []
     for channel in range(images.shape[3]):
-        seen = np.zeros(256, np.int64)
+        counts = np.zeros(256, np.int64)
         for start in range(0, len(images), CHUNK):
-            seen += np.bincount(images[start : start + CHUNK, :, :, channel].ravel(), minlength=256)
-        mean = float(seen @ values / seen.sum())
+            counts += np.bincount(images[start : start + CHUNK, :, :, channel].ravel(), minlength=256)
+        mean = float(counts @ values / counts.sum())
         means.append(mean)
-        deviations.append(float(np.sqrt(seen @ (values - mean) ** 2 / seen.sum())))
+        deviations.append(float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum())))
     return tuple(means), tuple(deviations)
 
 
@@ -132,7 +162,8 @@ def one_of_each_class_first(labels: NDArray[np.int64], count: int) -> NDArray[np
     """Indices of the first `count` pictures when the classes take turns: the first of each class, then the second.
 
     Args:
-        labels: the class of each picture, whole numbers [n].
+        labels: int64 [n], the class of each picture.
+        count: the number of indices; fewer are returned if there are fewer pictures.
     """
     rank = np.zeros(len(labels), np.int64)
     for label in np.unique(labels):

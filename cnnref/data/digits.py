@@ -1,4 +1,4 @@
-"""scikit-learn's 1,797 handwritten digits, which come with the package and need no download.
+"""scikit-learn's 1,797 handwritten digits, which are installed with scikit-learn and need no download.
 
 Alpaydin, Kaynak: Optical recognition of handwritten digits, UCI machine learning repository, 1998.
 """
@@ -9,8 +9,7 @@ import numpy as np
 
 from .dataset import Dataset, a_fifth, pick
 
-#: MNIST fits a digit into 20x20 pixels of its 28x28. The 8x8 digits fill their square, so they get the same
-#: margin.
+#: In MNIST a digit fills 20x20 of the 28x28 pixels. The 8x8 digits have no margin, so they are enlarged to 20x20.
 DIGIT = 20
 SIZE = 28
 #: Seed of the division into training and test images, which is the same for everyone.
@@ -18,7 +17,7 @@ SPLIT_SEED = 0
 
 
 def read_digits() -> Dataset:
-    """All digits as uint8 [n, 28, 28, 1], white on black as in MNIST; a fifth of each is the test part."""
+    """All digits as uint8 [n, 28, 28, 1], white on black as in MNIST; a fifth of each class is the test part."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -38,7 +37,7 @@ def read_digits() -> Dataset:
 
 
 def _enlarge(digit: np.ndarray) -> np.ndarray:
-    """uint8 [8, 8] -> uint8 [28, 28], bilinear, with an empty margin."""
+    """uint8 [8, 8] -> uint8 [28, 28], by bilinear interpolation and with a margin of zeros."""
     from PIL import Image
 
     margin = (SIZE - DIGIT) // 2

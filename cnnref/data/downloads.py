@@ -1,4 +1,4 @@
-"""Keras' cache folder and Keras' download. Keras only moves the bytes; the readers here read them."""
+"""Keras' cache folder and download. Keras only fetches the files; this package reads them itself."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from ..environment import keras
 
 @dataclass(frozen=True)
 class Download:
-    """One published file, as keras.datasets gets it."""
+    """One published file, with the address and hash that keras.datasets has."""
 
     origin: str
-    #: None where keras.datasets states none.
+    #: None where keras.datasets has no hash.
     sha256: str | None = None
-    #: Sub-folder of the cache that the file goes to.
+    #: Sub-folder of the cache for the file.
     folder: str = ""
 
 
 def cache_folder() -> Path:
-    """Where Keras keeps data sets. Says the same as Keras without importing it."""
+    """The folder in which Keras keeps data sets, found by Keras' rule without importing Keras."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     return Path(home).expanduser() / "datasets"
 
 
 def fetch(downloads: Iterable[Download]) -> Path:
-    """Have Keras fetch the files into its cache, and return the folder they are in.
+    """Let Keras download the files into its cache, and return their folder.
 
     Raises:
-        Exception: whatever Keras raises; it has no class of its own for a refused download.
+        Exception: any exception of Keras, which has no special class for a failed download.
     """
     paths = []
-    with contextlib.redirect_stdout(sys.stderr):  # Keras' progress bar is no part of a command's output
+    with contextlib.redirect_stdout(sys.stderr):  # Keras' progress bar does not belong into a command's output
         for download in downloads:
             name = download.origin.rsplit("/", 1)[1]
             subfolder = os.path.join("datasets", download.folder)

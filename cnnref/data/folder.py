@@ -1,4 +1,4 @@
-"""A data set of one's own: a folder with one sub-folder of pictures for each class."""
+"""A data set made of your own pictures: a folder with one sub-folder for each class."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from ..pictures import picture_size, read_picture
 from .dataset import Dataset
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
-#: What Windows leaves among pictures, in lower case.
-LEFT_BY_WINDOWS = ("thumbs.db", "desktop.ini")
-#: Names that the folder of the test part may have beside train/; there is to be one.
+#: Files that Windows creates in folders of pictures, in lower case.
+WINDOWS_FILES = ("thumbs.db", "desktop.ini")
+#: Possible names of the folder of the test part; exactly one of them must be beside train/.
 TEST_NAMES = ("test", "val", "valid", "validation")
-#: Seed of the division where the folder has no division of its own, and one in how many pictures is for the test.
+#: Seed of the division of a folder without train/ and test/.
 SPLIT_SEED = 0
-ONE_IN = 5
+#: One in this many pictures is for the test.
+TEST_ONE_IN = 5
 
 
 def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset:
     """Read a folder of pictures; the sorted names of the sub-folders are the labels.
 
     With train/ and test/ (or val/, valid/, validation/) inside, these are the two parts; otherwise about a fifth of
-    each class is the test part, and `held_out` says which. Files and folders whose name begins with a dot are passed
-    over, and so are Thumbs.db and desktop.ini.
+    each class is the test part, which `held_out` chooses. Files and folders whose name begins with a dot are
+    ignored, and so are Thumbs.db and desktop.ini.
 
     Args:
         path: the folder.
@@ -40,12 +41,12 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         The data set; its name is folder: and the last part of the path, its source is the whole path.
 
     Raises:
-        InputError: a picture cannot be read, or the image shape makes no sense.
-        DatasetError: the folder is not laid out as above, or a class has too few pictures.
+        InputError: a picture cannot be read, or the image shape is invalid.
+        DatasetError: the folder does not have this layout, or a class has too few pictures.
     """
     if not path.is_dir():
         raise DatasetError(f"{path} is not a folder; folder:PATH takes a folder with one sub-folder a class.")
-    where = Path(os.path.abspath(path))  # of a link the link's own name
+    where = Path(os.path.abspath(path))  # unlike resolve(), this keeps the name of a symbolic link
     train_path, test_path = _parts(path)
     train = _classes(train_path, at_least=2)
     shape = image_shape or (*picture_size(train[min(train)][0]), 3)
@@ -64,7 +65,7 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         train_images, train_labels = _read(train, labels, shape)
         test_images, test_labels = _read(test, labels, shape)
     return Dataset(
-        name=f"folder:{where.name or where}",  # which ends in bundles that are given away
+        name=f"folder:{where.name or where}",  # without the path, because bundles that are published hold it
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
@@ -75,22 +76,22 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
 
 
 def held_out(classes: Mapping[str, set[str]]) -> set[str]:
-    """Which pictures are for the test, of those of each class; a picture is a random-looking text, the same each time.
+    """Which pictures of each class are for the test; a picture is represented by a hash of its content.
 
-    A picture is held out if it lies in the lowest fifth of all such texts, so that its side depends on nothing else:
-    whatever is added or removed, every other picture stays where it is, and copies stay together, even in two classes.
-    The price is that a class has about a fifth and not exactly one (of 100 pictures 16 to 24 in two cases of three).
-    The lowest fifth by rank would be exact, and would move a picture with every third one that is added. Only a class
-    that has no picture on one side gets one, its nearest, and gives it back once it has another.
+    A picture is held out if its hash lies in the lowest fifth of all possible hashes. The decision depends on nothing
+    else, so adding or removing pictures moves no other picture to the other part, and copies stay together, even in two
+    classes. The price is that a class has about a fifth and not exactly a fifth (of 100 pictures 16 to 24 in two cases
+    of three). The lowest fifth by rank would be exact, but every third added picture would move another one. If one
+    part of a class would be empty, the picture with the nearest hash is moved there, until the class has another one.
 
     Args:
-        classes: texts of each class in hexadecimal digits, all equally long.
+        classes: the hashes of each class, in hexadecimal digits of equal length.
 
     Returns:
-        The texts that are held out. A class may be left without a picture on one side if it has a single one, or shares
-        its pictures with other such small classes.
+        The hashes that are held out. One part of a class may still be empty if the class has a single picture, or
+        shares its pictures with other such small classes.
     """
-    held = {text for texts in classes.values() for text in texts if ONE_IN * int(text, 16) < 16 ** len(text)}
+    held = {text for texts in classes.values() for text in texts if TEST_ONE_IN * int(text, 16) < 16 ** len(text)}
     for texts in classes.values():
         if not texts & held:
             held.add(min(texts))
@@ -100,7 +101,7 @@ def held_out(classes: Mapping[str, set[str]]) -> set[str]:
 
 
 def _division(classes: Mapping[str, list[Path]]) -> np.ndarray:
-    """Which pictures are for the test: bool [n], class after class."""
+    """Which pictures are for the test: a mask bool [n], class after class."""
     texts = {label: [_seeded(sha256_of(picture)) for picture in pictures] for label, pictures in classes.items()}
     held = held_out({label: set(found) for label, found in texts.items()})
     for label, found in texts.items():
@@ -117,9 +118,9 @@ def _seeded(sha256: str) -> str:
 
 
 def _parts(path: Path) -> tuple[Path, Path | None]:
-    """The folders of the training and the test part; the latter is None where there is no division."""
+    """The folders of the training and the test part; the latter is None where the folder is not divided."""
     train = path / "train"
-    # With pictures and no folders in it, it is a class: there are trains.
+    # A folder train with pictures and no sub-folders is a class: that of pictures of trains.
     if not train.is_dir() or (_visible(train) and not any(entry.is_dir() for entry in _visible(train))):
         return path, None
     tests = [path / name for name in TEST_NAMES if (path / name).is_dir()]
@@ -164,11 +165,9 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
 
 
 def _visible(path: Path) -> list[Path]:
-    """What is in a folder, sorted, but for what people do not see there."""
+    """The entries of a folder, sorted, without hidden files."""
     return sorted(
-        entry
-        for entry in path.iterdir()
-        if not entry.name.startswith(".") and entry.name.lower() not in LEFT_BY_WINDOWS
+        entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name.lower() not in WINDOWS_FILES
     )
 
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: the .npz that Keras distributes, and the IDX files as they were published.
+"""MNIST and Fashion-MNIST: the .npz file that Keras distributes, and the published IDX files.
 
 LeCun, Cortes, Burges: The MNIST database of handwritten digits, 1998.
 Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017.
@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
+from .archives import read_bytes
 from .array_files import parse_idx, read_npz
-from .dataset import Dataset
+from .dataset import Dataset, check_counts, checked_labels
 from .downloads import Download
-from .reading import check_counts, checked_labels, read_bytes
 
 SIZE = (28, 28)
-#: What the arrays are called in the .npz: images and labels, of the training and the test part.
+#: Names of the arrays in the .npz file: images and labels of the training and of the test part.
 ARRAYS = (("x_train", "y_train"), ("x_test", "y_test"))
-#: The same as names of IDX files, each with the rank of its array.
+#: Names of the IDX files in the same order, each with the rank of its array.
 IDX_NAMES = (
     (("train-images", 3), ("train-labels", 1)),
     (("t10k-images", 3), ("t10k-labels", 1)),
@@ -53,13 +53,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Mnist:
-    """One of the two sets: what tells it from the other, and how it is found in a data folder."""
+    """One of the two data sets: its facts, and how it is found in a data folder."""
 
     name: str
     title: str
     labels: tuple[str, ...]
     npz_names: tuple[str, ...]
-    #: Sub-folders of a data folder that belong to this set alone.
+    #: Sub-folders of a data folder that hold only this data set.
     folders: tuple[str, ...]
     #: Whether every class has exactly 6,000 of the 60,000 training images.
     balanced: bool
@@ -67,19 +67,26 @@ class Mnist:
 
     @property
     def accepted(self) -> str:
-        """The files that are understood, for people."""
+        """The files that can be read, as text for a message."""
         return (
             f"{self.npz_names[0]}, or {self.folders[0]}/ with train-images-idx3-ubyte, "
             f"train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (plain or .gz),"
         )
 
     def read(self, folder: Path) -> Dataset | None:
-        """Read the set from a data folder; None if the folder holds nothing of it."""
+        """Read the data set from a data folder.
+
+        Returns:
+            None if the folder has no file of the data set.
+
+        Raises:
+            DatasetError: a file is missing, damaged, or does not fit the others.
+        """
         for base in (".", *self.folders):
             for name in self.npz_names:
                 if (path := folder / base / name).exists():
                     return self._assemble(_npz_parts(path), path)
-        # Both sets use the same names for IDX files, so a folder that says which set it holds comes first.
+        # Both data sets use the same names for IDX files, so a folder with the name of the data set comes first.
         for base in (*self.folders, "."):
             if any(_idx_path(folder / base, stem, rank) for part in IDX_NAMES for stem, rank in part):
                 return self._assemble(_idx_parts(folder / base), folder / base)
@@ -88,7 +95,7 @@ class Mnist:
     def _assemble(self, parts: tuple[Part, Part], source: Path) -> Dataset:
         train, test = parts
         train_labels, test_labels = (checked_labels(part.labels, len(self.labels), part.labels_place) for part in parts)
-        self._refuse_the_other(train_labels, train.labels_place)
+        self._check_not_the_other(train_labels, train.labels_place)
         return Dataset(
             name=self.name,
             train_images=train.images[..., np.newaxis],
@@ -99,8 +106,8 @@ class Mnist:
             source=str(source),
         )
 
-    def _refuse_the_other(self, train_labels: np.ndarray, place: str) -> None:
-        """Raise if a whole set is evidently the other one. A set that someone cut down does not tell."""
+    def _check_not_the_other(self, train_labels: np.ndarray, place: str) -> None:
+        """Raise if a complete data set is evidently the other one. A reduced data set cannot be recognized."""
         if len(train_labels) != 60_000:
             return
         balanced = bool((np.bincount(train_labels) == 6_000).all())

@@ -1,8 +1,8 @@
-"""A reader for pickles that come from elsewhere: it gives data and calls nothing.
+"""A safe reader for pickled dicts of arrays: it returns data and calls no function that a file names.
 
-The Python versions of CIFAR are pickles of dicts with uint8 arrays. An unpickler runs what the file names, so
-this one knows the four names that such an array takes, and answers each with a stand-in of its own: no
-function outside this file is ever called with what a file says.
+The Python versions of CIFAR are pickles of dicts with uint8 arrays. An ordinary unpickler calls what the file names.
+This one accepts only the names that such an array needs, and replaces each with a class of this file, so no
+function outside of this file is ever called with arguments from a file.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 
 from ..errors import DatasetError
 
-#: What may stand in a list, or beside arrays as a value of the dict.
+#: Types of the items of a list, and of values of the dict that are neither arrays nor lists.
 PLAIN = (bytes, str, int)
 
 
 def read_pickle(content: bytes, place: str) -> dict[str, Any]:
-    """The dict in a pickle, written by Python 2 or 3.
+    """Read the dict in a pickle that was written by Python 2 or 3.
 
     Returns:
         Keys as str; values are uint8 arrays, bytes, str, int, or lists of the last three. Python 2's strings
@@ -36,7 +36,7 @@ def read_pickle(content: bytes, place: str) -> dict[str, Any]:
         value = _DataUnpickler(stream, place).load()
     except DatasetError:
         raise
-    except Exception as error:  # The unpickler meets damage with almost any exception.
+    except Exception as error:  # Damaged pickles cause almost any exception.
         raise DatasetError(
             f"{place} is no whole pickle of arrays ({error}; {len(content):,} bytes found); get it again."
         ) from error
@@ -56,17 +56,17 @@ def _key(key: Any, place: str) -> str:
 def _data(item: Any, place: str) -> Any:
     if isinstance(item, _Array):
         return item.values
-    # One level of lists and no more: nested ones could be made to unfold without end.
+    # Nested lists are refused, because shared references in them could expand without limit.
     if isinstance(item, PLAIN) or (isinstance(item, list) and all(isinstance(leaf, PLAIN) for leaf in item)):
         return item
     raise DatasetError(f"{place} holds a {type(item).__name__} that is no array, string, number, or list of such.")
 
 
-# The stand-ins are classes with a `__setstate__`: a pickle can write attributes into anything without one.
+# Every replacement has a `__setstate__`, because a pickle could set attributes of a class without one.
 
 
 class _Bytes(bytes):
-    """For `_codecs.encode`, by which old protocols write bytes: a text whose characters are the bytes."""
+    """Replaces `_codecs.encode`, with which old protocols store bytes as a text of as many characters."""
 
     def __new__(cls, text: str, encoding: str) -> _Bytes:
         if encoding != "latin1":
@@ -78,7 +78,7 @@ class _Bytes(bytes):
 
 
 class _DataType:
-    """For `numpy.dtype`. The only type is unsigned bytes, for which the rest of the state has no meaning."""
+    """Replaces `numpy.dtype`. The only type is unsigned bytes, for which the rest of the state has no meaning."""
 
     def __init__(self, code: str | bytes, *_: object) -> None:
         if code not in ("u1", b"u1"):
@@ -89,7 +89,7 @@ class _DataType:
 
 
 class _Array:
-    """For `numpy.core.multiarray._reconstruct`: an array whose shape and values arrive as its state."""
+    """Replaces `numpy.core.multiarray._reconstruct`: an array whose shape and values are set as its state."""
 
     values: np.ndarray
 
@@ -106,7 +106,7 @@ class _Array:
 KNOWN: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _Bytes,
     ("numpy", "dtype"): _DataType,
-    ("numpy", "ndarray"): "the type that _reconstruct is told to make, which is always this",
+    ("numpy", "ndarray"): "the type that _reconstruct is told to make, which is always this one",
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
 }

@@ -1,4 +1,4 @@
-"""Which data sets there are, and where each is looked for: a data folder, Keras' cache, Keras' download."""
+"""Finding a data set by its name: in a data folder, in Keras' cache, or by Keras' download."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .folder import read_folder
 from .mnist import FASHION_MNIST, MNIST, Mnist
 
 PUBLISHED: dict[str, Mnist | Cifar] = {known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
-#: Environment variable with the data folder, for when none is given.
+#: Environment variable that names the data folder where none is given.
 VARIABLE = "CNNREF_DATA"
 FOLDER = "folder:"
 
 
 def names() -> list[str]:
-    """Names that `load` takes, beside folder:PATH."""
+    """The names that `load` takes, besides folder:PATH."""
     return [*PUBLISHED, "digits"]
 
 
@@ -31,33 +31,37 @@ def load(
     image_shape: tuple[int, int, int] | None = None,
     download: bool = True,
 ) -> Dataset:
-    """Read a complete data set, or raise an error.
+    """Read a data set.
 
     Args:
         name: one of `names()` in any usual spelling (fashion-mnist, CIFAR-10), or folder:PATH for a folder
-            with one sub-folder of pictures a class.
-        data_dir: folder with the published files; by default the one that CNNREF_DATA names. Keras' cache and
-            then Keras' download are tried when the set is not in it.
-        image_shape: height, width and channels that pictures are read as. By default those of folder:PATH have the
-            size of the first one, in RGB, and every other set has its own; in another size they are resized as
-            `pictures.RULE` says.
-        download: False looks at this machine only.
+            with one sub-folder of pictures for each class.
+        data_dir: folder with the published files; by default the one that CNNREF_DATA names. If the data set is not in
+            it, Keras' cache and then Keras' download are tried.
+        image_shape: height, width and channels of the pictures. By default those of folder:PATH have the size of the
+            first picture, in RGB, and every other data set has its own shape. Pictures of another size are resized
+            as `pictures.RULE` says.
+        download: whether files may be downloaded.
 
     Raises:
-        InputError: there is no such set, or it has another number of channels.
-        DatasetError: the files are missing everywhere, damaged, or not what they say they are.
+        InputError: there is no such data set, or it has another number of channels.
+        DatasetError: the files are not found, damaged, or belong to another data set.
     """
     folder = None if data_dir is None else _existing(Path(data_dir), "")
     if name.startswith(FOLDER):
         return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape)
     known = _known_name(name)
-    dataset = read_digits() if known == "digits" else _published(PUBLISHED[known], folder or _usual_folder(), download)
+    dataset = (
+        read_digits()
+        if known == "digits"
+        else _published(PUBLISHED[known], folder or _folder_from_environment(), download)
+    )
     if image_shape is None:
         return dataset
     if image_shape[2] != dataset.image_shape[2]:
         raise InputError(
             f"Images of {known} are {_shape(dataset.image_shape)}, and {_shape(image_shape)} is asked for; "
-            "they can be resized, but have as many channels as they have."
+            "their size can be changed, but not their number of channels."
         )
     return dataset.resized(*image_shape[:2])
 
@@ -67,20 +71,20 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _known_name(name: str) -> str:
-    """The name as `names` spells it."""
-    spellings = {_bare(known): known for known in names()}
-    if _bare(name) in spellings:
-        return spellings[_bare(name)]
+    """The spelling of a name in `names()`."""
+    spellings = {_simplified(known): known for known in names()}
+    if _simplified(name) in spellings:
+        return spellings[_simplified(name)]
     hint = did_you_mean(name.lower().replace("-", "_"), names())
     raise InputError(f"There is no data set {name!r}; {hint}choose {', '.join(names())} or {FOLDER}PATH.")
 
 
-def _bare(name: str) -> str:
+def _simplified(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def _usual_folder() -> Path | None:
-    """The data folder that the environment names, if it names one."""
+def _folder_from_environment() -> Path | None:
+    """The data folder that CNNREF_DATA names; None if it is not set."""
     named = os.environ.get(VARIABLE)
     return _existing(Path(named), f" (from {VARIABLE})") if named else None
 
