@@ -1,4 +1,4 @@
-"""Weights of keras.applications in our models, accepted only if both networks then compute the same."""
+"""Weights of keras.applications in our models, accepted only if both networks then compute the same features."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .. import models
 from ..environment import keras
 from ..errors import InputError
 from .keras_layouts import LAYOUTS, Layout
-from .matching import best, check_shapes, converted, family_of, fill, match
+from .matching import best_match, check_shapes, converted_values, family_of, fill, match
 from .slots import keras_slots
 
-#: Layers that prepare the image; they stay with the Keras model.
-PREPARING = ("Rescaling", "Normalization")
+#: Layers that preprocess the image; they are not converted.
+PREPROCESSING = ("Rescaling", "Normalization")
 
-#: How far the features in front of the classifier may be apart, as a part of the largest of them.
+#: Largest accepted difference of the features before the classifier, relative to the largest of them.
 TOLERANCE = 1e-4
 
 RESNET_V2 = (
@@ -33,14 +33,14 @@ def from_keras_applications(model: keras.Model, keras_model: keras.Model) -> ker
         cnnref.convert.from_keras_applications(model, keras.applications.MobileNetV2())
 
     Known are VGG16 and 19, ResNet50, 101 and 152 (resnet50_v1 and so on), DenseNet121, MobileNet, MobileNetV2,
-    MobileNetV3Large and Small, EfficientNetB0 and ConvNeXtTiny. Every weight is used once. Biases that Keras has in
-    front of normalization go into its mean, another epsilon goes into its variance. Layers of the Keras model that
-    rescale or normalize the image are not part of the conversion: prepare images as these layers do. Afterwards both
-    networks see one small random batch, from behind such layers to the features in front of the classifier.
+    MobileNetV3Large and Small, EfficientNetB0 and ConvNeXtTiny. Every weight is used once. Biases that Keras has
+    before normalization are subtracted from its mean, and a different epsilon changes its variance. Layers of the Keras
+    model that rescale or normalize the image are not converted: preprocess images as these layers do. In the end the
+    features before the classifier are computed with both networks on a small random batch and compared.
 
     Args:
         model: what `cnnref.build` makes, with the classes and the input shape of `keras_model`, and
-            padding="tensorflow" where that is a choice. Its weights are replaced.
+            padding="tensorflow" where the builder has that option. Its weights are replaced.
         keras_model: what keras.applications makes, with or without its top as `model` (then with pooling=None), and
             with any activation.
 
@@ -49,7 +49,7 @@ def from_keras_applications(model: keras.Model, keras_model: keras.Model) -> ker
 
     Raises:
         InputError: the two are not the same network; the message names the weight or the option. The model is then
-            as it was.
+            unchanged.
     """
     layout = _layout(model, keras_model)
     if keras_model.input_shape[1:] != model.input_shape[1:] and None not in keras_model.input_shape[1:]:
@@ -59,13 +59,13 @@ def from_keras_applications(model: keras.Model, keras_model: keras.Model) -> ker
         )
     slots = keras_slots(model)
     names = layout.names([layer.name for layer in model.layers])
-    if nameless := next((slot for slot in slots if slot.layer not in names), None):
-        raise InputError(f"keras.applications has no counterpart of {model.name}: there is none of {nameless.layer}.")
+    if unmatched := next((slot for slot in slots if slot.layer not in names), None):
+        raise InputError(f"keras.applications has no counterpart of {model.name}: there is none of {unmatched.layer}.")
     layers = _layers(keras_model)
     tensors = layout.prepare(_tensors(layers))
-    found = best(model.name, [match("keras.applications", slots, names, tensors)], tensors)
+    found = best_match(model.name, [match("keras.applications", slots, names, tensors)], tensors)
     check_shapes(model, found, tensors)
-    values = converted(model, found, tensors, lambda layer: layers[names[layer]].epsilon)
+    values = converted_values(model, found, tensors, lambda layer: layers[names[layer]].epsilon)
     before = model.get_weights()
     done = False
     try:
@@ -93,14 +93,14 @@ def _layout(model: keras.Model, keras_model: Any) -> Layout:
 
 
 def _layers(keras_model: keras.Model) -> dict[str, Any]:
-    """The layers with weights, out of the models they are nested in, by name without the model's name in front."""
+    """All layers with weights, also of nested models, by name without the prefix of the model's name."""
     found: dict[str, Any] = {}
-    waiting = list(keras_model.layers)
-    while waiting:
-        layer = waiting.pop()
+    pending = list(keras_model.layers)
+    while pending:
+        layer = pending.pop()
         if hasattr(layer, "layers"):
-            waiting += layer.layers
-        elif layer.weights and type(layer).__name__ not in PREPARING:
+            pending += layer.layers
+        elif layer.weights and type(layer).__name__ not in PREPROCESSING:
             found[layer.name.removeprefix(f"{keras_model.name}_")] = layer
     return found
 
@@ -109,14 +109,14 @@ def _tensors(layers: dict[str, Any]) -> dict[str, np.ndarray]:
     tensors = {}
     for name, layer in layers.items():
         for variable in layer.weights:
-            # LayerScale leaves its variable without a name, so that Keras counts it through.
+            # LayerScale gives its variable no name, so Keras names it variable_N.
             weight = "gamma" if variable.name.startswith("variable") else variable.name
             tensors[f"{name}.{weight}"] = np.asarray(keras.ops.convert_to_numpy(variable))
     return tensors
 
 
 def _compare(model: keras.Model, keras_model: keras.Model, classifier: Any) -> None:
-    """Raise unless both networks make the same features of a random batch."""
+    """Raise InputError unless both networks compute the same features of a random batch."""
     batch = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype(np.float32)
     has_top = any(layer.name == "logits" for layer in model.layers)
     ours = _features(model, model.get_layer("logits") if has_top else None, batch)
@@ -125,19 +125,19 @@ def _compare(model: keras.Model, keras_model: keras.Model, classifier: Any) -> N
         raise InputError(
             f"The Keras model ends in other features than {model.name}; build it with pooling=None where it has no top."
         )
-    apart = np.abs(ours - theirs).max() / np.abs(theirs).max()
-    if not apart <= TOLERANCE:
+    difference = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    if not difference <= TOLERANCE:
         raise InputError(
-            f"All weights fit {model.name}, but the features of the two networks are {apart:.1g} of the largest one "
-            f"apart, so it is not the same network; {_remedy(model)}."
+            f"All weights fit {model.name}, but the features of the two networks differ by {difference:.1g} of the "
+            f"largest one, so it is not the same network; {_remedy(model)}."
         )
 
 
 def _features(model: keras.Model, classifier: Any, batch: np.ndarray) -> np.ndarray:
-    """[2, n], from behind the layers that prepare the image to in front of the classifier, or to the end."""
+    """The features [2, n] of a batch that is already preprocessed: the input of the classifier, or the output."""
     start = model.inputs[0]
     for layer in model.layers[1:]:
-        if type(layer).__name__ not in PREPARING:
+        if type(layer).__name__ not in PREPROCESSING:
             break
         start = layer.output
     network = keras.Model(start, classifier.input if classifier else model.outputs[0])

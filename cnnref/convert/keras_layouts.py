@@ -1,4 +1,4 @@
-"""keras.applications' names for our layers, and what has to be done to its weights first."""
+"""keras.applications' names for our layers, and how its weights are prepared for the conversion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .rules import Names, pairs, table
+from .rules import Names, conv_and_norm, table
 
 Tensors = dict[str, np.ndarray]
 
@@ -18,7 +18,7 @@ VGG = {
     "logits": "predictions",
 }
 
-RESNET = pairs(
+RESNET = conv_and_norm(
     {
         "stem": "conv1",
         "stage{s}_block{b}_conv{c}": "conv{s+1}_block{b}_{c}",
@@ -40,7 +40,7 @@ DENSENET = {
     "logits": "predictions",
 }
 
-MOBILENET_V1 = pairs(
+MOBILENET_V1 = conv_and_norm(
     {
         "stem": "conv1",
         "block{b}_depthwise": "conv_dw_{b}",
@@ -53,7 +53,7 @@ MOBILENET_V1 = pairs(
 MOBILENET_V2 = {
     "stem": "Conv1",
     "stem_bn": "bn_Conv1",
-    **pairs(
+    **conv_and_norm(
         {
             "stage1_block1_{part}": "expanded_conv_{part}",
             "stage{s}_block{b}_{part}": "block_{n-1}_{part}",
@@ -67,7 +67,7 @@ MOBILENET_V2 = {
 }
 
 MOBILENET_V3 = {
-    **pairs(
+    **conv_and_norm(
         {
             "stem": "conv",
             "block1_{part}": "expanded_conv_{part}",
@@ -85,7 +85,7 @@ MOBILENET_V3 = {
     "logits": "logits",
 }
 
-EFFICIENTNET = pairs(
+EFFICIENTNET = conv_and_norm(
     {
         "stem": "stem",
         "stage{s}_block{b}_expand": "block{s}{b:a}_expand",
@@ -115,13 +115,13 @@ CONVNEXT = {
 }
 
 
-def as_they_are(tensors: Tensors) -> Tensors:
-    """Nothing to be done."""
+def unchanged(tensors: Tensors) -> Tensors:
+    """The tensors as they are."""
     return tensors
 
 
 def without_biases(tensors: Tensors) -> Tensors:
-    """The biases of convolutions subtracted from the mean of the normalization behind, where they cancel."""
+    """Subtract the biases of convolutions from the mean of the batch normalization after them, an equivalent."""
     kept = {name: value for name, value in tensors.items() if not name.endswith("_conv.bias")}
     for name in tensors.keys() - kept.keys():
         mean = name.replace("_conv.bias", "_bn.moving_mean")
@@ -134,10 +134,10 @@ def without_biases(tensors: Tensors) -> Tensors:
 
 @dataclass(frozen=True)
 class Layout:
-    """The names of one family, and what its weights need before they are compared with ours."""
+    """The names of one family, and how its weights are prepared before they are matched with ours."""
 
     names: Names
-    prepare: Callable[[Tensors], Tensors] = as_they_are
+    prepare: Callable[[Tensors], Tensors] = unchanged
 
 
 LAYOUTS = {

@@ -1,7 +1,7 @@
-"""The names of the repositories that the CIFAR networks are mostly trained with.
+"""The names of our layers in the repositories with which CIFAR networks are usually trained.
 
-akamaster/pytorch_resnet_cifar10 has the ResNets of the paper's CIFAR section (option A, no weight on a shortcut),
-kuangliu/pytorch-cifar those of its ImageNet section with a small stem, and VGG with one dense layer.
+akamaster/pytorch_resnet_cifar10 has the ResNets of the paper's CIFAR section (option A, shortcuts without weights).
+kuangliu/pytorch-cifar has those of its ImageNet section with a small stem, and VGG with one dense layer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..models.normalization import Normalization
 from .layouts_torchvision import RESNET, STRIDE_ON_3X3, vgg_features
-from .rules import Layout, Names, both, table
+from .rules import Layout, Names, merged, table
 
 PYTORCH_CIFAR_RESNET = {
     **RESNET,
@@ -19,7 +19,7 @@ PYTORCH_CIFAR_RESNET = {
     "logits": "linear",
 }
 
-#: CIFAR-10's, as kuangliu/pytorch-cifar has it; akamaster/pytorch_resnet_cifar10 has ImageNet's.
+#: The normalization of kuangliu/pytorch-cifar; akamaster/pytorch_resnet_cifar10 uses ImageNet's.
 CIFAR10: Normalization = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 
@@ -30,5 +30,5 @@ def _kuangliu(names: Names, classifier: str, **more: Any) -> Layout:
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "cifar_resnet": (Layout("akamaster/pytorch_resnet_cifar10", table(PYTORCH_CIFAR_RESNET), ("linear.",)),),
     "resnet": (_kuangliu(table(PYTORCH_CIFAR_RESNET), "linear.", excluded=STRIDE_ON_3X3),),
-    "vgg": (_kuangliu(both(vgg_features, table({"logits": "classifier"})), "classifier."),),
+    "vgg": (_kuangliu(merged(vgg_features, table({"logits": "classifier"})), "classifier."),),
 }  # fmt: skip

@@ -1,7 +1,7 @@
-"""The names of lukemelas/EfficientNet-PyTorch, and of EfficientNet-Lite-PyTorch, which was made from it.
+"""The names of our layers in lukemelas/EfficientNet-PyTorch, and in EfficientNet-Lite-PyTorch, which is based on it.
 
-Both compute what the authors' TensorFlow networks do: TensorFlow's padding, epsilon 1e-3. The pixels of EfficientNet
-are normalized as usual, those of EfficientNet-Lite as (pixel - 127) / 128, as its authors do it.
+Both have TensorFlow's padding and epsilon 1e-3, as the authors' networks. EfficientNet takes pixels with ImageNet's
+normalization, and EfficientNet-Lite takes (pixel - 127) / 128, as its authors do.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""timm's names for our layers, where they are not torchvision's."""
+"""timm's names for our layers, for the families where they differ from torchvision's."""
 
 from __future__ import annotations
 
 from .layouts_torchvision import vgg_features
-from .rules import HALF, Layout, both, pairs, table
+from .rules import HALF, Layout, conv_and_norm, merged, table
 
 VGG = {
     "dense6": "pre_logits.fc1",
@@ -26,7 +26,7 @@ TOP = {"end": "conv_head", "end_bn": "bn2", "logits": "classifier"}
 
 
 def separable(ours: str, theirs: str) -> dict[str, str]:
-    """A block that does not widen: depthwise, 1x1."""
+    """A block without expansion: depthwise, 1x1."""
     return {
         f"{ours}_depthwise": f"{theirs}.conv_dw",
         f"{ours}_depthwise_bn": f"{theirs}.bn1",
@@ -37,7 +37,7 @@ def separable(ours: str, theirs: str) -> dict[str, str]:
 
 
 def inverted(ours: str, theirs: str) -> dict[str, str]:
-    """A block that widens: 1x1, depthwise, 1x1."""
+    """A block with expansion: 1x1, depthwise, 1x1."""
     return {
         f"{ours}_expand": f"{theirs}.conv_pw",
         f"{ours}_expand_bn": f"{theirs}.bn1",
@@ -49,7 +49,7 @@ def inverted(ours: str, theirs: str) -> dict[str, str]:
     }
 
 
-#: MobileNet v2 and EfficientNet: only the first stage does not widen.
+#: MobileNet v2 and EfficientNet: only the first stage has no expansion.
 STAGED = {
     **STEM,
     **separable("stage1_block{b}", "blocks.0.{b-1}"),
@@ -57,31 +57,31 @@ STAGED = {
     **TOP,
 }
 
-#: Blocks of each stage, which our networks number through.
+#: Blocks in each stage of timm; our networks number all blocks consecutively.
 V1_STAGES = (1, 2, 2, 6, 2)
 V3_STAGES = {15: (1, 2, 3, 4, 2, 3), 11: (1, 2, 3, 2, 3)}
 
 
-def places(stages: tuple[int, ...]) -> list[str]:
-    """Where timm has the first block, the second, and so on."""
+def block_modules(stages: tuple[int, ...]) -> list[str]:
+    """timm's modules of the first block, the second, and so on."""
     return [f"blocks.{stage}.{number}" for stage, count in enumerate(stages) for number in range(count)]
 
 
 def mobilenet_v1(layers: list[str]) -> dict[str, str]:
-    """Thirteen separable convolutions."""
+    """The names for thirteen separable convolutions."""
     rules = {**STEM, "logits": "classifier"}
-    for number, place in enumerate(places(V1_STAGES), start=1):
-        rules |= pairs({f"block{number}_depthwise": place}, ".conv_dw", ".bn1")
-        rules |= pairs({f"block{number}_pointwise": place}, ".conv_pw", ".bn2")
+    for number, module in enumerate(block_modules(V1_STAGES), start=1):
+        rules |= conv_and_norm({f"block{number}_depthwise": module}, ".conv_dw", ".bn1")
+        rules |= conv_and_norm({f"block{number}_pointwise": module}, ".conv_pw", ".bn2")
     return table(rules)(layers)
 
 
 def mobilenet_v3(layers: list[str]) -> dict[str, str]:
-    """Eleven or fifteen blocks, of which the first does not widen."""
+    """The names for eleven or fifteen blocks, of which the first has no expansion."""
     stages = V3_STAGES[15 if "block15_project" in layers else 11]
     rules = {**STEM, **separable("block1", "blocks.0.0")}
-    for number, place in enumerate(places(stages)[1:], start=2):
-        rules |= inverted(f"block{number}", place)
+    for number, module in enumerate(block_modules(stages)[1:], start=2):
+        rules |= inverted(f"block{number}", module)
     last = f"blocks.{len(stages)}.0"
     rules |= {"end": f"{last}.conv", "end_bn": f"{last}.bn1", "dense": "conv_head", "logits": "classifier"}
     return table(rules)(layers)
@@ -100,11 +100,11 @@ CONVNEXT = {
     "logits": "head.fc",
 }
 
-#: The networks that timm calls tf_... pad as TensorFlow does, and have its epsilon.
+#: timm's networks named tf_... have TensorFlow's padding and epsilon.
 EITHER_PADDING = {"same": 1e-5, "tensorflow": 1e-3}
 
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
-    "vgg": (Layout("timm", both(vgg_features, table(VGG)), ("pre_logits.", "head.")),),
+    "vgg": (Layout("timm", merged(vgg_features, table(VGG)), ("pre_logits.", "head.")),),
     "preact_resnet": (Layout("timm", table(PREACT_RESNET), ("head.",)),),
     "mobilenet_v1": (Layout("timm", mobilenet_v1, ("classifier.",)),),
     "mobilenet_v2": (Layout("timm", table(STAGED), ("classifier.",)),),

@@ -1,10 +1,10 @@
-"""torchvision's names for our layers; of several families timm has the same ones."""
+"""torchvision's names for our layers; timm has the same names for several families."""
 
 from __future__ import annotations
 
 import re
 
-from .rules import HALF, Layout, Names, both, pairs, table
+from .rules import HALF, Layout, Names, conv_and_norm, merged, table
 
 #: torchvision's and timm's residual networks have the stride of a bottleneck on its 3x3 convolution.
 STRIDE_ON_3X3 = {
@@ -50,13 +50,13 @@ DENSENET = {
     "logits": "classifier",
 }
 
-#: The published files were written before a dot was taken out of the names.
+#: The published files have a dot in these names that later versions of torchvision removed.
 DENSENET_FILES = {
     ours: re.sub(r"(norm|conv)(\d|\{c\})$", r"\1.\2", theirs) if "denselayer" in theirs else theirs
     for ours, theirs in DENSENET.items()
 }
 
-GOOGLENET = pairs(
+GOOGLENET = conv_and_norm(
     {
         "conv1": "conv1",
         "conv2_reduce": "conv2",
@@ -77,7 +77,7 @@ SQUEEZENET = {
     "class_maps": "classifier.1",
 }
 
-MOBILENET_V2 = pairs(
+MOBILENET_V2 = conv_and_norm(
     {
         "stem": "features.0",
         "stage{s}_block{b}_expand": "features.{n}.conv.{p}",
@@ -92,7 +92,7 @@ MOBILENET_V2 = pairs(
     "logits": "classifier.1",
 }
 
-MOBILENET_V3 = pairs(
+MOBILENET_V3 = conv_and_norm(
     {
         "stem": "features.0",
         "block{b}_{part}": "features.{b}.block.{p}",
@@ -107,7 +107,7 @@ MOBILENET_V3 = pairs(
     "logits": "classifier.3",
 }
 
-EFFICIENTNET = pairs(
+EFFICIENTNET = conv_and_norm(
     {
         "stem": "features.0",
         "stage{s}_block{b}_{part}": "features.{s}.{b-1}.block.{p}",
@@ -155,7 +155,7 @@ CONVNEXT = {
 
 
 def vgg_features(layers: list[str]) -> dict[str, str]:
-    """VGG's features are numbered through: convolution, normalization if there is one, ReLU; each stage's pooling."""
+    """VGG's layers have consecutive numbers: convolution, normalization if any, ReLU, and the pooling of each stage."""
     found = {}
     number, stage = 0, "stage1"
     for layer in sorted(name for name in layers if re.fullmatch(r"stage\d_conv\d", name)):
@@ -170,7 +170,7 @@ def vgg_features(layers: list[str]) -> dict[str, str]:
 
 
 def squeezenet_features(layers: list[str]) -> dict[str, str]:
-    """SqueezeNet's fire modules are numbered through with the poolings between them, behind conv1 and its ReLU."""
+    """SqueezeNet's fire modules and poolings have consecutive numbers, after conv1 and its ReLU."""
     found = {}
     number = 2
     for fire in range(2, 10):
@@ -189,7 +189,7 @@ RESNETS = Layout("torchvision and timm", table(RESNET), ("fc.",), excluded=STRID
 
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "alexnet": (_layout(table(ALEXNET), "classifier."),),
-    "vgg": (_layout(both(vgg_features, table(VGG)), "classifier."),),
+    "vgg": (_layout(merged(vgg_features, table(VGG)), "classifier."),),
     "resnet": (RESNETS,),
     "resnext": (RESNETS,),
     "densenet": (
@@ -197,10 +197,10 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
         _layout(table(DENSENET_FILES), "classifier.", of="torchvision's published files"),
     ),
     "googlenet": (
-        # Its own code shifts ImageNet's normalization to this one.
+        # torchvision's own code converts ImageNet's normalization to this one.
         Layout("torchvision", table(GOOGLENET), ("fc.",), {"same": 1e-3}, ("aux1.", "aux2."), normalization=HALF),
     ),
-    "squeezenet": (_layout(both(squeezenet_features, table(SQUEEZENET)), "classifier."),),
+    "squeezenet": (_layout(merged(squeezenet_features, table(SQUEEZENET)), "classifier."),),
     "mobilenet_v2": (_layout(table(MOBILENET_V2), "classifier."),),
     "mobilenet_v3": (_layout(table(MOBILENET_V3), "classifier.", 1e-3),),
     "efficientnet": (_layout(table(EFFICIENTNET), "classifier."),),

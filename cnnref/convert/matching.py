@@ -1,6 +1,6 @@
-"""The checked bijection: every weight of the model gets one tensor, and every tensor goes into one weight.
+"""The bijection between weights and tensors: every weight gets one tensor, and every tensor goes into one weight.
 
-All checks come before the first assignment, so a model is filled or left as it was.
+All checks come before the first assignment, so a model is either converted completely or unchanged.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from ..errors import InputError
 from ..models.normalization import Normalization
 from .slots import Slot
 
-#: The layers that `classes` decides.
+#: The layers whose size is the number of classes.
 CLASSIFIERS = ("logits", "class_maps")
 
-#: A layout of which less than this part is there is not what the writer of the weights had in mind.
+#: A layout is recognized if at least this part of its tensors is there.
 RECOGNIZABLE = 0.5
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion did.
+    """What was converted.
 
     Attributes:
-        model: Name of the model that was filled.
-        layout: Whose names the tensors had.
-        tensors: How many were put into the model.
-        parameters: Numbers in them.
-        left_out: Names of the tensors that have no place in the model and need none: training's auxiliary classifiers,
-            and the classifier where the model has none. (Counters of batches are not even listed.)
-        normalization: What `convert_file` has put in front of the weights, of values 0..1; None if nothing.
+        model: Name of the model.
+        layout: The library or repository whose names the tensors had.
+        tensors: The number of tensors that were converted.
+        parameters: The number of parameters in them.
+        left_out: Names of the tensors that the model does not need: auxiliary classifiers for training, and the
+            classifier where the model has none. (Counters of batches are not listed.)
+        normalization: The normalization that `convert_file` built the model with, of values 0..1; None if none.
     """
 
     model: str
@@ -47,16 +47,16 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Match:
-    """Slots and tensors that belong together by their names in one layout, and those that stay alone."""
+    """Slots and tensors matched by their names in one layout, and those without a partner."""
 
     layout: str
-    places: Mapping[str, Slot]
+    slots_by_name: Mapping[str, Slot]
     left_over: tuple[str, ...]
     missing: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
     @property
-    def misses(self) -> int:
+    def mismatches(self) -> int:
         return len(self.left_over) + len(self.missing)
 
 
@@ -64,7 +64,7 @@ def family_of(model: keras.Model) -> str:
     """The family of one of our models.
 
     Raises:
-        InputError: it is none of ours.
+        InputError: the model is not one of this package.
     """
     name = getattr(model, "name", None)
     if not hasattr(model, "layers") or name not in models.list_models():
@@ -81,55 +81,55 @@ def match(
     tensors: Mapping[str, np.ndarray],
     left_out: Sequence[str] = (),
 ) -> Match:
-    """Pair slots and tensors by name; `names` has the other library's module for each of our layers."""
-    places = {names[slot.layer] + slot.key: slot for slot in slots}
+    """Match slots and tensors by name; `names` has the other library's module for each of our layers."""
+    slots_by_name = {names[slot.layer] + slot.key: slot for slot in slots}
     return Match(
         layout,
-        places,
-        left_over=tuple(name for name in tensors if name not in places and name not in left_out),
-        missing=tuple(name for name in places if name not in tensors),
+        slots_by_name,
+        left_over=tuple(name for name in tensors if name not in slots_by_name and name not in left_out),
+        missing=tuple(name for name in slots_by_name if name not in tensors),
         left_out=tuple(left_out),
     )
 
 
-def best(model: str, matches: Sequence[Match], tensors: Mapping[str, np.ndarray]) -> Match:
-    """The one match without a miss.
+def best_match(model: str, matches: Sequence[Match], tensors: Mapping[str, np.ndarray]) -> Match:
+    """The match in which every slot has a tensor and every tensor a slot.
 
     Raises:
-        InputError: there is none; the message has the nearest misses.
+        InputError: there is none; the message names the differences from the nearest layout.
     """
-    nearest = min(matches, key=lambda match: match.misses)
-    if not nearest.misses:
+    nearest = min(matches, key=lambda match: match.mismatches)
+    if not nearest.mismatches:
         return nearest
-    if len(nearest.places) - len(nearest.missing) >= RECOGNIZABLE * len(nearest.places):
+    if len(nearest.slots_by_name) - len(nearest.missing) >= RECOGNIZABLE * len(nearest.slots_by_name):
         raise InputError(
-            f"These weights look like {nearest.layout}'s, but do not fit {model}: {_told(nearest, tensors)}."
+            f"These weights look like {nearest.layout}'s, but do not fit {model}: {_differences(nearest, tensors)}."
         )
-    known = "; ".join(f"{match.layout}: {_told(match, tensors)}" for match in matches)
+    known = "; ".join(f"{match.layout}: {_differences(match, tensors)}" for match in matches)
     raise InputError(f"These weights have the names of no layout that is known for {model} ({known}).")
 
 
 def check_shapes(model: keras.Model, found: Match, tensors: Mapping[str, np.ndarray]) -> None:
-    """Raise unless every tensor has a shape that its slot takes, and holds floating-point numbers."""
-    wrong = [name for name, slot in found.places.items() if tensors[name].shape not in slot.shapes]
+    """Raise InputError unless every tensor has a shape that its slot accepts, and floating-point values."""
+    wrong = [name for name, slot in found.slots_by_name.items() if tensors[name].shape not in slot.shapes]
     if wrong:
         name = wrong[0]
-        slot = found.places[name]
+        slot = found.slots_by_name[name]
         more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
         raise InputError(
             f"{name!r} has the shape {tensors[name].shape} and {slot} of {model.name} takes {slot.shapes[0]}{more}"
             f"{_advice(model, slot, tensors[name].shape)}."
         )
-    for name, slot in found.places.items():
+    for name, slot in found.slots_by_name.items():
         if tensors[name].dtype.kind != "f":
             raise InputError(f"{name!r} holds {tensors[name].dtype.name} where {slot} takes floating-point numbers.")
 
 
-def converted(
+def converted_values(
     model: keras.Model, found: Match, tensors: Mapping[str, np.ndarray], epsilon: Callable[[str], float]
 ) -> dict[Slot, np.ndarray]:
     """The values of all slots in Keras' layout; `epsilon(layer)` is that of the normalization they come from."""
-    values = {slot: slot.convert(tensors[name]) for name, slot in found.places.items()}
+    values = {slot: slot.convert(tensors[name]) for name, slot in found.slots_by_name.items()}
     by_name = {str(slot): slot for slot in values}
     for slot in list(values):
         if slot.weight == "moving_variance":
@@ -140,10 +140,10 @@ def converted(
 
 
 def at_epsilon(gamma: np.ndarray, variance: np.ndarray, theirs: float, ours: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and variance with which batch normalization computes at our epsilon what it did at theirs.
+    """The scale and variance with which batch normalization computes the same at our epsilon as before at theirs.
 
-    The variance takes up the difference. Where that would put it below zero it is zero, and the scale takes up the
-    rest.
+    The difference is added to the variance. Where the variance would become negative it is zero, and the scale is
+    changed for the rest.
     """
     if theirs == ours:
         return gamma, variance
@@ -153,19 +153,19 @@ def at_epsilon(gamma: np.ndarray, variance: np.ndarray, theirs: float, ours: flo
 
 
 def fill(model: keras.Model, found: Match, values: Mapping[Slot, np.ndarray]) -> Conversion:
-    """Assign all values."""
+    """Assign all values to the model."""
     for slot, value in values.items():
         slot.variable.assign(np.ascontiguousarray(value, np.float32))
     parameters = sum(value.size for value in values.values())
     return Conversion(model.name, found.layout, len(values), parameters, found.left_out)
 
 
-def _told(found: Match, tensors: Mapping[str, np.ndarray]) -> str:
-    """The misses in words: the first of each kind, and how many there are."""
+def _differences(found: Match, tensors: Mapping[str, np.ndarray]) -> str:
+    """The differences as text: the first one of each kind, and how many there are."""
     parts = []
     if found.missing:
         name = found.missing[0]
-        slot = found.places[name]
+        slot = found.slots_by_name[name]
         more = f" and {len(found.missing) - 1} more are missing" if len(found.missing) > 1 else " is missing"
         parts.append(f"{name!r} (for {slot}, shape {slot.shapes[0]}){more}")
     if found.left_over:
@@ -176,7 +176,7 @@ def _told(found: Match, tensors: Mapping[str, np.ndarray]) -> str:
 
 
 def _advice(model: keras.Model, slot: Slot, shape: tuple[int, ...]) -> str:
-    """What to do about a tensor of another shape, where that can be said."""
+    """What the user can do about a tensor of a wrong shape; "" where that is not known."""
     usual = slot.shapes[0]
     if len(shape) != len(usual):
         return ""

@@ -1,16 +1,16 @@
-"""How a layout of weights is written down: tables from the names of our layers to the names of another library.
+"""The notation of layouts: tables from the names of our layers to the names of another library.
 
     "stage{s}_block{b}_conv{c}": "layer{s}.{b-1}.conv{c}"
 
-On the left a single letter stands for a number and a word for letters and digits. On the right stand the same names,
-and three more that are counted from the network:
+In the name on the left, a placeholder of one letter stands for a number, and a longer one for letters and digits. The
+name on the right may have the same placeholders and three more, which are computed from the network:
 
-    {n}      the running number of the block among all blocks, from 1
-    {p}      which part of its block a layer is, from 0, of those that the block has: expand, depthwise, se, project
-    {blocks} how many blocks there are
+    {n}      the number of the block among all blocks, from 1
+    {p}      the number of the layer among the parts that its block has (expand, depthwise, se, project), from 0
+    {blocks} the number of blocks
 
-Numbers can be computed with ({2s-1}) or turned into letters ({b:a} is a, b, c for 1, 2, 3). The first rule that fits
-decides; a layer that no rule fits is not in the result.
+Placeholders allow arithmetic ({2s-1}) and letters ({b:a} is a, b, c for 1, 2, 3). The first rule that matches a layer
+applies; a layer that no rule matches is not in the result.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 
 from ..models.normalization import Normalization
 
-#: What most published weights were trained with.
+#: The normalization with which most published weights were trained.
 IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF: Normalization = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
-#: The names of all layers of a network -> the names that the layers with weights have elsewhere.
+#: Names of all layers of a network -> for each layer with weights, its name in the other library.
 Names = Callable[[list[str]], dict[str, str]]
 
 PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
@@ -36,17 +36,17 @@ PARTS = ("expand", "depthwise", "se", "project")
 
 @dataclass(frozen=True)
 class Layout:
-    """How one library names and computes what a family of ours does.
+    """How another library names the layers of one of our families, and how its networks differ.
 
     Attributes:
-        title: The libraries, for people.
-        names: Our layers -> their modules.
-        classifier: How the names of tensors begin that a network without its top does not have.
-        epsilons: Epsilon of its batch normalization by padding ("same", "tensorflow"; as in `models.blocks`). A
-            padding that is not among the keys is not what its networks compute.
-        ignored: How the names of tensors begin that only training needs.
-        excluded: Models of the family (as a pattern) that it has no counterpart of, and why.
-        normalization: What the published weights were trained with.
+        title: Name of the libraries for messages.
+        names: The names of our layers -> the names of their modules.
+        classifier: Prefixes of the tensors that a network without its top does not have.
+        epsilons: Epsilon of its batch normalization for each padding ("same", "tensorflow"; as in `models.blocks`).
+            It has no networks with any other padding.
+        ignored: Prefixes of the tensors that are needed for training only.
+        excluded: Patterns of models of the family that have no counterpart there -> the reason.
+        normalization: The normalization with which the published weights were trained.
     """
 
     title: str
@@ -59,11 +59,11 @@ class Layout:
 
 
 def table(rules: Mapping[str, str]) -> Names:
-    """Names by rules as this module's docstring explains them."""
-    compiled = [(re.compile(PLACEHOLDER.sub(_group, ours)), theirs) for ours, theirs in rules.items()]
+    """Names from rules in the notation of this module's docstring."""
+    compiled = [(re.compile(PLACEHOLDER.sub(_placeholder_pattern, ours)), theirs) for ours, theirs in rules.items()]
 
     def names(layers: list[str]) -> dict[str, str]:
-        counted = _counted(layers)
+        counted = _computed_numbers(layers)
         found = {}
         for layer in layers:
             full_name = _full_name(layer, layers)
@@ -71,29 +71,29 @@ def table(rules: Mapping[str, str]) -> Names:
                 match = pattern.fullmatch(full_name)
                 values = {**counted[layer], **match.groupdict()} if match else {}
                 if match and all(expression["name"] in values for expression in EXPRESSION.finditer(theirs)):
-                    found[layer] = _filled(theirs, values)
+                    found[layer] = _fill_in(theirs, values)
                     break
         return found
 
     return names
 
 
-def pairs(rules: Mapping[str, str], convolution: str, normalization: str) -> dict[str, str]:
-    """Rules for a convolution and for its normalization, which end differently."""
+def conv_and_norm(rules: Mapping[str, str], convolution: str, normalization: str) -> dict[str, str]:
+    """Two rules for each entry: for a convolution and for its normalization, with their different endings."""
     return {
-        ours + mine: theirs + ending
+        ours + suffix: theirs + ending
         for ours, theirs in rules.items()
-        for mine, ending in (("", convolution), ("_bn", normalization))
+        for suffix, ending in (("", convolution), ("_bn", normalization))
     }
 
 
-def both(first: Names, second: Names) -> Names:
-    """What either of the two names."""
+def merged(first: Names, second: Names) -> Names:
+    """The names from both; those of the second replace equal ones of the first."""
     return lambda layers: first(layers) | second(layers)
 
 
 def _full_name(layer: str, layers: list[str]) -> str:
-    """A stage that ends in a normalization has given it its own name; this is the one by its place in the block."""
+    """The name of a layer by its position in the block, also for the last one of a stage, which is named `stageN`."""
     if re.fullmatch(r"stage\d+", layer):
         for convolution in layers:
             if re.fullmatch(rf"{layer}_block\d+_project", convolution) and f"{convolution}_bn" not in layers:
@@ -101,12 +101,12 @@ def _full_name(layer: str, layers: list[str]) -> str:
     return layer
 
 
-def _group(placeholder: re.Match[str]) -> str:
+def _placeholder_pattern(placeholder: re.Match[str]) -> str:
     name = placeholder[1]
     return rf"(?P<{name}>\d+)" if len(name) == 1 else rf"(?P<{name}>[a-z0-9]+)"
 
 
-def _filled(template: str, values: Mapping[str, str | int]) -> str:
+def _fill_in(template: str, values: Mapping[str, str | int]) -> str:
     def value(expression: re.Match[str]) -> str:
         found = values[expression["name"]]
         if not str(found).isdigit():
@@ -117,8 +117,8 @@ def _filled(template: str, values: Mapping[str, str | int]) -> str:
     return EXPRESSION.sub(value, template)
 
 
-def _counted(layers: list[str]) -> dict[str, dict[str, int]]:
-    """n, p and blocks of every layer for which they mean something."""
+def _computed_numbers(layers: list[str]) -> dict[str, dict[str, int]]:
+    """The values of n, p and blocks for each layer that has them."""
     parts: dict[str, set[str]] = {}
     places = {layer: match.groups() for layer in layers if (match := BLOCK.match(_full_name(layer, layers)))}
     for block, part in places.values():

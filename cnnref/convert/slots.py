@@ -1,11 +1,11 @@
-"""The weights of one of our models as places to be filled: what each is called elsewhere, and how it is laid out there.
+"""The weights of one of our models as slots for tensors: the name and the memory layout of each in another library.
 
     convolution             Keras [height, width, in / groups, out]    PyTorch [out, in / groups, height, width]
     depthwise convolution   Keras [height, width, c, 1]                PyTorch [c, 1, height, width]
     dense                   Keras [in, out]                            PyTorch [out, in]
 
 A dense layer behind flattening reads height, width, channels in Keras and channels, height, width in PyTorch.
-ConvNeXt's factor a channel is a depthwise 1x1 convolution here, and a bare vector of its block elsewhere.
+ConvNeXt's scale per channel is a depthwise 1x1 convolution here, and a vector in other libraries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..environment import keras
 
 Shape = tuple[int, ...]
 
-#: What PyTorch calls the weights of a layer.
+#: PyTorch's names for the weights of a layer.
 PYTORCH = {
     "kernel": "weight",
     "bias": "bias",
@@ -30,8 +30,8 @@ PYTORCH = {
     "moving_variance": "running_var",
 }
 
-#: Layers that leave the order of a vector alone, between flattening and the next dense layer.
-ONE_BY_ONE = ("Activation", "Dropout", "LeakyReLU", "ReLU")
+#: Layers between flattening and the next dense layer that keep the order of a vector.
+ELEMENTWISE = ("Activation", "Dropout", "LeakyReLU", "ReLU")
 
 #: From [out, in, height, width] to [height, width, in, out], and from [c, 1, height, width] to [height, width, c, 1].
 KERNEL_AXES, DEPTHWISE_AXES = (2, 3, 1, 0), (2, 3, 0, 1)
@@ -45,10 +45,10 @@ class Slot:
         layer: The layer's name.
         weight: "kernel", "bias", "gamma", "beta", "moving_mean" or "moving_variance".
         variable: The Keras variable to assign to.
-        key: What is put behind the name of the other library's module.
-        shapes: Shapes that a tensor for it may have there, the usual one first.
-        unfolded: The shape there with all axes.
-        axes: Which of these becomes Keras' first axis, its second, and so on; () leaves them.
+        key: The suffix after the name of the other library's module.
+        shapes: Accepted shapes of the tensor in the other library, the usual one first.
+        unfolded: The shape in the other library with all axes.
+        axes: The transposition of these axes to Keras' order; () for none.
     """
 
     layer: str
@@ -63,14 +63,14 @@ class Slot:
         return f"{self.layer}/{self.weight}"
 
     def convert(self, tensor: np.ndarray) -> np.ndarray:
-        """From any of `shapes` to the variable's."""
+        """A tensor of any of `shapes`, in the shape of the variable."""
         tensor = tensor.reshape(self.unfolded)
         return (tensor.transpose(self.axes) if self.axes else tensor).reshape(self.variable.shape)
 
 
 def pytorch_slots(model: keras.Model) -> list[Slot]:
     """Every weight of the model, to be filled with PyTorch's tensors."""
-    flattened = _behind_flattening(model)
+    flattened = _sizes_before_flattening(model)
     slots = []
     for layer, weight, variable in _weights(model):
         shape = tuple(variable.shape)
@@ -97,7 +97,7 @@ def pytorch_slots(model: keras.Model) -> list[Slot]:
 
 
 def keras_slots(model: keras.Model) -> list[Slot]:
-    """Every weight of the model, to be filled with those of a Keras model: only axes of size 1 may stand elsewhere."""
+    """Every weight of the model, to be filled with those of a Keras model: only axes of size 1 may differ."""
     slots = []
     for layer, weight, variable in _weights(model):
         shape = tuple(variable.shape)
@@ -106,7 +106,7 @@ def keras_slots(model: keras.Model) -> list[Slot]:
         if is_channel_scale(layer):
             key, shapes = ".gamma", ((shape[2],),)
         elif weight == "kernel" and kind == "DepthwiseConv2D":
-            shapes = (shape, (*shape[:2], 1, shape[2]))  # as a convolution in as many groups as channels
+            shapes = (shape, (*shape[:2], 1, shape[2]))  # a convolution with as many groups as channels
         elif weight == "kernel" and kind == "Conv2D" and shape[:2] == (1, 1):
             shapes = (shape, shape[2:])
         elif weight == "kernel" and kind == "Dense":
@@ -116,7 +116,7 @@ def keras_slots(model: keras.Model) -> list[Slot]:
 
 
 def is_channel_scale(layer: Any) -> bool:
-    """Whether the layer only multiplies each channel with a number."""
+    """Whether the layer only multiplies each channel by a number."""
     return type(layer).__name__ == "DepthwiseConv2D" and tuple(layer.kernel_size) == (1, 1)
 
 
@@ -125,8 +125,8 @@ def _weights(model: keras.Model) -> list[tuple[Any, str, Any]]:
     return [(layer, variable.name, variable) for layer in model.layers for variable in layer.weights]
 
 
-def _behind_flattening(model: keras.Model) -> dict[str, Shape]:
-    """Height, width and channels of the maps that the input of a dense layer was flattened from, by its name."""
+def _sizes_before_flattening(model: keras.Model) -> dict[str, Shape]:
+    """For each dense layer after flattening: height, width and channels of the flattened feature maps."""
     maps: dict[int, Shape] = {}
     found = {}
     for call in trace(model).calls:
@@ -136,6 +136,6 @@ def _behind_flattening(model: keras.Model) -> dict[str, Shape]:
                 shape = tensor.shape[1:]
             if shape and call.keras_class == "Dense":
                 found[call.operation.name] = shape
-            elif shape and call.keras_class in (*ONE_BY_ONE, "Flatten"):
+            elif shape and call.keras_class in (*ELEMENTWISE, "Flatten"):
                 maps[id(call.outputs[0])] = shape
     return found

@@ -4,7 +4,7 @@ import pytest
 
 from cnnref import models
 from cnnref.convert import keras_layouts, layouts_cifar, layouts_timm, layouts_torchvision
-from cnnref.convert.rules import both, pairs, table
+from cnnref.convert.rules import conv_and_norm, merged, table
 from cnnref.convert.slots import keras_slots, pytorch_slots
 
 ROOM = (layouts_torchvision, layouts_timm, layouts_cifar)
@@ -39,8 +39,8 @@ def test_blocks_and_parts_are_counted() -> None:
 
 
 def test_pairs_give_a_convolution_and_its_normalization() -> None:
-    assert pairs({"a": "b"}, ".0", ".1") == {"a": "b.0", "a_bn": "b.1"}
-    assert both(table({"a": "b"}), table({"c": "d"}))(["a", "c"]) == {"a": "b", "c": "d"}
+    assert conv_and_norm({"a": "b"}, ".0", ".1") == {"a": "b.0", "a_bn": "b.1"}
+    assert merged(table({"a": "b"}), table({"c": "d"}))(["a", "c"]) == {"a": "b", "c": "d"}
 
 
 @pytest.mark.parametrize("name", models.list_models())
