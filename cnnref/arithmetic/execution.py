@@ -1,4 +1,4 @@
-"""A network run call by call, with nested models opened: every value can be looked at, and any one be exchanged."""
+"""Running a network call by call, also inside nested models, so that every value can be read or replaced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .graph import Call, Graph, Tensor
 
 
 def input_value(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
-    """The picture [height, width, channels] as the value of the graph's one input."""
+    """The value of the graph's single input: the picture [height, width, channels] as a batch of one."""
     (tensor,) = graph.inputs
     return {tensor: keras.ops.convert_to_tensor(image[None], tensor.symbol.dtype)}
 
@@ -21,12 +21,12 @@ def input_value(graph: Graph, image: NDArray[np.float32]) -> dict[Tensor, Any]:
 def run_calls(
     graph: Graph, known: Mapping[Tensor, Any], replacements: Mapping[Call, Callable[[Any], Any]] | None = None
 ) -> dict[Tensor, Any]:
-    """The values of all tensors, given some; calls whose outputs are all given are not made.
+    """Compute the values of all tensors from those of some; calls whose outputs are all known are skipped.
 
     Args:
-        graph: of `cnnref.arithmetic.graph.trace`.
-        known: values with a batch; enough to compute the others from.
-        replacements: functions that are called in place of some calls, each with the first input of its call.
+        graph: the result of `cnnref.arithmetic.graph.trace`.
+        known: values [batch, ...] from which all others can be computed, such as those of the inputs.
+        replacements: functions that replace some calls; each is called with the first input of its call.
     """
     values = dict(known)
     for call in graph.calls:
@@ -35,14 +35,14 @@ def run_calls(
         if replacements and call in replacements:
             found = replacements[call](values[call.inputs[0]])
         else:
-            args, kwargs = _filled(call, values)
+            args, kwargs = _arguments_of(call, values)
             found = call.operation(*args, **kwargs)
         values.update(zip(call.outputs, found if isinstance(found, list | tuple) else [found], strict=True))
     return values
 
 
-def _filled(call: Call, values: Mapping[Tensor, Any]) -> Any:
-    """The arguments of a call with values for symbols, whose order is that of the call's inputs."""
+def _arguments_of(call: Call, values: Mapping[Tensor, Any]) -> Any:
+    """The arguments of a call with values in place of its symbolic tensors, which are in the order of its inputs."""
     inputs = iter(call.inputs)
     args, kwargs = keras.tree.map_structure(
         lambda part: values[next(inputs)] if isinstance(part, keras.KerasTensor) else part, call.arguments
@@ -53,7 +53,7 @@ def _filled(call: Call, values: Mapping[Tensor, Any]) -> Any:
 
 
 def tensors_after(graph: Graph, tensor: Tensor) -> set[Tensor]:
-    """The tensors that are computed from one tensor, directly or through others; without itself."""
+    """The tensors that are computed from a tensor, directly or through others, without the tensor itself."""
     found = {tensor}
     for call in graph.calls:
         if any(one in found for one in call.inputs):

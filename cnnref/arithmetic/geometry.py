@@ -1,6 +1,6 @@
-"""The sizes and costs of a Keras model, layer by layer: what becomes of the image, and what that takes.
+"""The geometry and cost of a Keras model, layer by layer: shapes, receptive fields, parameters, multiply-accumulates.
 
-Works on any functional or built sequential model, whoever made it, with models nested in it.
+This works for any functional or built sequential model, also with nested models.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import InputError
-from .graph import Call, Tensor, calls, named
+from .graph import Call, Tensor, calls, calls_by_name
 from .receptive_field import Field
 from .windows import KERNEL_LAYERS, Fields, Window, fields_after, holds_unknown_kernel, window_of
 
@@ -21,29 +21,28 @@ class LayerRow:
     """One call of a layer or operation. A layer that is called twice has two rows of the same name.
 
     Attributes:
-        name: The layer's name, behind the names of the models it is nested in: "backbone/stem".
+        name: The layer's name, after the names of the models that it is nested in: "backbone/stem".
         kind: Its class, "Conv2D".
         inputs: Names of the layers whose outputs it reads.
-        output_shape: Without the batch; of the first output, if there are several.
-        kernel: Cells of the window (vertically, horizontally); (1, 1) where units are only added or cut.
+        output_shape: The shape without the batch; that of the first output if there are several.
+        kernel: Cells of the window (vertically, horizontally); (1, 1) where units are only added or removed.
         strides: Units from one position of the window to the next.
-        padding: Units added at (top, bottom, left, right); negative ones are cut off. For a transposed
-            convolution, units cut off its full answer.
-        size_formula: The arithmetic of the output size; of height and width, if they differ.
-        parameters: Numbers it holds that no earlier row holds.
+        padding: Units added at (top, bottom, left, right); negative numbers are units removed. For a transposed
+            convolution, units removed from its full output.
+        size_formula: The formula of the output size with its numbers; one each for height and width if they differ.
+        parameters: Parameters that are in no earlier row.
         trainable_parameters: Those of them that training changes.
-        macs: Multiply-accumulates for one image in this call, biases not counted; 0 for whatever is neither a
+        macs: Multiply-accumulates for one image in this call, without biases; 0 for everything that is neither a
             convolution nor a dense layer, and for a depthwise convolution with a 1x1 kernel, which multiplies each
-            value by a number and accumulates nothing; None if it multiplies with kernels in a way that is not
-            known here.
-        activation_bytes: Its outputs for one image, as float32.
-        receptive_field: Pixels (height, width) of the image that a unit can see, padding included; the most,
-            where units differ. Behind flattening or global pooling, the size of the image.
-        jump: Pixels between the units of neighbouring positions, on average.
-        start: The middle of what the first unit sees; the first pixel's middle is (0, 0).
+            value by a number and accumulates nothing; None if it uses kernels in an unknown way.
+        activation_bytes: Bytes of its outputs for one image in float32.
+        receptive_field: The receptive field of a unit (height, width) in pixels of the image, padding included; the
+            largest where units differ. After flattening or global pooling, the size of the image.
+        jump: Average distance in pixels between neighbouring units.
+        start: The center of the first unit's receptive field in pixels; the center of the first pixel is (0, 0).
 
-    `kernel`, `strides`, `padding` and `size_formula` are None where no window slides. `receptive_field` is
-    None where it is not known; `jump` and `start` also where units have no place (flattened, say).
+    `kernel`, `strides`, `padding` and `size_formula` are None where there is no window. `receptive_field` is
+    None where it is not known; `jump` and `start` also where units have no position, such as after flattening.
     """
 
     name: str
@@ -67,8 +66,8 @@ def layer_table(model: Any) -> list[LayerRow]:
     """One row for every call in the model, inputs first, in the order of the model's summary.
 
     Raises:
-        InputError: The model has no graph (not functional, or not built), a size other than the batch is
-            open, or a layer keeps channels first.
+        InputError: The model has no graph (not functional, or not built), an axis other than the batch has no
+            fixed size, or a layer has the channels first.
     """
     fields: dict[Tensor, Fields] = {}
     counted: set[int] = set()
@@ -81,13 +80,13 @@ def layer_table(model: Any) -> list[LayerRow]:
 
 
 def fields_of(model: Any) -> dict[str, tuple[tuple[int, ...], Fields]]:
-    """By the name of each layer: its output's shape without the batch, and what its units see of the image.
+    """For each layer by name: the shape of its output without the batch, and the receptive fields of its units.
 
-    A layer that is called again has "name#2" and so on. Raises what `layer_table` raises.
+    The second call of a layer is named "name#2", and so on. Raises the errors of `layer_table`.
     """
     fields: dict[Tensor, Fields] = {}
     found = {}
-    for name, call in named(calls(model)).items():
+    for name, call in calls_by_name(calls(model)).items():
         seen = fields_after(call, [fields[tensor] for tensor in call.inputs])
         fields.update(zip(call.outputs, seen, strict=True))
         found[name] = (call.outputs[0].shape[1:], seen[0])
@@ -97,10 +96,11 @@ def fields_of(model: Any) -> dict[str, tuple[tuple[int, ...], Fields]]:
 def macs(model: Any) -> int:
     """Multiply-accumulates of all convolutions and dense layers for one image; biases are not counted.
 
-    Nor are depthwise convolutions with a 1x1 kernel: they accumulate nothing (ConvNeXt's layer scale is one).
+    Depthwise convolutions with a 1x1 kernel are not counted either, because they accumulate nothing (ConvNeXt's layer
+    scale is one).
 
     Raises:
-        InputError: As `layer_table`, or a layer multiplies with kernels in a way that cannot be counted.
+        InputError: As for `layer_table`, or a layer uses kernels in a way that cannot be counted.
     """
     total = 0
     for call in calls(model):
@@ -115,12 +115,12 @@ def macs(model: Any) -> int:
 
 
 def parameters(model: Any) -> int:
-    """All numbers that the model holds, moving averages included, as Keras counts them."""
+    """The number of all parameters of the model as Keras counts them, with moving averages."""
     return sum(math.prod(weight.shape) for weight in model.weights)
 
 
 def trainable_parameters(model: Any) -> int:
-    """The numbers that training changes."""
+    """The number of parameters that training changes."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
@@ -131,11 +131,11 @@ def _row(call: Call, seen: Fields, counted: set[int]) -> LayerRow:
     if height is not None and width is not None:
         field = (height.size, width.size)
         if height.period and width.period:
-            jump = (_plain(height.jump), _plain(width.jump))
-            start = (_middle(height), _middle(width))
-    fresh = [weight for weight in getattr(call.operation, "weights", ()) if id(weight) not in counted]
-    counted.update(map(id, fresh))
-    learning = {id(weight) for weight in getattr(call.operation, "trainable_weights", ())}
+            jump = (_int_if_whole(height.jump), _int_if_whole(width.jump))
+            start = (_center(height), _center(width))
+    new_weights = [weight for weight in getattr(call.operation, "weights", ()) if id(weight) not in counted]
+    counted.update(map(id, new_weights))
+    trainable = {id(weight) for weight in getattr(call.operation, "trainable_weights", ())}
     return LayerRow(
         name=call.name,
         kind=type(call.operation).__name__,
@@ -145,8 +145,8 @@ def _row(call: Call, seen: Fields, counted: set[int]) -> LayerRow:
         strides=window.strides if window else None,
         padding=window.padding if window else None,
         size_formula=_size_formula(window, call.inputs[0].shape) if window else None,
-        parameters=sum(math.prod(weight.shape) for weight in fresh),
-        trainable_parameters=sum(math.prod(weight.shape) for weight in fresh if id(weight) in learning),
+        parameters=sum(math.prod(weight.shape) for weight in new_weights),
+        trainable_parameters=sum(math.prod(weight.shape) for weight in new_weights if id(weight) in trainable),
         macs=_macs(call),
         activation_bytes=4 * sum(math.prod(tensor.shape[1:]) for tensor in call.outputs),
         receptive_field=field,
@@ -155,13 +155,13 @@ def _row(call: Call, seen: Fields, counted: set[int]) -> LayerRow:
     )
 
 
-def _plain(number: Fraction) -> float:
-    """A whole number as int, so that it prints as one."""
+def _int_if_whole(number: Fraction) -> float:
+    """The number as int if it is whole, so that it prints without decimals."""
     return int(number) if number.denominator == 1 else float(number)
 
 
-def _middle(field: Field) -> float:
-    return _plain(Fraction(sum(field.span(0)), 2))
+def _center(field: Field) -> float:
+    return _int_if_whole(Fraction(sum(field.span(0)), 2))
 
 
 def _size_formula(window: Window, input_shape: tuple[int, ...]) -> str:
@@ -170,7 +170,7 @@ def _size_formula(window: Window, input_shape: tuple[int, ...]) -> str:
 
 
 def _macs(call: Call) -> int | None:
-    """A kernel is used whole at each position: of the output, or, if transposed, of the input."""
+    """The whole kernel is applied at each position of the output; of the input for a transposed convolution."""
     if holds_unknown_kernel(call):
         return None
     kind, layer = call.keras_class, call.operation

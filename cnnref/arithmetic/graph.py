@@ -1,6 +1,6 @@
-"""The calls of a Keras model in the order of its summary, with nested models opened.
+"""The calls of a Keras model in the order of its summary, with those of nested models.
 
-Only attributes of the model are read; Keras itself is not imported.
+Only attributes of the model are read, and Keras is not imported.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One result of one call. `symbol` is a KerasTensor, `source` the name of the layer that made it."""
+    """An output of a call. `symbol` is the KerasTensor, `source` the name of the layer that made it."""
 
     source: str
     symbol: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """All axes, the batch first."""
+        """The sizes of all axes, the batch first."""
         return tuple(self.symbol.shape)
 
 
@@ -29,8 +29,8 @@ class Tensor:
 class Call:
     """One use of a layer or of a keras.ops operation; a shared layer has several.
 
-    `name` has the names of the nested models in front: "backbone/stem". `arguments` are the positional and
-    the named ones as they were given, tensors among them.
+    `name` begins with the names of the nested models: "backbone/stem". `arguments` are the positional and keyword
+    arguments of the call, with symbolic tensors among them.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Call:
 
     @property
     def keras_class(self) -> str:
-        """The Keras class that the operation is or derives from; Layer for a layer of one's own."""
+        """The Keras class of the operation, or its nearest Keras base class; "Layer" for a custom layer."""
         classes = type(self.operation).__mro__
         return next((c.__name__ for c in classes if c.__module__.partition(".")[0] == "keras"), "object")
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A model as the calls that it is made of, inputs first, and what goes in and comes out."""
+    """The calls of a model, inputs first, and its input and output tensors."""
 
     calls: tuple[Call, ...]
     inputs: tuple[Tensor, ...]
@@ -64,8 +64,8 @@ def trace(model: Any) -> Graph:
     """The calls of a functional or built sequential model.
 
     Raises:
-        InputError: The model has no graph to read, an axis other than the batch has no fixed size, or a layer
-            keeps channels before height and width.
+        InputError: The model has no graph, an axis other than the batch has no fixed size, or a layer has the channels
+            before height and width.
     """
     graph = _graph(model)
     if graph is None:
@@ -79,7 +79,7 @@ def trace(model: Any) -> Graph:
         layer = symbol._keras_history.operation
         inputs.append(Tensor(layer.name, symbol))
         found.append(Call(layer.name, layer, ((), {}), (), (inputs[-1],)))
-    outputs = _follow(graph, inputs, "", found)
+    outputs = _append_calls(graph, inputs, "", found)
     for call in found:
         if getattr(call.operation, "data_format", None) == "channels_first":
             raise InputError(f"Layer {call.name} keeps channels first; only [batch, height, width, channels] is read.")
@@ -92,7 +92,7 @@ def trace(model: Any) -> Graph:
     return Graph(tuple(found), tuple(inputs), tuple(outputs))
 
 
-def named(found: Sequence[Call]) -> dict[str, Call]:
+def calls_by_name(found: Sequence[Call]) -> dict[str, Call]:
     """Calls by name; the second call of a layer has "#2" behind its name, and so on."""
     calls: dict[str, Call] = {}
     for call in found:
@@ -105,13 +105,13 @@ def named(found: Sequence[Call]) -> dict[str, Call]:
 
 
 def _graph(model: Any) -> Any:
-    """What holds the nodes: the model itself, or what a Sequential keeps inside; None if there is nothing."""
+    """The object with the nodes: the model, or the functional model inside a Sequential; None if there is none."""
     graph = getattr(model, "_functional", None) or model
     return graph if hasattr(graph, "_nodes_by_depth") else None
 
 
-def _follow(graph: Any, given: Sequence[Tensor], prefix: str, found: list[Call]) -> list[Tensor]:
-    """Walk from the given inputs to the outputs, and append each call to `found`."""
+def _append_calls(graph: Any, given: Sequence[Tensor], prefix: str, found: list[Call]) -> list[Tensor]:
+    """Append each call of a graph to `found`, in order, and return the tensors of its outputs."""
     known = {id(symbol): tensor for symbol, tensor in zip(graph.inputs, given, strict=True)}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
@@ -121,17 +121,17 @@ def _follow(graph: Any, given: Sequence[Tensor], prefix: str, found: list[Call])
             name = prefix + node.operation.name
             nested = _graph(node.operation)
             if nested is None:
-                outputs: Sequence[Tensor] = [Tensor(name, symbol) for symbol in _results(node, inputs)]
+                outputs: Sequence[Tensor] = [Tensor(name, symbol) for symbol in _outputs_of(node, inputs)]
                 arguments = (node.arguments.args, node.arguments.kwargs)
                 found.append(Call(name, node.operation, arguments, inputs, tuple(outputs)))
             else:
-                outputs = _follow(nested, inputs, f"{name}/", found)
+                outputs = _append_calls(nested, inputs, f"{name}/", found)
             known.update((id(symbol), tensor) for symbol, tensor in zip(node.outputs, outputs, strict=True))
     return [known[id(symbol)] for symbol in graph.outputs]
 
 
-def _results(node: Any, inputs: Sequence[Tensor]) -> list[Any]:
-    """What a call gives; computed anew where a nested model is used at another size than its own."""
+def _outputs_of(node: Any, inputs: Sequence[Tensor]) -> list[Any]:
+    """The symbolic outputs of a call, computed again where a nested model is called with another size than its own."""
     if all(tensor.shape == tuple(own.shape) for tensor, own in zip(inputs, node.input_tensors, strict=True)):
         return list(node.outputs)
     symbols = {id(own): tensor.symbol for tensor, own in zip(inputs, node.input_tensors, strict=True)}

@@ -1,7 +1,7 @@
-"""Small image kernels that show what a convolution can do, for `conv2d`.
+"""Well-known image kernels for `conv2d`, which show what a convolution can do.
 
-Each is 3x3 and read-only. `conv2d` lays a kernel on the image without turning it round, so "sobel_x" answers
-with a positive number where the image grows brighter to the right, "sobel_y" where it does so downwards.
+Each is 3x3 and read-only. `conv2d` does not flip a kernel, so the result of "sobel_x" is positive where the image
+becomes brighter to the right, and that of "sobel_y" where it becomes brighter downwards.
 
 >>> KERNELS["sobel_y"]
 array([[-1., -2., -1.],
@@ -23,7 +23,7 @@ def _kernel(rows: list[list[float]], divisor: float = 1) -> np.ndarray:
     return kernel
 
 
-#: Edge kernels sum to 0: an even surface gives nothing. The others sum to 1: brightness stays as it is.
+#: Edge kernels sum to 0, so a uniform area gives 0. The others sum to 1, so they keep the brightness.
 KERNELS: Mapping[str, np.ndarray] = MappingProxyType(
     {
         "identity": _kernel([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),

@@ -1,13 +1,13 @@
-"""The operations of a convolutional network in NumPy, written to be read and run.
+"""The operations of a convolutional network in plain NumPy, for reading and for running.
 
-Images are [batch, height, width, channels], kernels [height, width, channels / groups, depth] as in Keras. To
-try things by hand, give a bare [height, width] image (to `conv2d` with a bare kernel) and get a bare answer.
+Images are [batch, height, width, channels], kernels [height, width, channels / groups, depth] as in Keras. For
+small examples, an image may be [height, width] (for `conv2d` the kernel, too); the result then has two axes.
 
 Padding is "valid" (none), "same" (ceil(size / stride) positions, an odd pixel at the bottom and right as in
 TensorFlow), one number for all sides, or four numbers (top, bottom, left, right).
 
-Whole numbers stay whole where the operation allows it, as 64-bit integers, so that uint8 pixels do not
-overflow. Every function raises InputError, in one sentence, for shapes that do not fit.
+Integers are computed as 64-bit integers where the operation allows it, so that uint8 pixels do not
+overflow. Every function raises InputError for shapes that do not fit.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def conv2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Array:
-    """Lay the kernel on every position of the image, multiply cell by cell, and sum.
+    """Multiply the kernel with the image at every position, cell by cell, and sum.
 
     [batch, height, width, channels] with [kh, kw, channels / groups, depth] -> [batch, rows, columns, depth].
-    One kernel looks at all channels of its group and gives one channel of the answer; there are `depth`
-    kernels. (In mathematics this is cross-correlation; networks learn their kernels and need not turn them.)
+    One kernel reads all channels of its group and computes one channel of the output; there are `depth`
+    kernels. (In mathematics this is cross-correlation; networks learn their kernels and need not flip them.)
 
     >>> conv2d([[0, 1, 2], [3, 4, 5], [6, 7, 8]], [[0, 1], [2, 3]])
     array([[19, 25],
@@ -75,23 +75,23 @@ def conv2d(
         )
 
     sizes = _pair(kernel.shape[:2], "kernel"), _pair(strides, "strides"), _pair(dilation, "dilation")
-    windows = _windows(image, *sizes, _frame(image, *sizes, padding), value=0)
-    answers = [
+    windows = _windows(image, *sizes, _padding_cells(image, *sizes, padding), value=0)
+    outputs = [
         np.einsum("byxcij,ijcd->byxd", group_windows, group_kernel, optimize=True)
         for group_windows, group_kernel in zip(
             np.split(windows, groups, axis=3), np.split(kernel, groups, axis=3), strict=True
         )
     ]
-    return _add_bias(np.concatenate(answers, axis=-1), bias)
+    return _add_bias(np.concatenate(outputs, axis=-1), bias)
 
 
 def max_pool2d(
     image: ArrayLike, pool_size: Pair = 2, *, strides: Pair | None = None, padding: Padding = "valid"
 ) -> Array:
-    """The greatest number under each window; padded cells never win.
+    """The maximum of each window; padded cells are ignored.
 
-    [batch, height, width, channels] -> [batch, rows, columns, channels]: every channel is pooled by itself,
-    so their number stays. `strides` is `pool_size` unless given.
+    [batch, height, width, channels] -> [batch, rows, columns, channels]: every channel is pooled
+    separately. `strides` is `pool_size` unless given.
 
     >>> max_pool2d([[1, 2, 5, 6], [3, 4, 7, 8], [0, 0, 1, 0], [0, 9, 0, 0]])
     array([[4, 8],
@@ -111,10 +111,10 @@ def average_pool2d(
     padding: Padding = "valid",
     count_padding: bool = False,
 ) -> Array:
-    """The mean under each window; padded cells are left out as in Keras, or are zeros with `count_padding`.
+    """The mean of each window; padded cells are ignored as in Keras, or counted as zeros with `count_padding`.
 
-    [batch, height, width, channels] -> [batch, rows, columns, channels]: every channel is pooled by itself,
-    so their number stays. `strides` is `pool_size` unless given.
+    [batch, height, width, channels] -> [batch, rows, columns, channels]: every channel is pooled
+    separately. `strides` is `pool_size` unless given.
 
     >>> average_pool2d([[1, 2, 5, 6], [3, 4, 7, 8], [0, 0, 1, 0], [0, 9, 0, 0]])
     array([[2.5 , 6.5 ],
@@ -156,7 +156,7 @@ def dense(features: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None
     return _add_bias(features @ weights, bias)
 
 
-# An activation is applied to the weighted sum; it does not multiply it. Each of these keeps the shape.
+# The activations: each is applied to every value (softmax along an axis) and keeps the shape.
 
 
 def relu(x: ArrayLike) -> Array:
@@ -211,7 +211,7 @@ def softmax(x: ArrayLike, axis: int = -1) -> Array:
 
 
 def _numbers(values: ArrayLike, what: str) -> Array:
-    """The values as an array; whole numbers of any size as int64."""
+    """The values as an array; integers of any size as int64."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -240,14 +240,14 @@ def _pair(value: Pair, what: str) -> tuple[int, int]:
     return pair
 
 
-def _frame(
+def _padding_cells(
     image: Array,
     kernel: tuple[int, int],
     strides: tuple[int, int],
     dilation: tuple[int, int],
     padding: Padding,
 ) -> list[tuple[int, int]]:
-    """The cells to add, [(top, bottom), (left, right)], once it is sure that the kernel fits."""
+    """The padding in cells, [(top, bottom), (left, right)]. Raises InputError if the kernel does not fit."""
     axes = list(zip(image.shape[1:3], kernel, strides, dilation, strict=True))
     if padding == "valid":
         frame = [(0, 0)] * 2
@@ -272,15 +272,15 @@ def _windows(
     frame: list[tuple[int, int]],
     value: float,
 ) -> Array:
-    """The window at every position of the framed image: [batch, rows, columns, channels, kh, kw]."""
-    framed = np.pad(image, [(0, 0), *frame, (0, 0)], constant_values=value)
+    """The window at every position of the padded image: [batch, rows, columns, channels, kh, kw]."""
+    padded = np.pad(image, [(0, 0), *frame, (0, 0)], constant_values=value)
     reach = [spread * (cells - 1) + 1 for cells, spread in zip(kernel, dilation, strict=True)]
-    everywhere = sliding_window_view(framed, reach, axis=(1, 2))
+    everywhere = sliding_window_view(padded, reach, axis=(1, 2))
     return everywhere[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
 
 
 def _pool(image: Array, pool_size: Pair, strides: Pair | None, padding: Padding, value: float) -> Array:
-    """The windows that pooling reads; those of a bare image are [rows, columns, height, width]."""
+    """The windows that pooling reads; those of an image [height, width] are [rows, columns, kh, kw]."""
     if image.ndim == 2:
         return _pool(image[None, :, :, None], pool_size, strides, padding, value)[0, :, :, 0]
     if image.ndim != 4:
@@ -289,7 +289,7 @@ def _pool(image: Array, pool_size: Pair, strides: Pair | None, padding: Padding,
         )
     pool = _pair(pool_size, "pool_size")
     sizes = pool, pool if strides is None else _pair(strides, "strides"), (1, 1)
-    frame = _frame(image, *sizes, padding)
+    frame = _padding_cells(image, *sizes, padding)
     if any(max(sides) >= cells for sides, cells in zip(frame, pool, strict=True)):
         raise InputError(
             f"A padding of {padding!r} leaves windows of {pool[0]}x{pool[1]} without a pixel; "

@@ -1,4 +1,4 @@
-"""How long an axis is after a window has slid along it."""
+"""The output size of a sliding window along one axis, and TensorFlow's "same" padding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import InputError
 def output_size(
     n: int, kernel: int, stride: int = 1, padding: int | tuple[int, int] = (0, 0), dilation: int = 1
 ) -> int:
-    """Positions that a window of `kernel` cells takes on an axis of `n` pixels, in steps of `stride` pixels.
+    """The number of positions of a window of `kernel` cells on an axis of `n` pixels, `stride` pixels apart.
 
     floor((n + before + after - dilation * (kernel - 1) - 1) / stride) + 1
 
@@ -43,7 +43,10 @@ def output_size(
 def same_padding(n: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
     """Pixels (before, after) that "same" padding adds, as TensorFlow counts them: ceil(n / stride) positions.
 
-    An odd pixel goes after the axis, so a stride of 2 may pad on one side alone.
+    With an odd number, the extra pixel is added after the axis, so a stride of 2 may pad on one side only.
+
+    Raises:
+        InputError: A number is below 1.
 
     >>> same_padding(28, 5), same_padding(224, 3, stride=2), same_padding(4, 1, stride=2)
     ((2, 2), (0, 1), (0, 0))

@@ -1,7 +1,7 @@
-"""How each Keras operation reads its input: the windows it slides, and what its units then see of the image.
+"""The windows of Keras operations, and the receptive fields of their outputs.
 
-What is not known here keeps the field of its input if height and width stay as they are, and otherwise loses
-it: a missing field is better than a wrong one.
+An unknown operation keeps the field of its input if height and width do not change. Otherwise its field is unknown,
+because a missing field is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from .graph import Call, Tensor
 from .receptive_field import Field, union
 from .sizes import same_padding
 
-#: What the units of a map see along height and width; None where it is not known.
+#: The receptive fields of the units of a map along height and width; None where they are not known.
 Fields: TypeAlias = tuple[Field | None, Field | None]
 Pair: TypeAlias = tuple[int, int]
 
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 POOLINGS = {"MaxPooling2D", "AveragePooling2D"}
-#: Read height and width as a whole and may leave both in place.
+#: Operations that read the whole height and width, and whose output may have both axes.
 GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
-#: Convolutions written as keras.ops calls, whose kernels are arguments and not weights.
+#: Convolutions of keras.ops, whose kernels are arguments and not weights.
 CONVOLUTION_OPS = {"Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"}
-#: May mix positions although height and width stay the same (slices and pads: where `window_of` gives None).
+#: Operations that may mix positions although height and width do not change (slices and pads only where `window_of`
+#: returns None).
 MIXING = {
     "AdaptiveAveragePool", "AdaptiveMaxPool", "AdditiveAttention", "AffineTransform", "Attention",
     "AveragePool", "AveragePooling3D", "Conv3D", "Conv3DTranspose", "Dot", "Einsum", "ElasticTransform",
     "FFT2", "GaussianBlur", "GetItem", "IFFT2", "MapCoordinates", "Matmul", "MaxPool", "MaxPooling3D",
     "Moveaxis", "Pad", "PerspectiveTransform", "Rot90", "Swapaxes", "Take", "TakeAlongAxis", "Tensordot",
 }  # fmt: skip
-#: Layers of which it is known how often they use each number of their kernels; `geometry` counts them.
+#: Layers whose multiply-accumulates `geometry` can count from their kernels.
 KERNEL_LAYERS = {
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Dense",
     "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
@@ -41,15 +42,15 @@ KERNEL_LAYERS = {
 
 @dataclass(frozen=True)
 class Window:
-    """What slides over height and width: a convolution, a pooling; 1x1 where units are only added or cut.
+    """The sliding window of a convolution or pooling; 1x1 where units are only added or removed.
 
     Attributes:
-        kernel: Cells, vertically and horizontally.
+        kernel: Cells (vertically, horizontally).
         strides: Units from one position to the next.
-        padding: Units added (top, bottom, left, right); a negative number is cut off. For a transposed
-            convolution, units cut off its full answer.
+        padding: Units added at (top, bottom, left, right); negative numbers are units removed. For a transposed
+            convolution, units removed from its full output.
         dilation: Units from one cell to the next.
-        transposed: The window is not read from the input but laid on the output.
+        transposed: Whether it is the window of a transposed convolution, which is added to the output.
     """
 
     kernel: Pair
@@ -59,14 +60,14 @@ class Window:
     transposed: bool = False
 
     def field(self, field: Field | None, axis: int) -> Field | None:
-        """The field behind the window, along height (axis 0) or width (axis 1)."""
+        """The field after the window along height (axis 0) or width (axis 1)."""
         if field is None:
             return None
         slide = field.slid_back if self.transposed else field.slid
         return slide(self.kernel[axis], self.strides[axis], self.padding[2 * axis], self.dilation[axis])
 
     def formula(self, n: int, axis: int) -> str:
-        """How the output size follows from the input size `n` along one axis, with all numbers filled in."""
+        """The formula of the output size for the input size `n` along one axis, with all numbers."""
         before, after = self.padding[2 * axis : 2 * axis + 2]
         k, s, d = self.kernel[axis], self.strides[axis], self.dilation[axis]
         if self.transposed:
@@ -81,7 +82,7 @@ def _signed(number: int) -> str:
 
 
 def window_of(call: Call) -> Window | None:
-    """The window that a call slides over a [batch, height, width, channels] map; None if there is none."""
+    """The window of a call on a map [batch, height, width, channels]; None if it has none."""
     if not call.inputs or len(call.inputs[0].shape) != 4:
         return None
     operation, kind = call.operation, call.keras_class
@@ -99,14 +100,14 @@ def window_of(call: Call) -> Window | None:
         return Window((1, 1), padding=(sign * top, sign * bottom, sign * left, sign * right))
     if kind == "Pad":
         sides = list(operation.pad_width) * (4 if len(operation.pad_width) == 1 else 1)
-        # One mirrored row is the edge once more; a window over it sees no pixels that it would not see anyway.
-        harmless = {"constant": math.inf, "symmetric": 1}.get(operation.mode, 0)
-        return Window((1, 1), padding=(*sides[1], *sides[2])) if max(*sides[1], *sides[2]) <= harmless else None
+        # One mirrored row repeats the edge; a window over it sees no other pixels than without it.
+        largest_exact = {"constant": math.inf, "symmetric": 1}.get(operation.mode, 0)
+        return Window((1, 1), padding=(*sides[1], *sides[2])) if max(*sides[1], *sides[2]) <= largest_exact else None
     return _sliced(call) if kind == "GetItem" else None
 
 
 def _padded(window: Window, padding: str, size: Pair) -> Window:
-    """The window with the padding that "same" means for a map of this size."""
+    """The window with the padding of "same" for a map of this size."""
     if padding != "same":
         return window
     sides = [
@@ -116,7 +117,7 @@ def _padded(window: Window, padding: str, size: Pair) -> Window:
 
 
 def _transposed(call: Call) -> Window:
-    """A transposed convolution undoes the sizes of a convolution and cuts off its padding."""
+    """The window of a transposed convolution, which inverts the sizes of a convolution and removes its padding."""
     layer = call.operation
     kernel, strides, dilation = tuple(layer.kernel_size), tuple(layer.strides), tuple(layer.dilation_rate)
     cuts: list[int] = []
@@ -129,7 +130,7 @@ def _transposed(call: Call) -> Window:
 
 
 def _sliced(call: Call) -> Window | None:
-    """x[:, a:b:step, c:d:step] picks single units, as a 1x1 window with a stride would."""
+    """The window of x[:, a:b:step, c:d:step], which reads single units like a 1x1 window with a stride."""
     rows, columns, *_ = sliced_ranges(call) or (None, None)
     if rows is None or columns is None:
         return None
@@ -139,9 +140,9 @@ def _sliced(call: Call) -> Window | None:
 
 
 def sliced_ranges(call: Call) -> tuple[range | None, ...] | None:
-    """What a call of x[...] takes of each axis but the batch, of which it takes all; None for a single index.
+    """The range that x[...] takes of each axis except the batch; None in place of a range for a single index.
 
-    None altogether if it is no such call, or a new axis or a step backward is among its slices.
+    Returns None if the call is not x[...], takes a part of the batch, or has a new axis or a negative step.
     """
     if call.keras_class != "GetItem":
         return None
@@ -161,7 +162,7 @@ def sliced_ranges(call: Call) -> tuple[range | None, ...] | None:
 
 
 def holds_unknown_kernel(call: Call) -> bool:
-    """Whether the call uses kernels in a way that is not known here, as a layer of one's own or a wrapper."""
+    """Whether the call uses kernels in an unknown way, like a custom layer or a wrapper."""
     if call.keras_class in CONVOLUTION_OPS:
         return True
     names = [weight.name for weight in getattr(call.operation, "weights", ())]
@@ -169,7 +170,7 @@ def holds_unknown_kernel(call: Call) -> bool:
 
 
 def fields_after(call: Call, seen: Sequence[Fields]) -> list[Fields]:
-    """What the units of each output see, given what the units of each input see."""
+    """The fields of each output, from the fields of each input in `seen`."""
     if not call.inputs:
         shapes = [tensor.shape for tensor in call.outputs]
         return [(Field.pixels(s[1]), Field.pixels(s[2])) if len(s) == 4 else (None, None) for s in shapes]
@@ -178,26 +179,30 @@ def fields_after(call: Call, seen: Sequence[Fields]) -> list[Fields]:
         return [(window.field(seen[0][0], 0), window.field(seen[0][1], 1))]
     if call.keras_class == "UpSampling2D":
         return [(_upsampled(call, seen[0][0], 0), _upsampled(call, seen[0][1], 1))]
-    return [(_kept(call, output, seen, 0), _kept(call, output, seen, 1)) for output in call.outputs]
+    return [
+        (_field_without_window(call, output, seen, 0), _field_without_window(call, output, seen, 1))
+        for output in call.outputs
+    ]
 
 
 def _upsampled(call: Call, field: Field | None, axis: int) -> Field | None:
-    factor, how = call.operation.size[axis], call.operation.interpolation
-    if field is None or how not in ("nearest", "bilinear"):
+    factor, interpolation = call.operation.size[axis], call.operation.interpolation
+    if field is None or interpolation not in ("nearest", "bilinear"):
         return None
-    return field.repeated(factor) if how == "nearest" else field.interpolated(factor)
+    return field.repeated(factor) if interpolation == "nearest" else field.interpolated(factor)
 
 
-def _kept(call: Call, output: Tensor, seen: Sequence[Fields], axis: int) -> Field | None:
-    """The field, along one axis, behind an operation that slides no window."""
+def _field_without_window(call: Call, output: Tensor, seen: Sequence[Fields], axis: int) -> Field | None:
+    """The field along one axis after an operation without a window."""
     fields = [
-        _one_kept(call, tensor, output, fields[axis], axis) for tensor, fields in zip(call.inputs, seen, strict=True)
+        _field_through(call, tensor, output, fields[axis], axis)
+        for tensor, fields in zip(call.inputs, seen, strict=True)
     ]
     return union(fields)
 
 
-def _one_kept(call: Call, tensor: Tensor, output: Tensor, field: Field | None, axis: int) -> Field | None:
-    """What the units of an output see through one of the inputs."""
+def _field_through(call: Call, tensor: Tensor, output: Tensor, field: Field | None, axis: int) -> Field | None:
+    """The field of an output along one axis that comes from one of the inputs."""
     if field is None or field.is_whole:
         return field
     if len(output.shape) < 4 or call.keras_class in GLOBAL:
@@ -205,7 +210,7 @@ def _one_kept(call: Call, tensor: Tensor, output: Tensor, field: Field | None, a
     if _reorders(call) or holds_unknown_kernel(call):
         return None
     before, after = tensor.shape[1 + axis], output.shape[1 + axis]
-    if _works_along(call, 1 + axis, len(tensor.shape)):
+    if _reduces_along(call, 1 + axis, len(tensor.shape)):
         return field.whole if after in (before, 1) else None
     if before == after or field.period == 0:
         return field
@@ -213,7 +218,7 @@ def _one_kept(call: Call, tensor: Tensor, output: Tensor, field: Field | None, a
 
 
 def _reorders(call: Call) -> bool:
-    """Whether height and width may not be where they were."""
+    """Whether the operation may move height and width to other axes, or mix positions."""
     if call.keras_class == "Permute":
         return tuple(call.operation.dims)[:2] != (1, 2)
     if call.keras_class == "Transpose":
@@ -221,8 +226,8 @@ def _reorders(call: Call) -> bool:
     return call.keras_class in MIXING
 
 
-def _works_along(call: Call, axis: int, rank: int) -> bool:
-    """Whether a mean, a softmax, a normalisation and the like runs along this axis and so reads all of it."""
+def _reduces_along(call: Call, axis: int, rank: int) -> bool:
+    """Whether a mean, softmax, normalization or similar operation runs along this axis and so reads all of it."""
     if not hasattr(call.operation, "axis"):
         return False
     axes = call.operation.axis

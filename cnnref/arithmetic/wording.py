@@ -1,4 +1,4 @@
-"""How layers and numbers are called where people read them: in tables and in drawings."""
+"""The words for layers and numbers in tables and drawings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVATIONS = {
     "Relu6", "SELU", "Sigmoid", "Silu", "Softmax", "Softplus", "Tanh",
 }  # fmt: skip
 PADS = {"Pad", "ZeroPadding2D"}
-#: The category of a class by a part of its name; the first part that is found decides.
+#: Part of the name of a class -> its category; the first part that is found applies.
 PARTS = (
     ("Conv", CONVOLUTION),
     ("Pool", POOLING),
@@ -28,7 +28,7 @@ PARTS = (
 
 
 def category_of(row: LayerRow) -> str:
-    """The category of a layer: one of the nine words above. A sum with a constant joins nothing, so it is OTHER."""
+    """The category of a layer: one of the nine above. A sum with a constant joins no branches, so it is OTHER."""
     if row.kind == "InputLayer":
         return INPUT
     if row.kind in JOINS:
@@ -41,12 +41,12 @@ def category_of(row: LayerRow) -> str:
 
 
 def format_shape(sizes: Iterable[float]) -> str:
-    """The sizes of a shape as people write them: (28, 28, 1) is "28x28x1"."""
+    """A shape as text: (28, 28, 1) is "28x28x1"."""
     return "x".join(f"{size:g}" for size in sizes)
 
 
 def format_count(number: int | None) -> str:
-    """Three digits and a unit: 416520 is "417 k", 4089184256 "4.09 G"; "?" if it is not known."""
+    """A number with three digits and a unit: 416520 is "417 k", 4089184256 is "4.09 G", and None is "?"."""
     if number is None:
         return "?"
     value, unit = float(number), ""
@@ -59,6 +59,6 @@ def format_count(number: int | None) -> str:
 
 
 def total_macs(rows: Iterable[LayerRow]) -> int | None:
-    """The multiply-accumulates of all rows together; None if those of one row are not known."""
+    """The multiply-accumulates of all rows together; None if those of any row are unknown."""
     counts = [row.macs for row in rows]
     return None if None in counts else sum(count for count in counts if count)

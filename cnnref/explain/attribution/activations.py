@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...arithmetic.execution import input_value, run_calls
-from ...arithmetic.graph import named, trace
+from ...arithmetic.graph import calls_by_name, trace
 from ...environment import keras
 from .classifier import check_image, class_scores, unknown_layer
 
@@ -32,7 +32,7 @@ def activations(
         InputError: the picture does not fit the model, or there is no such layer.
     """
     graph = trace(model)
-    calls = named(graph.calls)
+    calls = calls_by_name(graph.calls)
     wanted = list(calls) if layers is None else list(layers)
     for name in wanted:
         if name not in calls:

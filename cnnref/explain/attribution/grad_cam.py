@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...arithmetic.execution import input_value, run_calls, tensors_after
-from ...arithmetic.graph import Call, Graph, Tensor, named, trace
+from ...arithmetic.graph import Call, Graph, Tensor, calls_by_name, trace
 from ...environment import keras
 from ...errors import InputError
 from .classifier import check_image, choose_class, class_scores, unknown_layer
@@ -104,7 +104,7 @@ def _without_activation(call: Call) -> Callable[[Any], Any]:
 def _maps_of(graph: Graph, layer: str | None) -> Tensor:
     """The maps of a layer, or those that the head reads."""
     if layer is not None:
-        calls = named(graph.calls)
+        calls = calls_by_name(graph.calls)
         if layer not in calls:
             raise unknown_layer(layer, calls)
         found = calls[layer].outputs[0]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...arithmetic import wording as words
 from ...arithmetic.execution import run_calls
-from ...arithmetic.graph import Call, named, trace
+from ...arithmetic.graph import Call, calls_by_name, trace
 from ...environment import keras
 
 #: Pictures that are run at a time: at most so many, and with activations of so many bytes.
@@ -39,7 +39,7 @@ def dead_units(
     """
     graph = trace(model)
     ends = set(graph.outputs)
-    activated = {name: call.outputs[0] for name, call in named(graph.calls).items() if has_activation(call)}
+    activated = {name: call.outputs[0] for name, call in calls_by_name(graph.calls).items() if has_activation(call)}
     activated = {name: tensor for name, tensor in activated.items() if tensor not in ends}
     held = 4 * sum(np.prod(tensor.shape[1:]) for call in graph.calls for tensor in call.outputs)
     batch = int(min(BATCH, max(1, activation_bytes // held)))

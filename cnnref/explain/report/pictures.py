@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import plots
-from ...arithmetic.graph import named, trace
+from ...arithmetic.graph import calls_by_name, trace
 from ..attribution.activations import activations
 from ..drawing.layout import SMALLEST, fit_text
 from ..drawing.network import draw
@@ -38,7 +38,7 @@ def draw_all(
 ) -> dict[str, bytes]:
     """PNG files by their names; `samples` are the pictures that the report explains."""
     pictures = {"architecture.png": draw(report.layers, report.name)}
-    calls = named(trace(model).calls) if report.kernels else {}
+    calls = calls_by_name(trace(model).calls) if report.kernels else {}
     for drawn in report.kernels:
         layer = calls[drawn.layer].operation
         grid = depthwise_kernels if hasattr(layer, "depth_multiplier") else kernels

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arithmetic import layer_table
-from ...arithmetic.graph import named, trace
+from ...arithmetic.graph import calls_by_name, trace
 from ...data.dataset import one_of_each_class_first
 from ...errors import DatasetError, InputError
 from ...files import refuse_existing, whole_folder
@@ -61,7 +61,7 @@ def write_report(
     labels = _labels(bundle)
     data, no_test = _test_set(bundle, len(labels), data_dir, tell)
     images = data.test_images if data else samples.images
-    rows, calls = layer_table(model), named(trace(model).calls)
+    rows, calls = layer_table(model), calls_by_name(trace(model).calls)
     tell(f"looking for dead units with {min(DEAD_UNIT_IMAGES, len(images)):,} pictures ...")
     dead = dead_units(model, images[:DEAD_UNIT_IMAGES])
     tell("asking where the network looks ...")
