@@ -8,8 +8,8 @@ Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s, CVPR 2022, t
 
 A block is a depthwise 7x7, layer normalization (epsilon 1e-6), 1x1 to four times the channels, GELU, 1x1 back, and a
 trainable scale per channel that starts at 1e-6 (Keras has no layer for it, so it is a depthwise 1x1 convolution).
-The rate of stochastic depth grows over the blocks up to `drop`. The stem of `_cifar` has 2x2 patches. `width` multiplies
-all channels, for networks smaller than the paper's smallest; with `width` 1 there is no deviation.
+The rate of stochastic depth grows over the blocks up to `drop`. The stem of `_cifar` has 2x2 patches. `width`
+multiplies all channels, for networks smaller than the paper's smallest; with `width` 1 there is no deviation.
 """
 
 from __future__ import annotations

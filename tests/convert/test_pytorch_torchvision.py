@@ -86,7 +86,7 @@ def test_the_names_in_densenets_published_file_are_known_too() -> None:
     ("name", "options", "message"),
     [
         ("resnet50_v1", {}, "resnet50_v1 cannot take these weights: .* strides on the 3x3 convolutions"),
-        ("mobilenet_v2", {"padding": "tensorflow"}, "pad on both sides alike; build mobilenet_v2 with padding='same'"),
+        ("mobilenet_v2", {"padding": "tensorflow"}, "pad both sides equally; build mobilenet_v2 with padding='same'"),
     ],
 )
 def test_a_network_of_the_same_weights_that_computes_something_else_is_refused(
