@@ -29,7 +29,7 @@ def read_bytes(path: Path, *, gzipped: bool) -> bytes:
         return gzip.decompress(content)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(
-            f"{path} is no whole gzip file: {error} ({len(content):,} bytes found); get the file again."
+            f"{path} is not a complete gzip file: {error} ({len(content):,} bytes found); get the file again."
         ) from error
 
 
@@ -74,7 +74,7 @@ class Archive:
             with tarfile.open(fileobj=io.BytesIO(self._content), mode="r:") as tar:
                 members = tar.getmembers()
         except (tarfile.TarError, EOFError, ValueError) as error:
-            raise DatasetError(f"{path} is no whole tar archive ({error}); get the file again.") from error
+            raise DatasetError(f"{path} is not a complete tar archive ({error}); get the file again.") from error
         for member in members:
             if _leads_outside(member):
                 raise DatasetError(

@@ -66,7 +66,7 @@ def read_npz(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     except DatasetError:
         raise
     except Exception as error:  # Damaged files cause almost any exception, here and below.
-        raise DatasetError(f"{path} is no whole .npz file ({error}); get the file again.") from error
+        raise DatasetError(f"{path} is not a complete .npz file ({error}); get the file again.") from error
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
@@ -78,7 +78,9 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
         stream = io.BytesIO(archive.read(f"{name}.npy"))
         array = np.lib.format.read_array(stream, allow_pickle=False)
     except Exception as error:
-        raise DatasetError(f"{name} in {path} is damaged or no plain array ({error}); get the file again.") from error
+        raise DatasetError(
+            f"{name} in {path} is damaged or not a plain array ({error}); get the file again."
+        ) from error
     if surplus := len(stream.read()):
         raise DatasetError(f"{name} in {path} is damaged: {surplus:,} bytes follow the end of the array.")
     return array

@@ -45,7 +45,7 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         DatasetError: the folder does not have this layout, or a class has too few pictures.
     """
     if not path.is_dir():
-        raise DatasetError(f"{path} is not a folder; folder:PATH takes a folder with one sub-folder a class.")
+        raise DatasetError(f"{path} is not a folder; folder:PATH takes a folder with one sub-folder for each class.")
     where = Path(os.path.abspath(path))  # unlike resolve(), this keeps the name of a symbolic link
     train_path, test_path = _parts(path)
     train = _classes(train_path, at_least=2)
@@ -154,7 +154,9 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
         pictures = _visible(folder)
         for picture in pictures:
             if picture.is_dir() or picture.suffix.lower() not in SUFFIXES:
-                raise DatasetError(f"{picture} is no picture; a class folder holds {', '.join(SUFFIXES)} files only.")
+                raise DatasetError(
+                    f"{picture} is not a picture; a class folder may hold only {', '.join(SUFFIXES)} files."
+                )
         if len(pictures) < at_least:
             raise DatasetError(
                 f"{folder} holds {len(pictures) or 'no'} picture{'s' * (len(pictures) != 1)}; "

@@ -38,7 +38,7 @@ def read_pickle(content: bytes, place: str) -> dict[str, Any]:
         raise
     except Exception as error:  # Damaged pickles cause almost any exception.
         raise DatasetError(
-            f"{place} is no whole pickle of arrays ({error}; {len(content):,} bytes found); get it again."
+            f"{place} is not a complete pickle of arrays ({error}; {len(content):,} bytes found); get it again."
         ) from error
     if surplus := len(stream.read()):
         raise DatasetError(f"{place} is damaged: {surplus:,} bytes follow the end of the pickle.")

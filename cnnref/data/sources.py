@@ -60,7 +60,7 @@ def load(
         return dataset
     if image_shape[2] != dataset.image_shape[2]:
         raise InputError(
-            f"Images of {known} are {_shape(dataset.image_shape)}, and {_shape(image_shape)} is asked for; "
+            f"Images of {known} are {_shape(dataset.image_shape)}, but {_shape(image_shape)} was requested; "
             "their size can be changed, but not their number of channels."
         )
     return dataset.resized(*image_shape[:2])
@@ -92,7 +92,7 @@ def _folder_from_environment() -> Path | None:
 def _existing(folder: Path, origin: str) -> Path:
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise DatasetError(f"The data folder {folder}{origin} does not exist or is no folder; name another.")
+        raise DatasetError(f"The data folder {folder}{origin} does not exist or is not a folder; name another.")
     return folder
 
 

@@ -67,7 +67,7 @@ def test_a_link_inside_is_allowed_and_is_no_file(tmp_path: Path) -> None:
 def test_no_part_of_an_archive_passes_for_the_archive(tmp_path: Path) -> None:
     content = tar_gz({"inside/a": bytes(range(256)) * 8, "inside/b": b"end"})
     for length in range(0, len(content), 5):
-        with pytest.raises(DatasetError, match=r"set\.tar\.gz is no whole"):
+        with pytest.raises(DatasetError, match=r"set\.tar\.gz is not a complete"):
             archive(tmp_path, content[:length])
 
 
@@ -75,6 +75,6 @@ def test_a_tar_that_was_cut_before_it_was_compressed_is_refused_or_lacks_the_fil
     content = gzip.decompress(tar_gz({"inside/a": b"a" * 600, "inside/b": b"b" * 600}))
     start_of_b = 512 + 1024
     for length in (100, 512, 700, 1111, start_of_b + 512, start_of_b + 1000, start_of_b + 1111):
-        with pytest.raises(DatasetError, match=r"no whole tar archive|is cut short"):
+        with pytest.raises(DatasetError, match=r"not a complete tar archive|is cut short"):
             archive(tmp_path, gzip.compress(content[:length])).read("b")
     assert archive(tmp_path, gzip.compress(content[: start_of_b + 7])).read("b") is None

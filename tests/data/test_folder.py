@@ -228,10 +228,10 @@ def no_class(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (no_picture, r"notes\.txt is no picture"),
+        (no_picture, r"notes\.txt is not a picture"),
         (damaged, r"0\.png is damaged or cut short"),
         (stray, r"stray\.png is in no class"),
-        (nested, r"more\.png is no picture"),
+        (nested, r"more\.png is not a picture"),
         (empty_class, "dog holds no pictures; a class needs at least 2"),
         (lonely, "dog holds 1 picture; a class needs at least 2"),
         (all_the_same, "dog has 3 pictures and too few different ones for a training and a test part"),

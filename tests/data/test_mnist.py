@@ -124,7 +124,7 @@ def test_a_flipped_bit_in_a_gz_file_is_found_by_the_crc(tmp_path: Path) -> None:
     content = bytearray(gzip.compress(gzip.decompress(path.read_bytes()), 0))  # stored, so that it still inflates
     content[500] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"t10k-images-idx3-ubyte\.gz is no whole gzip file: CRC check failed"):
+    with pytest.raises(DatasetError, match=r"t10k-images-idx3-ubyte\.gz is not a complete gzip file: CRC check failed"):
         load("mnist", tmp_path)
 
 

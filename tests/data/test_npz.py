@@ -44,7 +44,7 @@ def test_no_part_of_a_file_passes_for_the_file(path: Any, save: Any) -> None:
     content = path.read_bytes()
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
-        with pytest.raises(DatasetError, match=r"set\.npz is no whole \.npz file"):
+        with pytest.raises(DatasetError, match=r"set\.npz is not a complete \.npz file"):
             read_npz(path, ["a"])
 
 
@@ -70,7 +70,7 @@ def test_a_pickled_array_is_refused_and_not_run(path: Any, tmp_path: Path) -> No
 
     write(path, a=member(np.array([Attack()], object), allow_pickle=True), b=pickle.dumps(Attack()))
     for name in "ab":
-        with pytest.raises(DatasetError, match=f"{name} in .* is damaged or no plain array"):
+        with pytest.raises(DatasetError, match=f"{name} in .* is damaged or not a plain array"):
             read_npz(path, [name])
     assert not (tmp_path / "was_run").exists()
 
@@ -88,5 +88,5 @@ def test_a_zip_of_a_later_version_is_refused(path: Any) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + 6] = 99  # the version that is needed to unpack it
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"set\.npz is no whole \.npz file \(zip file version"):
+    with pytest.raises(DatasetError, match=r"set\.npz is not a complete \.npz file \(zip file version"):
         read_npz(path, ["a"])

@@ -87,7 +87,7 @@ def test_anything_but_the_four_names_is_refused(name: str, content: Any) -> None
     ],
 )
 def test_the_stand_ins_cannot_be_bent(content: Any) -> None:
-    with pytest.raises(DatasetError, match="no whole pickle of arrays"):
+    with pytest.raises(DatasetError, match="not a complete pickle of arrays"):
         read_pickle(content, "batch")
     test_python_2_arrays_and_strings_are_read("C")
 
@@ -113,7 +113,7 @@ def test_only_plain_data_comes_out(value: Any, message: Any) -> None:
 def test_no_part_of_a_file_passes_for_the_file() -> None:
     content = python2_pickle({"data": np.arange(40, dtype=np.uint8), "labels": [1, 2, 3]})
     for length in range(len(content)):
-        with pytest.raises(DatasetError, match="batch is no whole pickle"):
+        with pytest.raises(DatasetError, match="batch is not a complete pickle"):
             read_pickle(content[:length], "batch")
     with pytest.raises(DatasetError, match="2 bytes follow the end"):
         read_pickle(content + b"..", "batch")

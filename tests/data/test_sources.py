@@ -194,7 +194,7 @@ def test_pictures_are_resized_to_the_shape_that_is_asked_for_as_files_are(tmp_pa
 
 def test_a_set_has_as_many_channels_as_it_has(tmp_path: Path) -> None:
     npz(tmp_path, 0)
-    with pytest.raises(InputError, match="Images of mnist are 28x28x1, and 32x32x3 is asked for"):
+    with pytest.raises(InputError, match="Images of mnist are 28x28x1, but 32x32x3 was requested"):
         load("mnist", tmp_path, image_shape=(32, 32, 3))
 
 
