@@ -162,6 +162,8 @@ def of_report(report: Mapping[str, Any], bundle: Bundle) -> Table:
                 check["status"],
             )
         )
+    empty = ("-",) * (5 if tested else 3)
+    rows += [(file, *empty, "left out") for file in bundle.left_out if file not in {row[0] for row in rows}]
     headings = ("file", "bytes", "difference", "allowed", *(("accuracy %", "agreement %") * tested), "status")
     return Table(headings, rows, numbers=tuple(range(1, len(headings) - 1)))
 

@@ -12,6 +12,9 @@ from .. import tables
 from ..errors import InputError
 from .options import DataDir, Force
 
+#: The exit status if a format that was not asked for by name is missing, and the other files are written and verified.
+INCOMPLETE = 3
+
 
 def export(
     source: Annotated[str, typer.Argument(help="A run folder, a bundle, a .keras file, or a model's name.")],
@@ -48,12 +51,13 @@ def export(
 ) -> None:
     """Export to SavedModel, TFLite and ONNX at every precision, and verify each file in its runtime.
 
-    Each file is run on the whole test set where the data set is at hand.
+    Each file is run on the whole test set where the data set is at hand. What cannot be written is left out with its
+    reason. The exit status is 3 if a whole format is missing, and 1 if one asked for by name is, or a file is wrong.
 
     Example: cnnref export runs/lenet5-mnist --out lenet5 --data-dir ~/datasets
     """
     from ..exporters.bundle import export as write_bundle
-    from ..exporters.precisions import FORMATS
+    from ..exporters.precisions import FORMATS, float32_file
     from ..files import refuse_existing
     from ..runtimes import read_report
 
@@ -64,7 +68,7 @@ def export(
         labels=_lines(labels),
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
-        formats=formats or FORMATS,
+        formats=formats or None,
         precisions=precisions or None,
         opset=opset,
         layout=layout,
@@ -79,9 +83,13 @@ def export(
         tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )
     tables.of_report(read_report(bundle.folder), bundle).print()
-    for file, why in bundle.document["left_out"].items():
+    for file, why in bundle.left_out.items():
         print(f"no {file}: {why}")
-    print(f"Verified and written: {bundle.folder}")
+    missing = [file for file in map(float32_file, FORMATS) if file in bundle.left_out]
+    without = f", without {' and '.join(missing)}" if missing else ""
+    print(f"Verified and written: {bundle.folder}{without}")
+    if missing:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _lines(path: Path | None) -> list[str] | None:

@@ -18,7 +18,7 @@ from ..runtimes.bundle import FORMAT, IMAGE, LABELS, MANIFEST, PROBABILITIES, VE
 from .calibration import Calibration
 from .contract import LICENSE, Contract, contract_of
 from .options import ExportOptions
-from .precisions import FORMATS, PRECISIONS, ArtifactKind, artifact_kinds
+from .precisions import PRECISIONS, ArtifactKind, artifact_kinds, float32_file
 from .proof import verify_files, write_samples
 from .rounding import cost_of_rounding, to_float16
 from .samples import ExportData, export_data_for
@@ -34,7 +34,7 @@ def export(
     labels: Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] | None = None,
     precisions: Sequence[str] | None = None,
     opset: int | None = None,
     layout: str = "nhwc",
@@ -57,9 +57,10 @@ def export(
         labels: the names of the classes, by default the run's or the numbers from 0.
         mean, std: for a model that takes (pixel / 255 - mean) / std and not raw pixels: one number a channel, of values
             0..1. The preprocessing goes into the files.
-        formats: which of "onnx", "tflite", "saved_model" to write; "keras" is always there, and can be alone.
+        formats: which of "onnx", "tflite", "saved_model" to write, by default all that are possible; one that is named
+            must be possible. "keras" is always there, and can be alone.
         precisions: which of "fp16", "dynamic", "int8" to write beside float32; by default all, int8 where there are
-            images to calibrate it with.
+            images to calibrate it with. One that is named must be possible in one format at least.
         opset: ONNX opset 13 to 24, by default 21 (18 with tf2onnx, its newest).
         layout: "nhwc", or "nchw" for ONNX files that take [batch, channels, height, width].
         engine: "native", or "tf2onnx" for the float32 ONNX file, which is then the only one.
@@ -75,13 +76,14 @@ def export(
         tell: is told what is being done.
 
     Returns:
-        The bundle.
+        The bundle. Its `left_out` has the files that could not be written, and why.
 
     Raises:
         InputError: an argument is not possible, or the folder exists.
-        ExportError: the model cannot be written in a format; nothing is left behind.
-        VerificationError: a file does not compute what the model computes. If it is a float32 one, nothing is left
-            behind; another one loses its name (model.int8.onnx.failed), and the rest is kept.
+        ExportError: the model cannot be exported, or not in a format or precision that was asked for by name; nothing
+            is left behind.
+        VerificationError: a file does not compute what the model computes. It loses its name (model.int8.onnx.failed),
+            and the rest is kept; if no float32 file holds, nothing is left behind.
     """
     options = ExportOptions(
         name=name,
@@ -128,13 +130,15 @@ def _export(
         contract = replace(contract, provenance={**contract.provenance, "rounded": rounded})
     writer = Writer(exported.model, contract, options, data.calibration)
     with _disk_errors_explained(directory), whole_folder(directory, force=force, marker=MANIFEST) as folder:
-        artifacts = writer.write(folder, chosen, tell, on_noise=bool((data.sample_labels < 0).any()))
+        artifacts, refused = writer.write(folder, chosen, tell, on_noise=bool((data.sample_labels < 0).any()))
+        left_out |= refused
+        _require_what_was_named(options, artifacts, left_out)
         write_samples(folder, exported.model, contract, data)
         (folder / LABELS).write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
         for place, content in exported.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
             (folder / place).write_bytes(content)
-        calibrated = any(kind.precision == "int8" for kind in chosen)
+        calibrated = any(entry["precision"] == "int8" for entry in artifacts.values())
         document = _manifest(exported.model, contract, artifacts, data.calibration if calibrated else None, left_out)
         failed = verify_files(folder, exported.model, document, data.test_set, tell)
     if failed:
@@ -165,7 +169,7 @@ def _source(source: str | Path | Source | keras.Model) -> Source:
 
 def _choose(options: ExportOptions, data: ExportData) -> tuple[list[ArtifactKind], dict[str, str]]:
     """The files that can be written, and for each of the others why it is left out."""
-    possible = artifact_kinds(options.formats, options.precisions or PRECISIONS)
+    possible = artifact_kinds(options.wanted_formats, options.precisions or PRECISIONS)
     left_out = {}
     for kind in possible:
         if kind.format == "onnx" and kind.precision != "float32" and options.engine == "tf2onnx":
@@ -173,6 +177,30 @@ def _choose(options: ExportOptions, data: ExportData) -> tuple[list[ArtifactKind
         elif kind.precision == "int8" and data.calibration is None:
             left_out[kind.file] = data.why_not
     return [kind for kind in possible if kind.file not in left_out], left_out
+
+
+def _require_what_was_named(
+    options: ExportOptions, artifacts: dict[str, dict[str, Any]], left_out: dict[str, str]
+) -> None:
+    """Refuse an export without a file that was asked for by name, and one that has nothing to run.
+
+    A precision that is named is there if one format has it; where formats are named too, each of them must.
+    """
+
+    def reason(kind: ArtifactKind) -> str:
+        return f"{kind.file} cannot be written: {left_out.get(float32_file(kind.format)) or left_out[kind.file]}"
+
+    named = options.precisions or ()
+    missing = [kind for kind in artifact_kinds(options.wanted_formats, PRECISIONS) if kind.file in left_out]
+    if options.formats is not None:
+        refused = [kind for kind in missing if kind.precision in ("float32", *named)]
+    else:
+        there = {entry["precision"] for entry in artifacts.values() if entry["format"] != "keras"}
+        refused = [kind for kind in missing if kind.precision in named and kind.precision not in there]
+    if not refused and all(entry["format"] == "keras" for entry in artifacts.values()):
+        refused = [kind for kind in missing if kind.precision == "float32"]
+    if refused:
+        raise ExportError("; ".join(dict.fromkeys(map(reason, refused))))
 
 
 def _manifest(

@@ -29,7 +29,7 @@ class ExportOptions:
     labels: Sequence[str] | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
-    formats: Sequence[str] = FORMATS
+    formats: Sequence[str] | None = None
     precisions: Sequence[str] | None = None
     opset: int | None = None
     layout: str = "nhwc"
@@ -43,7 +43,7 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         for what, value, choices in (
-            *(("format", value, (*FORMATS, "keras")) for value in self.formats),
+            *(("format", value, (*FORMATS, "keras")) for value in self.formats or ()),
             *(("precision", value, PRECISIONS) for value in self.precisions or ()),
             ("layout", self.layout, LAYOUTS),
             ("engine", self.engine, ENGINES),
@@ -59,6 +59,11 @@ class ExportOptions:
     def onnx_opset(self) -> int:
         """The opset of the ONNX files: the one that was chosen, or the default of the engine."""
         return self.opset or (NEWEST_OPSET if self.engine == "tf2onnx" else DEFAULT_OPSET)
+
+    @property
+    def wanted_formats(self) -> Sequence[str]:
+        """The formats to write: those that were asked for by name, or all."""
+        return FORMATS if self.formats is None else self.formats
 
     @property
     def requires_int8(self) -> bool:

@@ -64,4 +64,9 @@ def artifact_kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[Ar
     return [kind for kind in KINDS if kind.format in formats and kind.precision in wanted]
 
 
-__all__ = ["FORMATS", "KINDS", "PRECISIONS", "ArtifactKind", "artifact_kinds"]
+def float32_file(of_format: str) -> str:
+    """The file of a format that computes in float32; the others are made from the same graph and measured by it."""
+    return next(kind.file for kind in KINDS if kind.format == of_format and kind.precision == "float32")
+
+
+__all__ = ["FORMATS", "KINDS", "PRECISIONS", "ArtifactKind", "artifact_kinds", "float32_file"]

@@ -21,6 +21,7 @@ from ..files import sha256_of
 from ..models.saving import load_model
 from ..runtimes import FAILED, Bundle, LabelledImages, read_bundle, verify, write_report
 from ..runtimes.bundle import MANIFEST, REPORT
+from ..runtimes.runner import one_line
 from .card.card import card
 from .contract import Contract
 from .samples import ExportData, must_fit
@@ -79,10 +80,11 @@ def verify_files(
     """Verify the files, and write card, report.json and bundle.json.
 
     Returns:
-        What is wrong with files of reduced precision; they have lost their names, and bundle.json does not list them.
+        What is wrong with files that failed; they have lost their names, and bundle.json does not list them. So have
+        the files that were made from the same graph as a float32 file that failed.
 
     Raises:
-        VerificationError: a float32 file is wrong, or could not be checked.
+        VerificationError: no float32 file holds, a file could not be checked, or one that is no artifact is wrong.
     """
     artifacts = document["artifacts"]
     write_manifest(folder, document)
@@ -91,22 +93,27 @@ def verify_files(
     unproven = [
         f"{check.file}: {check.note}" for check in report.checks if check.file in artifacts and not check.checked
     ]
-    reduced = [
-        check for check in report.checks if artifacts.get(check.file, {}).get("precision", "float32") != "float32"
-    ]
-    failed = [f"{check.file}: {problem}" for check in reduced for problem in check.problems]
+    runnable = [check for check in report.checks if artifacts.get(check.file, {}).get("format", "keras") != "keras"]
+    whole = [check for check in runnable if check.precision == "float32"]
+    failed = [f"{check.file}: {problem}" for check in runnable for problem in check.problems]
     fatal = [problem for problem in report.problems if problem not in failed] + unproven
-    if fatal:
-        raise VerificationError(f"The export of {document['name']} is not kept: {'; '.join(fatal)}.")
-    for check in reduced:
+    if fatal or (whole and not any(check.ok for check in whole)):
+        problems = [problem for problem in report.problems if problem not in fatal] + fatal
+        raise VerificationError(f"The export of {document['name']} is not kept: {'; '.join(problems)}.")
+    wrong_graph = {check.format: check.file for check in whole if not check.ok}
+    for check in runnable:
+        if check.format in wrong_graph and check.ok:
+            check.problems.append(f"it is made from the same graph as {wrong_graph[check.format]}, which failed")
+    for check in runnable:
         if not check.ok:
             os.replace(folder / check.file, folder / f"{check.file}{FAILED}")
             del artifacts[check.file]
-            document["left_out"][check.file] = "; ".join(check.problems)
+            document["left_out"][check.file] = one_line("; ".join(check.problems))
     for check in report.checks:
         check.load_ms = None  # the same model gives the same bytes, the report too
     write_manifest(folder, document)
     (folder / "README.md").write_text(card(read_bundle(folder), report), encoding="utf-8")
+    report.left_out = document["left_out"]
     write_report(report, folder / REPORT)
     write_manifest(folder, document)
     return failed

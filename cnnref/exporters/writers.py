@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,12 +12,17 @@ from typing import Any
 import onnx
 
 from ..environment import keras
+from ..errors import ExportError, InputError
 from ..models.saving import save_model
+from ..runtimes.runner import one_line
 from .calibration import Calibration
 from .contract import Contract
 from .onnx.model import onnx_model
 from .options import ExportOptions
-from .precisions import ArtifactKind
+from .precisions import ArtifactKind, float32_file
+
+#: A converter may say pages about what it cannot do.
+LONGEST_REASON = 500
 
 
 @dataclass
@@ -33,25 +39,46 @@ class Writer:
 
     def write(
         self, folder: Path, kinds: Sequence[ArtifactKind], tell: Callable[[str], None], *, on_noise: bool
-    ) -> dict[str, dict[str, Any]]:
-        """Write model.keras and the files of `kinds`; return their entries for bundle.json.
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """Write model.keras and those files of `kinds` that can be written.
 
         `on_noise` says that the samples, by which the files will be checked, are no pictures.
+
+        Returns:
+            The entries of the files for bundle.json, and for each file that cannot be written why.
         """
         save_model(self.model, folder / "model.keras", half=self.options.half)
         precision = "fp16" if self.options.half else "float32"
         entries: dict[str, dict[str, Any]] = {"model.keras": {"format": "keras", "precision": precision}}
+        left_out: dict[str, str] = {}
         for kind in kinds:
+            whole = float32_file(kind.format)
+            if whole in left_out:
+                left_out[kind.file] = f"it would be made from the same graph as {whole}, which is left out"
+                continue
             tell(f"writing {kind.file}")
-            if kind.format == "saved_model":
-                from .tensorflow.saved_model import write_saved_model
-
-                write_saved_model(self._module, folder / kind.file)
+            try:
+                self._write(kind, folder / kind.file)
+            except (InputError, OSError):  # an option that is not possible, or a full disk: no other file is better off
+                raise
+            except ExportError as error:
+                left_out[kind.file] = one_line(error, LONGEST_REASON)
+            except Exception as error:  # converters raise whatever they run into
+                reason = one_line(error, LONGEST_REASON)
+                left_out[kind.file] = f"writing it failed with {type(error).__name__}: {reason}"
             else:
-                content = self._onnx(kind) if kind.format == "onnx" else self._tflite(kind)
-                (folder / kind.file).write_bytes(content)
-            entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | self._facts(kind)
-        return entries
+                entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | self._facts(kind)
+                continue
+            shutil.rmtree(folder / kind.file, ignore_errors=True)
+        return entries, left_out
+
+    def _write(self, kind: ArtifactKind, path: Path) -> None:
+        if kind.format == "saved_model":
+            from .tensorflow.saved_model import write_saved_model
+
+            write_saved_model(self._module, path)
+        else:
+            path.write_bytes(self._onnx(kind) if kind.format == "onnx" else self._tflite(kind))
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
         written = self._float32_onnx

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, printable
 
 FORMAT = "cnnref-bundle"
 VERSION = 1
@@ -69,7 +69,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The contract of a bundle. `shape` is (height, width, channels); `document` is bundle.json as it was read."""
+    """The contract of a bundle.
+
+    `shape` is (height, width, channels); `left_out` has the files that are not there, and why; `document` is
+    bundle.json as it was read.
+    """
 
     folder: Path
     name: str
@@ -83,6 +87,7 @@ class Bundle:
     weights_sha256: str
     artifacts: dict[str, Artifact]
     files: dict[str, ListedFile]
+    left_out: dict[str, str]
     document: dict[str, Any]
 
     def runnable(self) -> list[Artifact]:
@@ -172,8 +177,14 @@ class _Manifest:
             weights_sha256=self.text(self.table(top, "model", at), "weights_sha256", "model."),
             artifacts={self.inside(name): self.artifact(top, artifacts, name) for name in artifacts},
             files={self.inside(name): self.file(files, name) for name in files},
+            left_out=self.left_out(top),
             document=top,
         )
+
+    def left_out(self, top: Mapping[str, Any]) -> dict[str, str]:
+        """File names and reasons; older bundles do not have them."""
+        table = self.table(top, "left_out", "") if "left_out" in top else {}
+        return {printable(name): printable(self.text(table, name, "left_out."), 1000) for name in table}
 
     def ends(self, top: Mapping[str, Any], key: str, name: str, rank: int) -> list[int]:
         """The sizes after the batch of the input or the output."""

@@ -91,10 +91,11 @@ class Check:
 
 @dataclass
 class Report:
-    """The checks of one bundle, in the order of bundle.json."""
+    """The checks of one bundle, in the order of bundle.json, and the files that it does not have, with the reasons."""
 
     bundle: str
     checks: list[Check]
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -114,6 +115,7 @@ class Report:
             "bundle": self.bundle,
             "ok": self.ok,
             "checks": [check.to_json() for check in self.checks],
+            "left_out": self.left_out,
             "cpu": cpu_name(),
             "versions": versions(),
         }

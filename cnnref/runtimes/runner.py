@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import quiet_stderr
-from ..errors import InputError, VerificationError
+from ..errors import InputError, VerificationError, printable
 
 #: The keys of the metadata that an exported file has inside.
 EMBEDDED = ("name", "labels", "preprocessing", "color", "picture", "provenance", "weights_sha256", "license")
@@ -80,10 +80,9 @@ def import_runtime(module: str, package: str) -> ModuleType:
         raise RuntimeMissingError(package, f"cannot be imported ({one_line(error)})") from None
 
 
-def one_line(error: BaseException, limit: int = 300) -> str:
-    """A runtime's complaint, which may run over many lines, as one."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+def one_line(error: BaseException | str, limit: int = 300) -> str:
+    """A runtime's or a converter's complaint, which may run over many lines, as one that is safe to print."""
+    return printable(" ".join(str(error).split()), limit) or type(error).__name__
 
 
 def failure(path: Path, text: str) -> VerificationError:

@@ -64,7 +64,7 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: L
     for artifact in bundle.runnable():
         if artifact.name in checks:
             _artifact(bundle, artifact, samples, test_set, checks[artifact.name])
-    return Report(bundle.name, list(checks.values()))
+    return Report(bundle.name, list(checks.values()), bundle.left_out)
 
 
 def _chosen(bundle: Bundle, only: Sequence[str] | None) -> list[str]:

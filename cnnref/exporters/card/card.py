@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...runtimes import Bundle, Report
 from .training import training_lines
 
@@ -18,6 +20,9 @@ image = np.asarray(picture, np.{dtype}).reshape(1, {height}, {width}, {channels}
 print(labels[probabilities[0].argmax()])
 ```
 """
+
+#: What Markdown reads as more than a character, and how a single one is written.
+MARKDOWN, ESCAPED = re.compile(r"([\\&<>`*|#\[\]])"), r"\\\1"
 
 
 def card(bundle: Bundle, report: Report) -> str:
@@ -44,6 +49,7 @@ def card(bundle: Bundle, report: Report) -> str:
         "",
         *_rounding(bundle),
         *_integers(bundle),
+        *_left_out(bundle),
     ]
     if "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
         lines += [
@@ -109,7 +115,7 @@ def _rounding(bundle: Bundle) -> list[str]:
 
 
 def _integers(bundle: Bundle) -> list[str]:
-    """How the int8 files came about, and what is not there."""
+    """How the int8 files came about."""
     lines = []
     if calibration := bundle.document.get("calibration"):
         lines += [
@@ -118,6 +124,12 @@ def _integers(bundle: Bundle) -> list[str]:
             f"`{calibration['sha256']}`).",
             "",
         ]
-    for file, why in bundle.document.get("left_out", {}).items():
-        lines += [f"There is no `{file}`: {why}", ""]
+    return lines
+
+
+def _left_out(bundle: Bundle) -> list[str]:
+    """What is not there, and why; the reasons are words of converters and names of layers, and no Markdown."""
+    lines = []
+    for file, why in bundle.left_out.items():
+        lines += [f"There is no `{file}`: {MARKDOWN.sub(ESCAPED, why)}", ""]
     return lines
