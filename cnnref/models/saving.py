@@ -23,6 +23,8 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 #: Settings that newer versions of Keras write even where they are null, and that older versions refuse to read.
 NEW_SETTINGS = ("input_axes", "output_axes", "quantization_config")
+#: Keras' key for the mark of an object that stands in several places of a configuration.
+SHARED = "shared_object_id"
 
 
 def weights_sha256(model: keras.Model) -> str:
@@ -37,7 +39,9 @@ def weights_sha256(model: keras.Model) -> str:
 
 
 def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
-    """Write a .keras file without the dates that Keras puts into it. A failure leaves no partial file.
+    """Write a .keras file whose bytes depend on the network alone: Keras puts dates and addresses in memory into it.
+
+    A failure leaves no partial file.
 
     Args:
         half: store kernels (weights with two or more axes) rounded to float16, which halves the file. `load_model` and
@@ -54,7 +58,7 @@ def save_model(model: keras.Model, path: Path, *, half: bool = False) -> None:
                     facts = {key: value for key, value in json.loads(content).items() if key != "date_saved"}
                     content = json.dumps(facts, sort_keys=True).encode()
                 elif name == "config.json":
-                    content = json.dumps(_without_unused_new_settings(json.loads(content))).encode()
+                    content = json.dumps(_canonical(json.loads(content), {})).encode()
                 elif half and name.endswith(".h5"):
                     content = _to_float16(content)
                 target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
@@ -82,12 +86,20 @@ def _to_float16(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def _without_unused_new_settings(config: Any) -> Any:
-    """The configuration of a model without the settings of `NEW_SETTINGS` that are null."""
-    if isinstance(config, dict):
-        used = {key: value for key, value in config.items() if value is not None or key not in NEW_SETTINGS}
-        return {key: _without_unused_new_settings(value) for key, value in used.items()}
-    return [_without_unused_new_settings(item) for item in config] if isinstance(config, list) else config
+def _canonical(config: Any, numbers: dict[int, int]) -> Any:
+    """A configuration without what differs between two writings of one network.
+
+    Settings of `NEW_SETTINGS` that are not used are left out. An object that several layers share, such as an initializer, is
+    marked by Keras with its address in memory; `numbers` gives each address a number in the order of the file.
+    """
+    if isinstance(config, list):
+        return [_canonical(item, numbers) for item in config]
+    if not isinstance(config, dict):
+        return config
+    used = {key: value for key, value in config.items() if value is not None or key not in NEW_SETTINGS}
+    if isinstance(used.get(SHARED), int):
+        used[SHARED] = numbers.setdefault(used[SHARED], len(numbers) + 1)
+    return {key: _canonical(value, numbers) for key, value in used.items()}
 
 
 def load_model(path: Path, *, unsafe_lambda: bool = False) -> keras.Model:

@@ -2,6 +2,8 @@
 
 import inspect
 import pkgutil
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,26 @@ def test_saving_twice_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     save_model(model, tmp_path / "one.keras")
     save_model(model, tmp_path / "two.keras")
     assert (tmp_path / "one.keras").read_bytes() == (tmp_path / "two.keras").read_bytes()
+
+
+def with_shared_objects() -> keras.Model:
+    """A network in which two initializers are each used by three layers."""
+    normal, zero = keras.initializers.GlorotNormal(seed=1), keras.initializers.Constant(0.5)
+    image = x = keras.Input((8, 8, 1), name="image")
+    for name in ("conv1", "conv2", "conv3"):
+        x = keras.layers.Conv2D(2, 2, kernel_initializer=normal, bias_initializer=zero, name=name)(x)
+    return keras.Model(image, x, name="shared")
+
+
+def test_the_bytes_of_a_file_tell_nothing_of_addresses_in_memory(tmp_path: Path) -> None:
+    held = [with_shared_objects() for _ in range(2)]  # both are alive, so that their objects have different addresses
+    for index, model in enumerate(held):
+        save_model(model, tmp_path / f"{index}.keras")
+    assert (tmp_path / "0.keras").read_bytes() == (tmp_path / "1.keras").read_bytes()
+    with zipfile.ZipFile(tmp_path / "0.keras") as archive:
+        marks = re.findall(r'"shared_object_id": (\d+)', archive.read("config.json").decode())
+    assert marks
+    assert {int(mark) for mark in marks} == set(range(1, len(set(marks)) + 1))  # counted, whatever Keras shares
 
 
 def test_each_classifier_activation_is_its_function_of_the_logits() -> None:
