@@ -1,4 +1,4 @@
-"""A network as a picture for a talk: volumes in oblique projection, and between them what is done to get there.
+"""A network as a picture for a talk: volumes in oblique projection, and between them the operations.
 
 Height, width and channels of every box are to one logarithmic scale, so that 224x224x3 and 1x1x1000 share a page.
 """
@@ -57,21 +57,22 @@ def draw(rows: Sequence[LayerRow], name: str, form: str = "png") -> bytes:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, page.height))
     axes.axis("off")
     _title(axes, rows, volumes, name, page.height)
-    _Pen(axes, page).paint()
+    _PageDrawing(axes, page).draw()
     _legend(axes, volumes)
     stream = io.BytesIO()
     figure.savefig(stream, format=form, metadata=FORMS[form])
     return stream.getvalue()
 
 
-class _Pen:
+class _PageDrawing:
     """Draws a page into axes whose unit is the inch."""
 
     def __init__(self, axes: Axes, page: Page) -> None:
         self.axes, self.page = axes, page
         self.volumes, self.places, self.boxes = page.volumes, page.places, page.boxes
 
-    def paint(self) -> None:
+    def draw(self) -> None:
+        """Draw every volume with its labels, and the operation that leads to it."""
         for index, volume in enumerate(self.volumes):
             self._box(index)
             self._labels(index)

@@ -66,7 +66,7 @@ def write_report(
     dead = dead_units(model, images[:DEAD_UNIT_IMAGES])
     tell("asking where the network looks ...")
     shown = _first_of_each_class(samples.labels, len(labels))
-    explained = [_explained(model, bundle, labels, samples, place) for place in shown]
+    explained = [_explain_sample(model, bundle, labels, samples, place) for place in shown]
     says = "probability" if _gives_probabilities(bundle, samples) else "score"
     test = None
     if data:
@@ -145,7 +145,7 @@ def _first_of_each_class(labels: NDArray[np.int64], classes: int) -> list[int]:
     return first
 
 
-def _explained(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
+def _explain_sample(model: Any, bundle: Bundle, labels: Sequence[str], samples: Samples, place: int) -> Explanation:
     from ..attribution.activations import predict_scores
     from ..attribution.classifier import choose_class, class_probability
     from ..attribution.grad_cam import grad_cam
