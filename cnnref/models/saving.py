@@ -89,8 +89,8 @@ def _to_float16(content: bytes) -> bytes:
 def _canonical(config: Any, numbers: dict[int, int]) -> Any:
     """A configuration without what differs between two writings of one network.
 
-    Settings of `NEW_SETTINGS` that are not used are left out. An object that several layers share, such as an initializer, is
-    marked by Keras with its address in memory; `numbers` gives each address a number in the order of the file.
+    Settings of `NEW_SETTINGS` that are null are left out. Keras marks an object that several layers share, such as an
+    initializer, with its address in memory; `numbers` gives each address a number in the order of the file.
     """
     if isinstance(config, list):
         return [_canonical(item, numbers) for item in config]
