@@ -14,13 +14,37 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import InputError
+from .errors import InputError, printable
 
 #: Ends the name of what is not finished; only this package removes what is named so.
 PARTIAL = ".partial"
 
 #: Of the Linux kernel: paths are relative to the working folder, and two names change places.
 _WORKING_FOLDER, _EXCHANGE = -100, 2
+
+
+#: The most characters of the name of a recipe, a run or a bundle.
+LONGEST_NAME = 100
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse what cannot be the name of a file or folder everywhere, or would lead out of the folder it is put in.
+
+    Args:
+        name: what somebody or some file calls it.
+        what: a word for the messages, such as "a recipe".
+
+    Raises:
+        InputError: the name is empty or longer than `LONGEST_NAME` characters, begins with a dot, or has a slash, a
+            backslash, a colon, or a character that is not shown.
+    """
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InputError(f"The name of {what} has {len(name)} characters; give one of 1 to {LONGEST_NAME}.")
+    if name.startswith(".") or set(name) & set("/\\:") or printable(name) != name or name != name.strip():
+        raise InputError(
+            f"{printable(name)!r} cannot be the name of {what}, which becomes a file or folder: it may not begin with "
+            "a dot, begin or end with a space, or have a slash, a backslash, a colon or a hidden character."
+        )
 
 
 def sha256_of(path: Path) -> str:

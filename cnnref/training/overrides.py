@@ -12,7 +12,7 @@ from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
-from .recipe import Recipe, recipe_from
+from .recipe import USUAL_RATES, Recipe, recipe_from
 
 #: The table of a recipe that every model fills with keys of its own.
 OPTIONS = "options"
@@ -42,6 +42,9 @@ def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         *table, last = key.split(".")
         target = plain[table[0]] if table else plain
         target[last] = _parsed(value, _keys().get(key)) if isinstance(value, str) else value
+    usual = plain["optimizer"]["learning_rate"] == USUAL_RATES[recipe.optimizer.name]
+    if "optimizer.name" in named and "optimizer.learning_rate" not in named and usual:
+        del plain["optimizer"]["learning_rate"]  # each optimizer has its own
     changed = recipe_from({key: _plain(value) for key, value in plain.items()}, f"recipe {recipe.name}")
     if any(key == "model" or key.startswith(f"{OPTIONS}.") for key in named):
         _check_options(changed)  # building would find out, after the seconds that a backend takes to import

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..data.augmentation import Augmentation
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, printable
+from ..files import check_name, read_regular
 from ..models import list_models, spec
 
 #: Arguments of every builder that are not a recipe's to say.
@@ -19,6 +21,12 @@ DECIDED = ("input_shape", "classes", "classifier_activation", "include_top", "no
 
 #: What a value of a type is called in messages.
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text in quotes", dict: "a table"}
+
+#: The learning rate of an optimizer for which a recipe gives none: what is usual with batches of about a hundred.
+USUAL_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
+
+#: Bytes of the largest recipe, sides in pixels of the largest pictures, and what a seed is below.
+LARGEST_RECIPE, LARGEST_IMAGE, SEEDS = 1 << 20, 2048, 1 << 32
 
 #: The folder of the recipes that come with the package.
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -29,21 +37,26 @@ class Optimizer:
     """The update rule.
 
     Attributes:
-        name: "sgd", "adam" or "adamw".
+        name: "sgd", "adam", "adamw" or "rmsprop".
+        learning_rate: the peak of the schedule; where it is left out, 0.1 for "sgd" and 0.001 for the others.
+        momentum: of "sgd" and "rmsprop"; for "adam" and "adamw" the decay of the average gradient, beta 1.
+        nesterov: for "sgd", look ahead along the momentum.
         weight_decay: an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, none on biases and BatchNorm; as the
             `weight_decay` of PyTorch's SGD. For "adamw" the decoupled decay of kernels.
         norm_rate: the learning rate of BatchNorm's offsets and scales, relative to that of all else.
     """
 
     name: str = "sgd"
-    learning_rate: float = 0.1
+    learning_rate: float = math.nan
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 0.0
     norm_rate: float = 1.0
 
     def __post_init__(self) -> None:
-        one_of("optimizer.name", self.name, ("sgd", "adam", "adamw"))
+        one_of("optimizer.name", self.name, tuple(USUAL_RATES))
+        if math.isnan(self.learning_rate):  # left out
+            object.__setattr__(self, "learning_rate", USUAL_RATES[self.name])
         at_least("optimizer.learning_rate", self.learning_rate, 1e-12)
         at_least("optimizer.weight_decay", self.weight_decay, 0)
         at_least("optimizer.norm_rate", self.norm_rate, 0)
@@ -195,8 +208,12 @@ class Recipe:
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
+        check_name(self.name, "a recipe")
         for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0), ("image_size", 0)):
             at_least(name, getattr(self, name), smallest)
+        for name, largest in (("image_size", LARGEST_IMAGE), ("seed", SEEDS - 1), ("batch_size", 1 << 16)):
+            if getattr(self, name) > largest:
+                raise InputError(f"{name} is {getattr(self, name)}; give at most {largest}.")
         if not 0 < self.epochs < float("inf"):
             raise InputError(f"epochs is {self.epochs}; give a number above 0.")
         if not 0 <= self.label_smoothing < 1:
@@ -248,12 +265,12 @@ def read_recipe(source: str | Path) -> Recipe:
                 "or give the path of a .toml file."
             )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_regular(path, LARGEST_RECIPE, "recipe").decode())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"The recipe {path} is not valid TOML: {error}.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"The recipe {path} is not valid TOML: {printable(str(error))}.") from None
     table.setdefault("name", path.stem)
     return recipe_from(table, str(path))
 

@@ -53,6 +53,8 @@ class TrainState:
             optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, beta_1=settings.momentum)
             optimizer.exclude_from_weight_decay(var_list=[v for v in self.trained if len(v.shape) < 2])
             return optimizer
+        if settings.name == "rmsprop":
+            return keras.optimizers.RMSprop(rate, momentum=settings.momentum)
         return keras.optimizers.Adam(rate, beta_1=settings.momentum)
 
     @property

@@ -17,7 +17,9 @@ from cnnref.training.overrides import full_key, value_of
 RECIPE = read_recipe("lenet5-mnist")
 
 #: From here, each key can be set alone.
-STEPS = override(RECIPE, {"flip": True, "schedule.decay": "steps", "milestones": [0.5], "model": "tinyvgg"})
+STEPS = override(
+    RECIPE, {"flip": True, "schedule.decay": "steps", "milestones": [0.5], "model": "tinyvgg", "learning_rate": 0.07}
+)
 
 #: Texts that are checked by more than their type.
 CHOICES = {"model": list_models("lenet*"), "optimizer.name": ["sgd", "adam", "adamw"], "schedule.decay": ["steps"]}
@@ -40,6 +42,10 @@ def values(key: Any, kind: Any) -> Any:
         return st.sampled_from(get_args(kind))
     if get_origin(kind) is tuple:
         return st.lists(values("", get_args(kind)[0]), min_size=1, max_size=3).map(tuple)
+    if key == "name":  # which becomes a folder
+        return st.from_regex(r"[\w\-+]{1,20}", fullmatch=True)
+    if key == "image_size":
+        return st.integers(1, 2048)
     text = st.text(st.characters(exclude_categories=("Cc", "Cs")))
     return {bool: st.booleans(), int: st.integers(1, 9999), float: st.floats(0.01, 0.9), str: text}[kind]
 

@@ -1,5 +1,6 @@
 """Recipes: what is shipped reads, what is written reads back, and what is wrong is named."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from cnnref import data, models
 from cnnref.data.augmentation import Augmentation
 from cnnref.errors import InputError
-from cnnref.training import Recipe, list_recipes, read_recipe
+from cnnref.training import Recipe, list_recipes, override, read_recipe
 from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Schedule
 
 SMALL = """
@@ -54,16 +55,19 @@ def test_what_a_recipe_leaves_out_has_its_default(written: Any) -> None:
 
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
+names = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S"], exclude_characters="./\\\\:"), min_size=1, max_size=20
+)
 numbers = st.floats(0, 1e6)
 recipes = st.builds(
     Recipe,
-    name=text,
+    name=names,
     model=text,
     dataset=text,
     epochs=st.one_of(st.integers(1, 10**6), st.floats(0.01, 1000)),
-    batch_size=st.integers(1, 10**6),
+    batch_size=st.integers(1, 1 << 16),
     description=text,
-    seed=st.integers(0, 2**62),
+    seed=st.integers(0, 2**32 - 1),
     validation=st.integers(0, 10**6),
     label_smoothing=st.floats(0, 0.99),
     precision=st.sampled_from(["float32", "bfloat16", "auto"]),
@@ -86,7 +90,7 @@ recipes = st.builds(
     ),
     optimizer=st.builds(
         Optimizer,
-        name=st.sampled_from(["sgd", "adam"]),
+        name=st.sampled_from(["sgd", "adam", "adamw", "rmsprop"]),
         learning_rate=st.floats(1e-9, 1e9),
         momentum=st.floats(0, 0.999),
         nesterov=st.booleans(),
@@ -171,6 +175,14 @@ def after(*lines: Any) -> Any:
         (after("validation = -1"), "validation is -1; give at least 0"),
         (after("label_smoothing = 1"), r"label_smoothing is 1\.0"),
         (after("epochs = 4"), "not valid TOML"),
+        (after("name = '../../escaped'"), r"'\.\./\.\./escaped' cannot be the name of a recipe"),
+        (after("name = '/x'"), "'/x' cannot be the name of a recipe"),
+        (after('name = "a\\u001b[31m"'), r"'a\\\\x1b\[31m' cannot be the name of a recipe"),
+        (after("name = ''"), "The name of a recipe has 0 characters"),
+        (after("seed = 4294967296"), "seed is 4294967296; give at most 4294967295"),
+        (after("image_size = 20000"), "image_size is 20000; give at most 2048"),
+        (after("options = " + "[" * 2000), "is not valid TOML"),
+        (after("#" * (1 << 20)), "and a recipe has at most 1,048,576"),
         (b"model = \xff", "cannot be read: it is not UTF-8 text"),
     ],
 )
@@ -181,6 +193,20 @@ def test_what_is_wrong_with_a_recipe_is_said_in_one_line_with_file_and_key(
         written(content)
     assert "mine.toml" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("sgd", 0.1), ("adam", 0.001), ("adamw", 0.001), ("rmsprop", 0.001)])
+def test_each_optimizer_has_its_own_usual_rate(written: Any, name: str, rate: float) -> None:
+    assert written(after("[optimizer]", f"name = '{name}'")).optimizer.learning_rate == rate
+    assert override(written(SMALL), {"optimizer.name": name}).optimizer.learning_rate == rate
+    chosen = written(after("[optimizer]", "learning_rate = 0.05"))
+    assert override(chosen, {"optimizer.name": name}).optimizer.learning_rate == 0.05
+
+
+def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(InputError, match=r"pipe\.toml is no regular file, so it is not read; give a recipe"):
+        read_recipe(tmp_path / "pipe.toml")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

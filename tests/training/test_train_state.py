@@ -69,6 +69,20 @@ def test_adamw_lets_only_kernels_decay() -> None:
         np.testing.assert_allclose(np.asarray(variable.value), expected, rtol=1e-6)
 
 
+def test_rmsprop_is_that_of_its_definition() -> None:
+    ours = state_of(replace(RECIPE, optimizer=Optimizer("rmsprop", 0.01, 0.9)))
+    weight, rates = ours.trained[0], []
+    value, square, velocity = np.asarray(weight.value).astype(np.float64), 0.0, 0.0
+    for seed in range(3):
+        gradients = gradients_of(ours.trained, seed)
+        rates.append(float(ours.optimizer.learning_rate))
+        square = 0.9 * square + 0.1 * gradients[0].astype(np.float64) ** 2
+        velocity = 0.9 * velocity + rates[-1] * gradients[0] / np.sqrt(square + 1e-7)
+        value = value - velocity
+        ours.update([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+    np.testing.assert_allclose(np.asarray(weight.value), value, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["ema", "lookahead"])
 def test_averages_follow_their_formula(kind: str) -> None:
     steps, average = 20, Average(kind, decay=0.9, every=3)
