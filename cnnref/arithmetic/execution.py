@@ -35,13 +35,13 @@ def run_calls(
         if replacements and call in replacements:
             found = replacements[call](values[call.inputs[0]])
         else:
-            args, kwargs = _arguments_of(call, values)
+            args, kwargs = arguments_of(call, values)
             found = call.operation(*args, **kwargs)
         values.update(zip(call.outputs, found if isinstance(found, list | tuple) else [found], strict=True))
     return values
 
 
-def _arguments_of(call: Call, values: Mapping[Tensor, Any]) -> Any:
+def arguments_of(call: Call, values: Mapping[Tensor, Any]) -> Any:
     """The arguments of a call with values in place of its symbolic tensors, which are in the order of its inputs."""
     inputs = iter(call.inputs)
     args, kwargs = keras.tree.map_structure(

@@ -60,14 +60,23 @@ def calls(model: Any) -> list[Call]:
     return list(trace(model).calls)
 
 
-def trace(model: Any) -> Graph:
+def trace(model: Any, *, open_sizes: bool = False) -> Graph:
     """The calls of a functional or built sequential model.
 
+    Args:
+        model: the model.
+        open_sizes: also read one in which axes other than the batch have no fixed size.
+
     Raises:
-        InputError: The model has no graph, an axis other than the batch has no fixed size, or a layer has the channels
-            before height and width.
+        InputError: The model has no graph or a `call` of its own, an axis other than the batch has no fixed size, or a
+            layer has the channels before height and width.
     """
     graph = _graph(model)
+    if graph is None and _calls_itself(model):
+        raise InputError(
+            f"{getattr(model, 'name', model)!r} has a `call` of its own, which no graph tells; write it as a "
+            "functional model, keras.Model(inputs, outputs)."
+        )
     if graph is None:
         raise InputError(
             f"{getattr(model, 'name', model)!r} has no graph of layers; give a functional Keras model, "
@@ -84,7 +93,7 @@ def trace(model: Any) -> Graph:
         if getattr(call.operation, "data_format", None) == "channels_first":
             raise InputError(f"Layer {call.name} keeps channels first; only [batch, height, width, channels] is read.")
         for tensor in call.outputs:
-            if None in tensor.shape[1:]:
+            if None in tensor.shape[1:] and not open_sizes:
                 raise InputError(
                     f"The output of {call.name} has no fixed size, {tensor.shape}; build the model with an "
                     "input shape in which only the batch is open."
@@ -105,9 +114,22 @@ def calls_by_name(found: Sequence[Call]) -> dict[str, Call]:
 
 
 def _graph(model: Any) -> Any:
-    """The object with the nodes: the model, or the functional model inside a Sequential; None if there is none."""
+    """The object with the nodes: the model, or the functional model inside a Sequential; None if there is none.
+
+    A model with a `call` of its own may have a graph, but need not compute what that says.
+    """
+    if _calls_itself(model):
+        return None
     graph = getattr(model, "_functional", None) or model
     return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
+def _calls_itself(model: Any) -> bool:
+    """Whether a subclass of Keras' models says by itself what it computes."""
+    classes = type(model).__mro__
+    owner = next((one for one in classes if "call" in vars(one)), None)
+    is_model = any(one.__name__ == "Model" and one.__module__.partition(".")[0] == "keras" for one in classes)
+    return is_model and owner is not None and owner.__module__.partition(".")[0] != "keras"
 
 
 def _append_calls(graph: Any, given: Sequence[Tensor], prefix: str, found: list[Call]) -> list[Tensor]:

@@ -25,6 +25,7 @@ def evaluate(
     from ..runtimes import accuracy, find_bundle, open_artifact, read_bundle
 
     read = read_bundle(find_bundle(bundle))
+    read.must_classify("accuracy")
     name = dataset or read.document["provenance"].get("dataset")
     if not name:
         raise InputError(f"{bundle} does not say what it was trained on; give --dataset.")

@@ -35,8 +35,15 @@ def export(
         str, typer.Option(help="Input and output of model.int8.tflite: float32, uint8 or int8.")
     ] = "float32",
     top_k: Annotated[int, typer.Option(help="Also put out the indices and scores of so many best classes.")] = 0,
+    image_size: Annotated[
+        str | None, typer.Option(help="Of a model that leaves it open: 224, or height and width as 224x320.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Images that every file takes at a time; by default open.")] = None,
     half: Annotated[
         bool, typer.Option("--half", help="Round kernels to float16 first: model.keras takes half the bytes.")
+    ] = False,
+    unsafe_lambda: Annotated[
+        bool, typer.Option("--unsafe-lambda", help="Run the code of Lambda layers that the file brings along.")
     ] = False,
     labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line, for a foreign model.")] = None,
     mean: Annotated[
@@ -76,7 +83,10 @@ def export(
         input_dtype=input_dtype,
         integer_io=integer_io,
         top_k=top_k,
+        image_size=_size(image_size),
+        batch=batch,
         half=half,
+        unsafe_lambda=unsafe_lambda,
         dataset=dataset,
         data_dir=data_dir,
         force=force,
@@ -100,6 +110,15 @@ def _lines(path: Path | None) -> list[str] | None:
     except (OSError, ValueError) as error:
         raise InputError(f"The labels in {path} cannot be read ({error}); give a text file with one a line.") from None
     return [label.strip() for label in labels if label.strip()]
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise InputError(f"--image-size is {text!r}; give one number, or height and width such as 224x320.")
+    return int(sides[0]), int(sides[-1])
 
 
 def _numbers(option: str, text: str | None) -> list[float] | None:

@@ -10,15 +10,16 @@ from typing import Any
 
 from ..arithmetic import macs
 from ..environment import keras
-from ..errors import ExportError, VerificationError
+from ..errors import ExportError, InputError, VerificationError
 from ..files import refuse_existing, whole_folder
 from ..pictures import RULE
 from ..runtimes import Bundle, read_bundle
-from ..runtimes.bundle import FORMAT, IMAGE, LABELS, MANIFEST, PROBABILITIES, VERSION
+from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from .calibration import Calibration
 from .contract import LICENSE, Contract, contract_of
 from .options import ExportOptions
 from .precisions import PRECISIONS, ArtifactKind, artifact_kinds, float32_file
+from .preparation import prepared
 from .proof import verify_files, write_samples
 from .rounding import cost_of_rounding, to_float16
 from .samples import ExportData, export_data_for
@@ -42,7 +43,10 @@ def export(
     input_dtype: str = "float32",
     integer_io: str = "float32",
     top_k: int = 0,
+    image_size: int | Sequence[int] | None = None,
+    batch: int | None = None,
     half: bool = False,
+    unsafe_lambda: bool = False,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     force: bool = False,
@@ -67,8 +71,11 @@ def export(
         input_dtype: "float32", or "uint8" for files that take camera bytes.
         integer_io: what model.int8.tflite takes and gives: "float32", "uint8" or "int8".
         top_k: put out the indices and scores of so many best classes, too.
+        image_size: height and width of the images, or one number for both, where the model leaves them open.
+        batch: the number of images that every file takes; by default that is open.
         half: round the kernels to float16 before anything is written, and store them so in model.keras, which then
             takes half the bytes. Every file computes with the rounded weights.
+        unsafe_lambda: export a model with `Lambda` layers, and run their code, which a file brings along.
         dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
@@ -98,7 +105,10 @@ def export(
         input_dtype=input_dtype,
         integer_io=integer_io,
         top_k=top_k,
+        image_size=image_size,
+        batch=batch,
         half=half,
+        unsafe_lambda=unsafe_lambda,
         dataset=dataset,
         data_dir=data_dir,
     )
@@ -113,8 +123,9 @@ def _export(
     tell: Callable[[str], None],
 ) -> Bundle:
     refuse_existing(directory, force=force, marker=MANIFEST)
-    original = preprocessed(_source(source), options.mean, options.std)
-    exported = to_float16(original) if options.half else original
+    found = prepared(_source(source, options), options)
+    original = preprocessed(found, options.mean, options.std)
+    exported = to_float16(original, unsafe_lambda=options.unsafe_lambda) if options.half else original
     contract = contract_of(
         exported.model,
         options.name or exported.name,
@@ -122,6 +133,8 @@ def _export(
         exported.provenance,
         input_dtype=options.input_dtype,
         top_k=options.top_k,
+        batch=options.batch,
+        scores=exported.fresh or bool(exported.dataset or options.dataset),
     )
     data = export_data_for(exported, contract, options)
     chosen, left_out = _choose(options, data)
@@ -134,7 +147,8 @@ def _export(
         left_out |= refused
         _require_what_was_named(options, artifacts, left_out)
         write_samples(folder, exported.model, contract, data)
-        (folder / LABELS).write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
+        if contract.is_classifier:
+            (folder / LABELS).write_text("".join(f"{label}\n" for label in contract.labels), encoding="utf-8")
         for place, content in exported.documents.items():
             (folder / place).parent.mkdir(exist_ok=True)
             (folder / place).write_bytes(content)
@@ -159,11 +173,11 @@ def _disk_errors_explained(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def _source(source: str | Path | Source | keras.Model) -> Source:
+def _source(source: str | Path | Source | keras.Model, options: ExportOptions) -> Source:
     if isinstance(source, Source):
         return source
     if isinstance(source, str | Path):
-        return find_source(source)
+        return find_source(source, unsafe_lambda=options.unsafe_lambda)
     return from_model(source, source.name)
 
 
@@ -203,6 +217,14 @@ def _require_what_was_named(
         raise ExportError("; ".join(dict.fromkeys(map(reason, refused))))
 
 
+def _macs(model: keras.Model) -> int | None:
+    """The multiply-accumulates of an image; None for a network with layers in which they cannot be counted."""
+    try:
+        return macs(model)
+    except InputError:
+        return None
+
+
 def _manifest(
     model: keras.Model,
     contract: Contract,
@@ -211,30 +233,34 @@ def _manifest(
     left_out: dict[str, str],
 ) -> dict[str, Any]:
     """The content of bundle.json without the list of files."""
+    batch = contract.batch or "batch"
+    outputs: list[dict[str, Any]] = [
+        {"name": output.name, "shape": [batch, *output.shape], "dtype": output.dtype} for output in contract.outputs
+    ]
+    if contract.is_classifier:
+        ends: dict[str, Any] = {
+            "output": outputs[0] | {"activation": contract.activation, "top_k": contract.top_k},
+        }
+    else:
+        ends = {"outputs": outputs}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": CLASSIFIER if contract.is_classifier else OTHER,
         "name": contract.name,
         "model": {
             "name": model.name,
             "parameters": model.count_params(),
-            "macs": macs(model),
+            "macs": _macs(model),
             "weights_sha256": contract.weights_sha256,
         },
         "input": {
             "name": IMAGE,
-            "shape": ["batch", *contract.shape],
+            "shape": [batch, *contract.shape],
             "dtype": contract.input_dtype,
             "range": [0, 255],
             "color": contract.color,
         },
-        "output": {
-            "name": PROBABILITIES,
-            "shape": ["batch", contract.classes],
-            "dtype": "float32",
-            "activation": contract.activation,
-            "top_k": contract.top_k,
-        },
+        **ends,
         "preprocessing": contract.preprocessing,
         "picture": RULE,
         "labels": list(contract.labels),

@@ -37,7 +37,10 @@ class ExportOptions:
     input_dtype: str = "float32"
     integer_io: str = "float32"
     top_k: int = 0
+    image_size: int | Sequence[int] | None = None
+    batch: int | None = None
     half: bool = False
+    unsafe_lambda: bool = False
     dataset: str | None = None
     data_dir: str | Path | None = None
 
@@ -52,6 +55,11 @@ class ExportOptions:
         ):
             if value not in choices:
                 raise InputError(f"There is no {what} {value!r}; choose {', '.join(choices)}.")
+        if self.batch is not None and (type(self.batch) is not int or self.batch < 1):
+            raise InputError(f"The batch is {self.batch!r}; give 1 or more, or none for an open one.")
+        size = self.size
+        if size is not None and (len(size) != 2 or not all(type(side) is int and side > 0 for side in size)):
+            raise InputError(f"The image size is {self.image_size!r}; give one side, or height and width, from 1 on.")
         if self.onnx_opset not in OPSETS:
             raise InputError(f"opset {self.onnx_opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
 
@@ -59,6 +67,13 @@ class ExportOptions:
     def onnx_opset(self) -> int:
         """The opset of the ONNX files: the one that was chosen, or the default of the engine."""
         return self.opset or (NEWEST_OPSET if self.engine == "tf2onnx" else DEFAULT_OPSET)
+
+    @property
+    def size(self) -> tuple[int, ...] | None:
+        """Height and width, if they were given; one number is both."""
+        if self.image_size is None:
+            return None
+        return (self.image_size,) * 2 if isinstance(self.image_size, int) else tuple(self.image_size)
 
     @property
     def wanted_formats(self) -> Sequence[str]:

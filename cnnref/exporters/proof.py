@@ -20,7 +20,7 @@ from ..errors import ExportError, InputError, VerificationError
 from ..files import sha256_of
 from ..models.saving import load_model
 from ..runtimes import FAILED, Bundle, LabelledImages, read_bundle, verify, write_report
-from ..runtimes.bundle import MANIFEST, REPORT
+from ..runtimes.bundle import MANIFEST, PROBABILITIES, REPORT
 from ..runtimes.runner import one_line
 from .card.card import card
 from .contract import Contract
@@ -29,12 +29,23 @@ from .samples import ExportData, must_fit
 BATCH = 64
 
 
-def keras_answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What Keras gives for raw pixels, float32 [n, classes]."""
+def keras_outputs(model: keras.Model, images: NDArray[np.uint8]) -> list[NDArray[Any]]:
+    """What Keras gives for raw pixels: every output [n, ...] in Keras' order, numbers with fractions as float32."""
     # Called, and not by `predict`: that compiles anew for a last batch of another size, and TensorFlow warns of it.
     starts = range(0, len(images), BATCH)
-    parts = [model(images[start : start + BATCH].astype(np.float32), training=False) for start in starts]
-    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts]).astype(np.float32)
+    parts = [
+        keras.tree.flatten(model(images[start : start + BATCH].astype(np.float32), training=False)) for start in starts
+    ]
+    whole = [
+        np.concatenate([keras.ops.convert_to_numpy(part) for part in output]) for output in zip(*parts, strict=True)
+    ]
+    return [one.astype(np.float32) if one.dtype.kind not in "iub" else one for one in whole]
+
+
+def keras_answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The same of a network with one output."""
+    (answers,) = keras_outputs(model, images)
+    return np.asarray(answers, np.float32)
 
 
 def with_reference(model: keras.Model, test_set: LabelledImages) -> LabelledImages:
@@ -48,6 +59,7 @@ def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path
     Raises:
         InputError: the data set is not known, not there, or does not fit; or model.keras cannot be read.
     """
+    bundle.must_classify("a test set")
     name = dataset or bundle.document["provenance"].get("dataset")
     if not name:
         raise InputError(f"{bundle.name} does not say what it was trained on; name it with --dataset.")
@@ -60,12 +72,17 @@ def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path
 def write_samples(folder: Path, model: keras.Model, contract: Contract, data: ExportData) -> None:
     """The pictures that the files are checked with, what Keras makes of them, and a drawing of the first ten."""
     images, labels = data.samples, data.sample_labels
-    probabilities = keras_answers(model, images)
-    if not np.isfinite(probabilities).all():
+    outputs: dict[str, Any] = {
+        output.name: found for output, found in zip(contract.outputs, keras_outputs(model, images), strict=True)
+    }
+    if not all(np.isfinite(values).all() for values in outputs.values()):
         raise ExportError(f"{contract.name} computes values that are no finite numbers; its weights are damaged.")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=images, labels=labels, probabilities=probabilities)
+    np.savez_compressed(buffer, images=images, labels=labels, **outputs)
     (folder / "samples.npz").write_bytes(buffer.getvalue())
+    if not contract.is_classifier or contract.shape[2] not in (1, 3):
+        return
+    probabilities = outputs[PROBABILITIES]
     if (labels >= 0).all() and contract.activation == "softmax":
         (folder / "samples.png").write_bytes(plots.predictions(list(images[:10]), probabilities[:10], contract.labels))
 

@@ -13,7 +13,7 @@ from ..environment import keras
 from ..errors import ExportError
 from ..models.saving import load_model, save_model, weights_sha256
 from ..runtimes.evaluate import POINTS_COUNT_FROM, top1
-from .proof import keras_answers, with_reference
+from .proof import keras_outputs, with_reference
 from .samples import ExportData
 from .source import Source
 
@@ -21,8 +21,10 @@ from .source import Source
 POINTS, TOLERANCE = 0.05, 0.02
 
 
-def to_float16(source: Source) -> Source:
+def to_float16(source: Source, *, unsafe_lambda: bool = False) -> Source:
     """The source with kernels that float16 can hold; biases and statistics stay as they are.
+
+    With `unsafe_lambda`, the code of `Lambda` layers is run.
 
     Raises:
         ExportError: a kernel is too large for float16.
@@ -33,7 +35,7 @@ def to_float16(source: Source) -> Source:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "half.keras"
         save_model(source.model, path, half=True)
-        return replace(source, model=load_model(path))
+        return replace(source, model=load_model(path, unsafe_lambda=unsafe_lambda))
 
 
 def cost_of_rounding(name: str, before: keras.Model, after: keras.Model, data: ExportData) -> dict[str, Any]:
@@ -43,10 +45,10 @@ def cost_of_rounding(name: str, before: keras.Model, after: keras.Model, data: E
         ExportError: it cost more than an fp16 file may lose.
     """
     facts: dict[str, Any] = {"kernels": "float16", "from_sha256": weights_sha256(before)}
-    answers = [keras_answers(model, data.samples) for model in (before, after)]
-    difference = float(np.abs(answers[0] - answers[1]).max())
-    if not difference <= TOLERANCE:
-        raise ExportError(f"Rounded to float16, {name} differs by {difference:.2g}; export it without half.")
+    for exact, rounded in zip(*(keras_outputs(model, data.samples) for model in (before, after)), strict=True):
+        difference = float(np.abs(exact.astype(np.float32) - rounded).max(initial=0))
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(exact).max(initial=0))):
+            raise ExportError(f"Rounded to float16, {name} differs by {difference:.2g}; export it without half.")
     if data.test_set is None:
         return facts
     reference, found = (with_reference(model, data.test_set) for model in (before, after))

@@ -59,7 +59,8 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
         if explicit or options.requires_int8:
             raise
         return ExportData(source.images, source.sample_labels, why_not=f"no calibration images: {error}")
-    must_fit(data, contract.name, contract.classes)
+    if contract.is_classifier:
+        must_fit(data, contract.name, contract.classes)
     known = (source.sample_labels >= 0).all()
     images, labels = source.images, source.sample_labels
     if not known:
@@ -69,7 +70,8 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
         images,
         labels,
         sample_of(data.train_images, data.name),
-        LabelledImages(data.test_images, data.test_labels, data.name),
+        # Its labels say nothing of a network that is no classifier; its pictures calibrate, and are samples.
+        LabelledImages(data.test_images, data.test_labels, data.name) if contract.is_classifier else None,
     )
 
 

@@ -74,21 +74,21 @@ def load(name_or_path: str | Path) -> keras.Model:
     return load_model(find_model(name_or_path))
 
 
-def find_source(source: str | Path) -> Source:
-    """Read what a user names.
+def find_source(source: str | Path, *, unsafe_lambda: bool = False) -> Source:
+    """Read what a user names; with `unsafe_lambda`, run the code of the `Lambda` layers in its file.
 
     Raises:
         InputError: it is none of the things that can be exported, or cannot be read.
     """
     path = Path(source)
     if (path / "bundle.json").is_file():
-        return _bundle(path)
+        return _bundle(path, unsafe_lambda)
     if path.is_dir():
         return _run(Run(path))
     if path.is_file() and path.suffix == ".keras":
-        return from_model(load_model(path), path.stem)
+        return from_model(load_model(path, unsafe_lambda=unsafe_lambda), path.stem)
     if str(source) in list_bundles():
-        return _bundle(find_bundle(source))
+        return _bundle(find_bundle(source), unsafe_lambda)
     if str(source) in list_models():
         channels = spec(str(source)).input_shape[2]
         model = build(str(source), normalization=((0.5,) * channels, (0.25,) * channels))  # pixels of usual size
@@ -102,12 +102,17 @@ def find_source(source: str | Path) -> Source:
 
 def from_model(model: keras.Model, name: str, labels: tuple[str, ...] | None = None) -> Source:
     """A model by itself; noise stands in for pictures."""
-    shape = model.input_shape[1:] if isinstance(model.input_shape, tuple) else ()
-    # An unusual input is refused by the contract, with better words than could be found here.
-    sizes = shape if len(shape) == 3 and None not in shape else (1, 1, 1)
-    images = np.random.default_rng(0).integers(0, 256, (NOISE, *sizes), dtype=np.uint8)
+    given = getattr(model, "inputs", None) or [None]
+    shape = tuple(given[0].shape[1:]) if len(given) == 1 and given[0] is not None else ()
+    # An unusual or open input is mended or refused later, with better words than could be found here.
+    images = noise_of(shape if len(shape) == 3 and None not in shape else (1, 1, 1))
     unknown = np.full(NOISE, -1, dtype=np.int64)
     return Source(model, name, labels, images, unknown, {"versions": environment.versions()})
+
+
+def noise_of(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Pictures of noise, the same every time."""
+    return np.random.default_rng(0).integers(0, 256, (NOISE, *shape), dtype=np.uint8)
 
 
 def preprocessed(source: Source, mean: Sequence[float] | None, std: Sequence[float] | None) -> Source:
@@ -182,14 +187,14 @@ def _content(path: Path) -> bytes:
         ) from None
 
 
-def _bundle(folder: Path) -> Source:
+def _bundle(folder: Path, unsafe_lambda: bool) -> Source:
     bundle = read_bundle(folder)
     samples = read_samples(bundle)
     documents = {name: _content(folder / name) for name in bundle.files if name.startswith("training/")}
     return Source(
-        load_model(folder / "model.keras"),
+        load_model(folder / "model.keras", unsafe_lambda=unsafe_lambda),
         bundle.name,
-        bundle.labels,
+        bundle.labels or None,
         samples.images,
         samples.labels,
         bundle.document["provenance"],

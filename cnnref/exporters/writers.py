@@ -17,7 +17,7 @@ from ..models.saving import save_model
 from ..runtimes.runner import one_line
 from .calibration import Calibration
 from .contract import Contract
-from .onnx.model import onnx_model
+from .onnx.model import fix_batch, onnx_model
 from .options import ExportOptions
 from .precisions import ArtifactKind, float32_file
 
@@ -81,7 +81,7 @@ class Writer:
             path.write_bytes(self._onnx(kind) if kind.format == "onnx" else self._tflite(kind))
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
-        written = self._float32_onnx
+        written = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes
         if kind.precision == "fp16":
             from .onnx.float16 import float16_model
 
@@ -91,6 +91,8 @@ class Writer:
 
             assert self.calibration is not None, "int8 is not among the kinds without calibration images"
             written = int8_model(written, self.calibration, layout=self.options.layout)
+        if self.contract.batch is not None:
+            written = fix_batch(written, self.contract.batch)
         content: bytes = written.SerializeToString(deterministic=True)
         return content
 

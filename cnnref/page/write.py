@@ -75,8 +75,9 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         image: a picture file to show first, read as `cnnref predict` reads it.
 
     Raises:
-        InputError: the bundle has no model.onnx, or the picture cannot be read.
+        InputError: the bundle is no classifier or has no model.onnx, or the picture cannot be read.
     """
+    bundle.must_classify("the page")
     path = bundle.folder / MODEL
     if MODEL not in bundle.artifacts or not path.is_file():
         raise InputError(

@@ -6,8 +6,8 @@ This is a file of its own because the runners import runner.py: nothing may impo
 from __future__ import annotations
 
 from ..errors import InputError
-from .bundle import Bundle
-from .runner import Runner
+from .bundle import PROBABILITIES, Artifact, Bundle
+from .runner import FixedBatch, Runner
 
 
 def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runner:
@@ -23,15 +23,21 @@ def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runn
         raise InputError(f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}.")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give 1 or more.")
-    artifact, path = bundle.artifacts[name], bundle.folder / name
+    runner = _opened(bundle, bundle.artifacts[name], threads)
+    return runner if bundle.batch is None else FixedBatch(runner, bundle.batch)
+
+
+def _opened(bundle: Bundle, artifact: Artifact, threads: int | None) -> Runner:
+    path = bundle.folder / artifact.name
+    output = bundle.outputs[0].name if len(bundle.outputs) == 1 else PROBABILITIES
     if artifact.format == "onnx":
         from .onnx_runtime import OnnxRunner
 
-        return OnnxRunner(path, layout=artifact.layout, threads=threads)
+        return OnnxRunner(path, layout=artifact.layout, threads=threads, output=output)
     if artifact.format == "tflite":
         from .litert import LiteRTRunner
 
-        return LiteRTRunner(path, threads=threads)
+        return LiteRTRunner(path, threads=threads, output=output)
     from .saved_model import SavedModelRunner
 
-    return SavedModelRunner(path, threads=threads)
+    return SavedModelRunner(path, threads=threads, output=output)

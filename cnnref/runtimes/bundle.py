@@ -3,6 +3,9 @@
 A bundle is a folder of files that all compute the same function, and bundle.json says which: the names,
 shapes and types at both ends, the labels, the preprocessing that is inside every graph, and the size and
 SHA-256 of every other file. Reading it proves nothing about those files; `verify` checks them.
+
+There are two versions of it. In version 1 the network is a classifier, and "output" describes its `probabilities`. In
+version 2 it is anything else, and "outputs" lists what comes out, under the names of the network's own.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from typing import Any
 from ..errors import InputError, printable
 
 FORMAT = "cnnref-bundle"
-VERSION = 1
+#: Of a classifier, and of any other network.
+CLASSIFIER, OTHER = VERSIONS = (1, 2)
 MANIFEST = "bundle.json"
 REPORT = "report.json"
 LABELS = "labels.txt"
@@ -29,12 +33,28 @@ PROBABILITIES = "probabilities"
 TOP_INDICES = "top_indices"
 TOP_SCORES = "top_scores"
 
+#: Names that the outputs of a network that is no classifier do not have: those above, and samples.npz' own.
+RESERVED = (IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, "images", "labels")
+
 #: The signature under which a .tflite and a SavedModel hold the function.
 SIGNATURE = "serving_default"
 
 #: Formats that a runtime of this package runs; a .keras file belongs to Keras and is only hashed here.
 RUNNABLE = ("onnx", "tflite", "saved_model")
 FORMATS = (*RUNNABLE, "keras")
+
+
+#: What the numbers of an output can be.
+OUTPUT_DTYPES = ("float32", "int32", "int64", "uint8", "bool")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What comes out under a name: its shape without the batch, and its type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -71,14 +91,18 @@ class Artifact:
 class Bundle:
     """The contract of a bundle.
 
-    `shape` is (height, width, channels); `left_out` has the files that are not there, and why; `document` is
+    `shape` is (height, width, channels), `batch` the number of images that every file takes, or None where that is
+    open. `outputs` has the network's own, not the best classes. `classes` is 0, and `labels` is empty, for a network
+    that is no classifier: see `must_classify`. `left_out` has the files that are not there, and why; `document` is
     bundle.json as it was read.
     """
 
     folder: Path
     name: str
     shape: tuple[int, int, int]
+    batch: int | None
     dtype: str
+    outputs: tuple[Output, ...]
     classes: int
     activation: str | None
     labels: tuple[str, ...]
@@ -93,6 +117,22 @@ class Bundle:
     def runnable(self) -> list[Artifact]:
         """The artifacts that a runtime can run, in the order of bundle.json."""
         return [artifact for artifact in self.artifacts.values() if artifact.format in RUNNABLE]
+
+    def must_classify(self, what: str) -> None:
+        """Refuse a network that is no classifier.
+
+        Args:
+            what: what needs classes, as the subject of a sentence: "a test set".
+
+        Raises:
+            InputError: it is none.
+        """
+        if not self.classes:
+            found = ", ".join(f"{output.name} {list(output.shape)}" for output in self.outputs)
+            raise InputError(
+                f"{self.name} is no classifier, and {what} needs classes; it gives {found}, which a program reads from "
+                "cnnref.runtimes.open_artifact(bundle, file).answer(images)."
+            )
 
     def must_run(self) -> list[Artifact]:
         """The same of a bundle that has such a file.
@@ -134,8 +174,11 @@ def read_bundle(folder: str | Path) -> Bundle:
         raise InputError(f"{path} is not valid JSON ({error}); export the bundle again.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f'{path} does not say "format": "{FORMAT}", so it describes something else than a bundle.')
-    if document.get("version") != VERSION:
-        raise InputError(f"{path} has version {document.get('version')!r}, and this cnnref reads version {VERSION}.")
+    if document.get("version") not in VERSIONS:
+        raise InputError(
+            f"{path} has version {printable(repr(document.get('version')))}, and this cnnref reads the versions "
+            f"{CLASSIFIER} and {OTHER}."
+        )
     return _Manifest(path, document).bundle()
 
 
@@ -152,28 +195,29 @@ class _Manifest:
         labels = self.take(top, "labels", at, list, "a list")
         if not all(isinstance(label, str) for label in labels):
             self.refuse("labels must all be strings")
-        height, width, channels = self.ends(top, "input", IMAGE, 3)
-        (classes,) = self.ends(top, "output", PROBABILITIES, 1)
-        # A single output may name itself, or both sides of its yes-or-no question.
-        if len(labels) != classes and not (classes == 1 and len(labels) == 2):
-            self.refuse(f"{len(labels)} labels do not fit {classes} classes")
-        output = top["output"]
-        if "activation" not in output:
-            self.refuse("output has no key 'activation'")
-        if output["activation"] not in ("softmax", "sigmoid", "linear", None):
-            self.refuse(f"output.activation is {output['activation']!r}, not softmax, sigmoid, linear or null")
+        batch, (height, width, channels) = self.end(self.table(top, "input", at), "input", ("float32", "uint8"), 3)
+        if top["input"]["name"] != IMAGE:
+            self.refuse(f"input.name is {top['input']['name']!r}, and every bundle calls it {IMAGE!r}")
+        classes, activation, top_k = 0, None, 0
+        if top["version"] == CLASSIFIER:
+            classes, activation, top_k = self.classifier(top, labels, batch)
+            outputs: tuple[Output, ...] = (Output(PROBABILITIES, (classes,)),)
+        else:
+            outputs = self.outputs(top, labels, batch)
         artifacts = self.table(top, "artifacts", at)
         files = self.table(top, "files", at)
         return Bundle(
             folder=self.path.parent,
             name=self.text(top, "name", at),
             shape=(height, width, channels),
+            batch=batch,
             dtype=self.text(top["input"], "dtype", "input."),
+            outputs=outputs,
             classes=classes,
-            activation=output["activation"],
+            activation=activation,
             labels=tuple(labels),
             preprocessing=self.table(top, "preprocessing", at),
-            top_k=self.top_k(output, classes),
+            top_k=top_k,
             weights_sha256=self.text(self.table(top, "model", at), "weights_sha256", "model."),
             artifacts={self.inside(name): self.artifact(top, artifacts, name) for name in artifacts},
             files={self.inside(name): self.file(files, name) for name in files},
@@ -186,19 +230,57 @@ class _Manifest:
         table = self.table(top, "left_out", "") if "left_out" in top else {}
         return {printable(name): printable(self.text(table, name, "left_out."), 1000) for name in table}
 
-    def ends(self, top: Mapping[str, Any], key: str, name: str, rank: int) -> list[int]:
-        """The sizes after the batch of the input or the output."""
-        end = self.table(top, key, "")
-        if self.text(end, "name", f"{key}.") != name:
-            self.refuse(f"{key}.name is {end['name']!r}, and every bundle calls it {name!r}")
-        dtype = self.text(end, "dtype", f"{key}.")
-        if dtype not in (("float32", "uint8") if key == "input" else ("float32",)):
-            self.refuse(f"{key}.dtype {dtype!r} is not one that a bundle may have")
-        shape = self.take(end, "shape", f"{key}.", list, "a list")
-        sizes: list[int] = shape[1:]
-        if len(sizes) != rank or shape[0] != "batch" or not all(type(size) is int and size > 0 for size in sizes):
-            self.refuse(f'{key}.shape is {shape}, not "batch" and {rank} positive whole number{"s"[: rank - 1]}')
-        return sizes
+    def end(
+        self, end: Mapping[str, Any], at: str, dtypes: tuple[str, ...], rank: int | None
+    ) -> tuple[int | None, tuple[int, ...]]:
+        """The batch (None: open) and the sizes after it of the input or an output."""
+        self.text(end, "name", f"{at}.")
+        dtype = self.text(end, "dtype", f"{at}.")
+        if dtype not in dtypes:
+            self.refuse(f"{at}.dtype {dtype!r} is not one that a bundle may have")
+        shape = self.take(end, "shape", f"{at}.", list, "a list")
+        open_batch = shape[:1] == ["batch"]
+        sizes: list[int] = shape[1:] if open_batch else shape
+        if not all(type(size) is int and size > 0 for size in sizes) or rank not in (None, len(shape) - 1) or not shape:
+            words = "positive whole numbers" if rank is None else f"{rank} positive whole number{'s'[: rank - 1]}"
+            self.refuse(f'{at}.shape is {shape}, not "batch" and {words}')
+        return (None, tuple(sizes)) if open_batch else (sizes[0], tuple(sizes[1:]))
+
+    def classifier(self, top: Mapping[str, Any], labels: list[str], batch: int | None) -> tuple[int, str | None, int]:
+        """The classes, the activation and the number of best classes of a network of version 1."""
+        output = self.table(top, "output", "")
+        of_output, (classes,) = self.end(output, "output", ("float32",), 1)
+        if output["name"] != PROBABILITIES:
+            self.refuse(f"output.name is {output['name']!r}, and every classifier calls it {PROBABILITIES!r}")
+        if of_output != batch:
+            self.refuse("output.shape has another batch than input.shape")
+        # A single output may name itself, or both sides of its yes-or-no question.
+        if len(labels) != classes and not (classes == 1 and len(labels) == 2):
+            self.refuse(f"{len(labels)} labels do not fit {classes} classes")
+        if "activation" not in output:
+            self.refuse("output has no key 'activation'")
+        if output["activation"] not in ("softmax", "sigmoid", "linear", None):
+            self.refuse(f"output.activation is {output['activation']!r}, not softmax, sigmoid, linear or null")
+        return classes, output["activation"], self.top_k(output, classes)
+
+    def outputs(self, top: Mapping[str, Any], labels: list[str], batch: int | None) -> tuple[Output, ...]:
+        """The outputs of a network of version 2."""
+        found = []
+        for index, output in enumerate(self.take(top, "outputs", "", list, "a list")):
+            at = f"outputs[{index}]"
+            if not isinstance(output, dict):
+                self.refuse(f"{at} is not an object")
+            of_output, shape = self.end(output, at, OUTPUT_DTYPES, None)
+            if of_output != batch:
+                self.refuse(f"{at}.shape has another batch than input.shape")
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", output["name"]) or output["name"] in RESERVED:
+                self.refuse(f"{at}.name {output['name']!r} is not one that an output may have")
+            found.append(Output(output["name"], shape, output["dtype"]))
+        if not found or len({output.name for output in found}) < len(found):
+            self.refuse("outputs does not name each of one or more outputs once")
+        if labels:
+            self.refuse("it has labels, and is no classifier")
+        return tuple(found)
 
     def top_k(self, output: Mapping[str, Any], classes: int) -> int:
         count: int = output.get("top_k", 0)

@@ -16,6 +16,8 @@ from .runner import Runner
 
 #: How many images are run at a time.
 BATCH = 256
+#: The share of whole numbers that may be others.
+OTHERS = 0.001
 #: A hundredth of the images of a smaller test set is less than ten of them.
 POINTS_COUNT_FROM = 1000
 
@@ -73,6 +75,12 @@ def run_in_batches(runner: Runs, images: NDArray[Any], batch: int) -> NDArray[np
     return np.concatenate([runner.run(part) for part in batches(images, batch)])
 
 
+def answers_in_batches(runner: Runner, images: NDArray[Any], batch: int) -> dict[str, NDArray[Any]]:
+    """Every output [n, ...] by its name, of any number of images, `batch` at a time."""
+    parts = [runner.answer(part) for part in batches(images, batch)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def batches(images: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
     """The images, `batch` at a time; the last part may be shorter."""
     if len(images) == 0:
@@ -100,10 +108,23 @@ def other_decisions(
     return np.flatnonzero((top1(result) != top1(reference)) & (margin > allowed)).tolist()
 
 
-def allowed_difference(artifact: Artifact, reference: NDArray[np.float32]) -> float:
-    """The artifact's tolerance, which grows with values larger than 1."""
+def allowed_difference(artifact: Artifact, reference: NDArray[Any]) -> float:
+    """The artifact's tolerance, which grows with values larger than 1.
+
+    Of whole numbers, such as the classes of pixels, it is a share, see `difference`; even in float32 some of them may
+    be others, where two scores are as good as equal.
+    """
     assert artifact.tolerance is not None, "read_bundle gives one to everything that runs"
-    return artifact.tolerance * max(1.0, float(np.abs(reference).max()))
+    if reference.dtype.kind != "f":
+        return max(artifact.tolerance, OTHERS)
+    return artifact.tolerance * max(1.0, float(np.abs(reference).max(initial=0)))
+
+
+def difference(found: NDArray[Any], reference: NDArray[Any]) -> float:
+    """The largest absolute difference of a number; of whole numbers, the share of those that are others."""
+    if reference.dtype.kind != "f":
+        return float(np.mean(found != reference))
+    return float(np.abs(found - reference).max(initial=0))
 
 
 def evaluate_on_test_set(

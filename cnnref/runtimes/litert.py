@@ -27,9 +27,9 @@ class LiteRTRunner:
         VerificationError: LiteRT cannot load the file, or it has no signature `serving_default`.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, output: str = PROBABILITIES) -> None:
         runtime = import_runtime("ai_edge_litert.interpreter", PACKAGE)
-        self.path = path
+        self.path, self._output = path, output
         self.threads = threads or usable_cores()
         try:
             self._content = path.read_bytes()
@@ -50,12 +50,14 @@ class LiteRTRunner:
         self._scales = {name: detail["quantization"] for name, detail in details.items()}
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
+        if self._output not in self._outputs:
+            raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {self._output!r}")
+        return np.asarray(self.answer(images)[self._output], np.float32)
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self._inputs.get(IMAGE)
-        if expected is None or PROBABILITIES not in self._outputs:
-            raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {PROBABILITIES!r}")
+        if expected is None:
+            raise failure(self.path, f"its signature has no input {IMAGE!r}")
         feed = as_input(images, expected)
         try:
             # The runner resizes by itself, and LiteRT does nothing where the shape is the one it has.
@@ -67,7 +69,7 @@ class LiteRTRunner:
     def _real(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Scores of an integer file as the numbers that they stand for; indices stay whole."""
         scale, zero_point = self._scales[name]
-        if values.dtype in (np.int8, np.uint8):
+        if values.dtype in (np.int8, np.uint8) and scale:
             return np.asarray((values.astype(np.float32) - zero_point) * scale, np.float32)
         return values
 

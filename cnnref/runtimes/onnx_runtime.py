@@ -28,11 +28,13 @@ class OnnxRunner:
         VerificationError: onnxruntime cannot load the file.
     """
 
-    def __init__(self, path: Path, *, layout: str = "nhwc", threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, layout: str = "nhwc", threads: int | None = None, output: str = PROBABILITIES
+    ) -> None:
         runtime = import_runtime("onnxruntime", "onnxruntime")
         self.path = path
         self.threads = threads or usable_cores()
-        self._layout = layout
+        self._layout, self._output = layout, output
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = QUIET
@@ -44,15 +46,15 @@ class OnnxRunner:
         self._outputs = {node.name: _tensor(node) for node in self._session.get_outputs()}
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
+        if self._output not in self._outputs:
+            raise failure(self.path, f"it has no output {self._output!r}")
+        return np.asarray(self.answer(images)[self._output], np.float32)
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self._inputs.get(IMAGE)
         if expected is None:
             raise failure(self.path, f"it has no input {IMAGE!r}")
         names = list(self._outputs)
-        if PROBABILITIES not in names:
-            raise failure(self.path, f"it has no output {PROBABILITIES!r}")
         feed = as_input(images, expected, self._layout)
         try:
             results = self._session.run(names, {IMAGE: feed})

@@ -62,6 +62,7 @@ def predict(
         raise InputError(f"top is {top}; give 1 or more.")
     if not isinstance(bundle, Bundle):
         bundle = read_bundle(bundle)
+    bundle.must_classify("predicting what is on a picture")
     runner = _open(bundle, artifact)
     files = [Path(picture) for picture in pictures]
     found = []

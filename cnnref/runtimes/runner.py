@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,7 +38,8 @@ class Tensor:
 class Runner(Protocol):
     """A loaded artifact, on the CPU.
 
-    `threads` is the number of threads that the runtime computes with.
+    `threads` is the number of threads that the runtime computes with. The runners of the formats are made with the name
+    of the output that `run` gives, which is `probabilities` by default.
     """
 
     path: Path
@@ -46,14 +48,19 @@ class Runner(Protocol):
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities [batch, classes] of uint8 or float32 images [batch, height, width, channels], 0..255.
 
+        Of a network that is no classifier it is the one output that it has.
+
         Raises:
             InputError: the images are not of that kind, or not of the size that the file takes.
-            VerificationError: the runtime fails.
+            VerificationError: the runtime fails, or there is no such output.
         """
         ...
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Every output by its name: probabilities and, where the file has them, the best classes with their scores."""
+        """Every output by its name: probabilities and, where the file has them, the best classes with their scores.
+
+        The outputs of a network that is no classifier have names of their own.
+        """
         ...
 
     def inputs(self) -> dict[str, Tensor]:
@@ -111,3 +118,37 @@ def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> ND
         if expected.dtype == "int8":
             images = images.astype(np.int16) - 128
     return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))
+
+
+class FixedBatch:
+    """A runner of a file that takes just so many images at a time; it runs any number of them, in groups.
+
+    The last group is filled up with its first image.
+    """
+
+    def __init__(self, runner: Runner, batch: int) -> None:
+        self._runner, self._batch = runner, batch
+        self.path, self.threads = runner.path, runner.threads
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.concatenate([self._runner.run(group)[:count] for group, count in self._groups(images)])
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        parts = [(self._runner.answer(group), count) for group, count in self._groups(images)]
+        return {name: np.concatenate([part[name][:count] for part, count in parts]) for name in parts[0][0]}
+
+    def _groups(self, images: NDArray[Any]) -> Iterator[tuple[NDArray[Any], int]]:
+        """Groups of the right size, and how many images of each were asked for."""
+        for start in range(0, max(1, len(images)), self._batch):  # of no images at all, the runner says so
+            group = images[start : start + self._batch]
+            missing = self._batch - len(group)
+            yield np.concatenate([group, np.repeat(group[:1], missing, axis=0)]) if missing else group, len(group)
+
+    def inputs(self) -> dict[str, Tensor]:
+        return self._runner.inputs()
+
+    def outputs(self) -> dict[str, Tensor]:
+        return self._runner.outputs()
+
+    def embedded(self) -> dict[str, Any] | None:
+        return self._runner.embedded()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bundle import Bundle
+from .bundle import PROBABILITIES, Bundle
 from .runner import failure, one_line
 
 FILE = "samples.npz"
@@ -17,11 +18,16 @@ AT_LEAST = 8
 
 @dataclass(frozen=True)
 class Samples:
-    """Images [n, height, width, channels], labels [n] (-1 where unknown), probabilities [n, classes]."""
+    """Images [n, height, width, channels], labels [n] (-1 where unknown), and every output [n, ...] by its name."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
+    outputs: dict[str, NDArray[Any]]
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """What a classifier gives, [n, classes]."""
+        return self.outputs[PROBABILITIES]
 
 
 def read_samples(bundle: Bundle) -> Samples:
@@ -33,20 +39,21 @@ def read_samples(bundle: Bundle) -> Samples:
     path = bundle.folder / FILE
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            images, labels, probabilities = (arrays[key] for key in ("images", "labels", "probabilities"))
+            images, labels = arrays["images"], arrays["labels"]
+            outputs = {output.name: arrays[output.name] for output in bundle.outputs}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise failure(path, f"it cannot be read: {one_line(error)}") from None
     count = len(images) if images.ndim else 0
     wanted = {
         "images": (images, "uint8", (count, *bundle.shape)),
         "labels": (labels, "int64", (count,)),
-        "probabilities": (probabilities, "float32", (count, bundle.classes)),
-    }
+    } | {output.name: (outputs[output.name], output.dtype, (count, *output.shape)) for output in bundle.outputs}
     for name, (array, dtype, shape) in wanted.items():
         if array.dtype != dtype or array.shape != shape:
             raise failure(path, f"{name} is {array.dtype} {list(array.shape)}, not {dtype} {list(shape)}")
     if count < AT_LEAST:
         raise failure(path, f"it has {count} pictures, and at least {AT_LEAST} are needed")
-    if not np.isfinite(probabilities).all():
-        raise failure(path, "probabilities has values that are not finite")
-    return Samples(images, labels, probabilities)
+    for name, values in outputs.items():
+        if not np.isfinite(values).all():
+            raise failure(path, f"{name} has values that are not finite")
+    return Samples(images, labels, outputs)

@@ -31,10 +31,10 @@ class SavedModelRunner:
         VerificationError: TensorFlow cannot load the folder, or it has no signature `serving_default`.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, output: str = PROBABILITIES) -> None:
         prepare()
         self._tf: Any = import_runtime("tensorflow", "tensorflow")
-        self.path = path
+        self.path, self._output = path, output
         self.threads = set_threads(self._tf, threads)
         try:
             with self._tf.device(DEVICE):
@@ -48,12 +48,14 @@ class SavedModelRunner:
         self._signature = self._loaded.signatures[SIGNATURE]
 
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(self.answer(images)[PROBABILITIES], np.float32)
+        if self._output not in self.outputs():
+            raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {self._output!r}")
+        return np.asarray(self.answer(images)[self._output], np.float32)
 
     def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         expected = self.inputs().get(IMAGE)
-        if expected is None or PROBABILITIES not in self.outputs():
-            raise failure(self.path, f"its signature does not lead from {IMAGE!r} to {PROBABILITIES!r}")
+        if expected is None:
+            raise failure(self.path, f"its signature has no input {IMAGE!r}")
         feed = as_input(images, expected)
         try:
             with self._tf.device(DEVICE):

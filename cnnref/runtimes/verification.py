@@ -17,14 +17,15 @@ import numpy as np
 from ..errors import InputError, VerificationError
 from ..files import sha256_of
 from .artifacts import open_artifact
-from .bundle import IMAGE, LABELS, PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
+from .bundle import IMAGE, LABELS, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
 from .evaluate import (
     LabelledImages,
     allowed_difference,
+    answers_in_batches,
     check_best_classes,
+    difference,
     evaluate_on_test_set,
     other_decisions,
-    run_in_batches,
     top1,
 )
 from .inspection import structure
@@ -55,6 +56,8 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: L
         InputError: there is no such bundle, it cannot be read, or `only` names something that is not in it.
     """
     bundle = read_bundle(find_bundle(folder))
+    if test_set is not None:
+        bundle.must_classify("a test set")
     if test_set is not None and len(test_set.reference) != len(test_set.images):
         raise InputError("The test set does not say what Keras gives for its images; set its `reference`.")
     checks = {name: _listed(bundle, name) for name in _chosen(bundle, only)}
@@ -69,7 +72,8 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: L
 
 def _chosen(bundle: Bundle, only: Sequence[str] | None) -> list[str]:
     # The two that the contract asks for are looked for even where bundle.json does not list them.
-    entries = list(dict.fromkeys([*bundle.entries(), LABELS, SAMPLES]))
+    contract = [LABELS, SAMPLES] if bundle.classes else [SAMPLES]
+    entries = list(dict.fromkeys([*bundle.entries(), *contract]))
     if only is None:
         return entries
     if unknown := [name for name in only if name not in entries]:
@@ -165,7 +169,7 @@ def _artifact(
         _structure(bundle, artifact, check)
         fits = _ends(bundle, artifact, runner, check)
         _embedded(bundle, runner, check)
-        if artifact.format == "tflite":
+        if artifact.format == "tflite" and bundle.classes:
             _packed_labels(bundle, artifact, check)
         if samples is None:
             check.note = f"numbers not compared, because {SAMPLES} cannot be used"
@@ -197,12 +201,18 @@ def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> b
     height, width, channels = bundle.shape
     sizes = (channels, height, width) if artifact.layout == "nchw" else bundle.shape
     before = len(check.problems)
-    scores = {PROBABILITIES: Tensor((None, bundle.classes), artifact.output_dtype)}
+    scores = {
+        # Only numbers are put out in eight bits; what is whole stays whole.
+        output.name: Tensor(
+            (bundle.batch, *output.shape), artifact.output_dtype if output.dtype == "float32" else output.dtype
+        )
+        for output in bundle.outputs
+    }
     if bundle.top_k:
-        scores[TOP_INDICES] = Tensor((None, bundle.top_k), "int32")
-        scores[TOP_SCORES] = Tensor((None, bundle.top_k), artifact.output_dtype)
+        scores[TOP_INDICES] = Tensor((bundle.batch, bundle.top_k), "int32")
+        scores[TOP_SCORES] = Tensor((bundle.batch, bundle.top_k), artifact.output_dtype)
     for end, found, wanted in (
-        ("input", runner.inputs(), {IMAGE: Tensor((None, *sizes), artifact.input_dtype)}),
+        ("input", runner.inputs(), {IMAGE: Tensor((bundle.batch, *sizes), artifact.input_dtype)}),
         ("output", runner.outputs(), scores),
     ):
         if set(found) != set(wanted):
@@ -246,27 +256,34 @@ def _packed_labels(bundle: Bundle, artifact: Artifact, check: Check) -> None:
 
 
 def _numbers(bundle: Bundle, artifact: Artifact, runner: Runner, samples: Samples, check: Check) -> None:
-    check.allowed = allowed_difference(artifact, samples.probabilities)
-    check.largest_difference = 0.0
-    for batch in BATCHES:
-        count = len(samples.images) if batch == BATCHES[-1] else batch
-        reference = samples.probabilities[:count]
-        result = run_in_batches(runner, samples.images[:count], batch)
+    """Every output at every batch size; what is reported is the one that comes closest to what is allowed."""
+    worst = -1.0
+    for batch in BATCHES if bundle.batch is None else (bundle.batch,):
+        count = len(samples.images) if batch in (BATCHES[-1], bundle.batch) else batch
+        found = answers_in_batches(runner, samples.images[:count], batch)
         check.batches.append(batch)
-        if result.shape != reference.shape:
-            check.problems.append(
-                f"at batch {batch} {count} images give {list(result.shape)}, not {list(reference.shape)}"
-            )
-            continue
-        difference = float(np.abs(result - reference).max())
-        check.largest_difference = float(np.maximum(check.largest_difference, difference))  # keeps a NaN
-        if not difference <= check.allowed:
-            check.problems.append(
-                f"at batch {batch} it differs from Keras by {difference:.2g}; {check.allowed:.2g} is allowed"
-            )
-        check.agreement = float(np.mean(top1(result) == top1(reference)))
-        if wrong := other_decisions(bundle, result, reference, check.allowed):
-            check.problems.append(f"at batch {batch} it decides otherwise than Keras for sample {wrong[0]}")
+        for output in bundle.outputs:
+            reference, result = samples.outputs[output.name][:count], found[output.name]
+            which = "" if bundle.classes else f"{output.name}: "
+            if result.shape != reference.shape:
+                check.problems.append(
+                    f"{which}at batch {batch} {count} images give {list(result.shape)}, not {list(reference.shape)}"
+                )
+                continue
+            # What may differ follows from all samples, whatever the batch.
+            allowed = allowed_difference(artifact, samples.outputs[output.name])
+            off = difference(result, reference)
+            ratio = float(np.nan_to_num(off / allowed, nan=np.inf))
+            if ratio > worst:
+                worst, check.largest_difference, check.allowed = ratio, off, allowed
+            if not off <= allowed:
+                check.problems.append(
+                    f"{which}at batch {batch} it differs from Keras by {off:.2g}; {allowed:.2g} is allowed"
+                )
+            if bundle.classes:
+                check.agreement = float(np.mean(top1(result) == top1(reference)))
+                if wrong := other_decisions(bundle, result, reference, allowed):
+                    check.problems.append(f"at batch {batch} it decides otherwise than Keras for sample {wrong[0]}")
 
 
 def _differing_labels(found: Sequence[object], expected: Sequence[str]) -> str:

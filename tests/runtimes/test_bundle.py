@@ -14,6 +14,7 @@ from tiny_bundle import LABELS, PREPROCESSING, edit
 
 from cnnref.errors import InputError
 from cnnref.runtimes import Bundle, ListedFile, read_bundle
+from cnnref.runtimes.bundle import Output
 
 HOSTILE = (
     "../secret",
@@ -79,7 +80,7 @@ def test_other_json_is_refused(bundle: Path, content: str) -> None:
     assert "cnnref-bundle" in refusal(bundle)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_version_is_refused(bundle: Path, version: object) -> None:
     edit(bundle, lambda document: document.update(version=version))
     assert f"version {version!r}" in refusal(bundle)
@@ -109,6 +110,7 @@ def test_a_missing_key_is_named(bundle: Path, key: str) -> None:
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "model.weights_sha256": lambda d: d["model"].pop("weights_sha256"),
     "input.shape": lambda d: d["input"].update(shape=[1, 8, 8, 1]),
+    "output.shape has another batch than input.shape": lambda d: d["output"].update(shape=[2, 3]),
     "input.name": lambda d: d["input"].update(name="x"),
     "input.dtype": lambda d: d["input"].update(dtype="float64"),
     "output.shape": lambda d: d["output"].update(shape=["batch", 3, 3]),
@@ -130,6 +132,51 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_wrong_value_is_named(bundle: Path, told: str) -> None:
     edit(bundle, CHANGES[told])
     assert told in refusal(bundle)
+
+
+def other(document: dict[str, Any], *outputs: dict[str, Any]) -> None:
+    """Make it the bundle of a network that is no classifier."""
+    del document["output"]
+    plain = {"shape": ["batch", 4, 4], "dtype": "int32"}
+    document.update(version=2, labels=[], outputs=[plain | output for output in outputs])
+
+
+def test_the_outputs_of_a_network_that_is_no_classifier(bundle: Path) -> None:
+    edit(bundle, lambda document: other(document, {"name": "mask"}, {"name": "size", "shape": ["batch"]}))
+    found = read_bundle(bundle)
+    assert found.outputs == (Output("mask", (4, 4), "int32"), Output("size", (), "int32"))
+    assert (found.classes, found.labels, found.activation, found.top_k) == (0, (), None, 0)
+    with pytest.raises(
+        InputError, match=r"tiny is no classifier, and a test set needs classes; it gives mask \[4, 4\]"
+    ):
+        found.must_classify("a test set")
+
+
+OTHERS: dict[str, list[dict[str, Any]]] = {
+    "outputs does not name each": [],
+    "outputs does not name each of": [{"name": "mask"}, {"name": "mask"}],
+    "outputs[0].name 'image'": [{"name": "image"}],
+    "outputs[1].name 'a b'": [{"name": "mask"}, {"name": "a b"}],
+    "outputs[0].dtype 'float16'": [{"name": "mask", "dtype": "float16"}],
+    "outputs[0].shape is []": [{"name": "mask", "shape": []}],
+    "outputs[0].shape is ['batch', 0]": [{"name": "mask", "shape": ["batch", 0]}],
+    "outputs[0].shape has another batch": [{"name": "mask", "shape": [4, 4]}],
+}
+
+
+@pytest.mark.parametrize("told", OTHERS)
+def test_a_wrong_output_is_named(bundle: Path, told: str) -> None:
+    edit(bundle, lambda document: other(document, *OTHERS[told]))
+    assert told in refusal(bundle)
+
+
+def test_a_fixed_batch_is_the_same_at_both_ends(bundle: Path) -> None:
+    def fix(document: dict[str, Any]) -> None:
+        document["input"]["shape"][0] = document["output"]["shape"][0] = 4
+
+    assert read_bundle(bundle).batch is None
+    edit(bundle, fix)
+    assert read_bundle(bundle).batch == 4
 
 
 def test_a_single_output_may_name_both_answers(bundle: Path) -> None:

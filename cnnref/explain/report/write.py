@@ -47,13 +47,14 @@ def write_report(
         tell: is told what is being done.
 
     Raises:
-        InputError: the folder exists, or the bundle has no model.keras that can be read.
+        InputError: the folder exists, the bundle is no classifier, or the bundle has no model.keras that can be read.
     """
     from ...models.saving import load_model
     from ...runtimes import read_samples
     from .pictures import draw_all
     from .text import markdown
 
+    bundle.must_classify("the report")
     refuse_existing(directory, force=force, marker=FILE)
     tell("loading the network ...")
     model = load_model(bundle.folder / "model.keras")

@@ -29,29 +29,35 @@ def card(bundle: Bundle, report: Report) -> str:
     """The text of a bundle's README.md; every number in it was measured by the run or by the export."""
     model = bundle.document["model"]
     height, width, channels = bundle.shape
+    macs = f", {model['macs']:,} multiply-accumulates an image" if model["macs"] is not None else ""
+    batch = "batch" if bundle.batch is None else str(bundle.batch)
     lines = [
         f"# {bundle.name}",
         "",
-        f"{model['name']}, {model['parameters']:,} parameters, {model['macs']:,} multiply-accumulates an image.",
+        f"{model['name']}, {model['parameters']:,} parameters{macs}.",
         "",
         *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256, _options(bundle)),
         "## Files",
         "",
-        f"Every file takes `image` [batch, {height}, {width}, {channels}], raw pixel values 0..255 as {bundle.dtype}, "
-        f"and gives `probabilities` [batch, {bundle.classes}]"
-        + (f", `top_indices` and `top_scores` [batch, {bundle.top_k}]" if bundle.top_k else "")
-        + f". The batch is open; the preprocessing, `{bundle.preprocessing['formula']}`, is inside.",
+        f"Every file takes `image` [{batch}, {height}, {width}, {channels}], raw pixel values 0..255 as "
+        f"{bundle.dtype}, and gives {_given(bundle, batch)}"
+        + (f", `top_indices` and `top_scores` [{batch}, {bundle.top_k}]" if bundle.top_k else "")
+        + f". The batch is {'open' if bundle.batch is None else f'fixed to {bundle.batch}'}; the preprocessing, "
+        f"`{bundle.preprocessing['formula']}`, is inside.",
         "",
         *_files(bundle, report),
         "",
-        "The difference is the largest of any probability to Keras, over the pictures in `samples.npz` at batch 1, 3 "
-        "and 8. `cnnref verify` checks all of this again, with `--data-dir` on the whole test set.",
+        f"The difference is the largest of any {'probability' if bundle.classes else 'number'} to Keras, over the "
+        f"pictures in `samples.npz` at batch {'1, 3 and 8' if bundle.batch is None else bundle.batch}. `cnnref verify` "
+        f"checks all of this again{', with `--data-dir` on the whole test set' if bundle.classes else ''}.",
         "",
+        *_arithmetic(bundle),
         *_rounding(bundle),
         *_integers(bundle),
         *_left_out(bundle),
     ]
-    if "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
+    shown = bundle.classes and channels in (1, 3) and bundle.batch in (None, 1)
+    if shown and "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
         lines += [
             "## Running it without cnnref",
             "",
@@ -66,6 +72,15 @@ def card(bundle: Bundle, report: Report) -> str:
         f"Licence: {bundle.document['license']}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _given(bundle: Bundle, batch: str) -> str:
+    """The outputs with their shapes, and their types where these are not float32."""
+    return ", ".join(
+        f"`{output.name}` [{', '.join(map(str, (batch, *output.shape)))}]"
+        + (f" as {output.dtype}" if output.dtype != "float32" else "")
+        for output in bundle.outputs
+    )
 
 
 def _files(bundle: Bundle, report: Report) -> list[str]:
@@ -93,6 +108,21 @@ def _options(bundle: Bundle) -> str:
     """The options of `cnnref export` that made this bundle smaller."""
     alone, half = not bundle.runnable(), "rounded" in bundle.document["provenance"]
     return " --format keras" * alone + " --half" * half
+
+
+def _arithmetic(bundle: Bundle) -> list[str]:
+    """What the dtype policy loses under which the model was made."""
+    facts = bundle.document["provenance"].get("arithmetic")
+    if not facts:
+        return []
+    return [
+        f"The model was made under the dtype polic{'ies' if len(facts['policies']) > 1 else 'y'} "
+        f"{', '.join(f'`{policy}`' for policy in facts['policies'])}, and every file here, `model.keras` too, computes "
+        "the same weights in float32. The policy's own rounding moves a number by up to "
+        f"{facts['largest_difference']:g} (of values up to 1; on {facts['images']} pictures of {facts['on']}), and "
+        f"leaves the largest one where it is in {100 * facts['same_largest']:.2f} % of the cases.",
+        "",
+    ]
 
 
 def _rounding(bundle: Bundle) -> list[str]:

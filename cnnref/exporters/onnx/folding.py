@@ -6,6 +6,7 @@ This works on the finished graph, in which the readers of every tensor are known
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from onnx import helper
 from .graph import GraphBuilder
 
 
-def fold(builder: GraphBuilder, last: str) -> None:
-    """Fold batch normalizations and paddings where nothing else reads what lies between; `last` is the output."""
+def fold(builder: GraphBuilder, outputs: Iterable[str]) -> None:
+    """Fold batch normalizations and paddings where nothing else, no output, reads what lies between."""
     readers = Counter(name for node in builder.nodes for name in node.input)
-    readers[last] += 1
+    readers.update(list(outputs))
     writers = {node.output[0]: node for node in builder.nodes}
     for node in builder.nodes:
         before = writers.get(node.input[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -59,13 +60,16 @@ class Value:
 
 
 class GraphBuilder:
-    """Collects the nodes and weights of one ONNX graph for one opset; the functions of `layers` add to it."""
+    """Collects the nodes and weights of one ONNX graph for one opset; the functions of `layers` add to it.
 
-    def __init__(self, opset: int) -> None:
+    `reserved` are the names of the outputs, which no other tensor may have.
+    """
+
+    def __init__(self, opset: int, reserved: Iterable[str] = (PROBABILITIES, TOP_INDICES, TOP_SCORES)) -> None:
         self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, NDArray[Any]] = {}
-        self._used = {IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, "top_long", "top"}
+        self._used = {IMAGE, *reserved, "top_long", "top"}
 
     def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         """Add a node called `name` and return the name of its output."""
@@ -101,11 +105,11 @@ class GraphBuilder:
             return self.node("Transpose", [value.name], f"{name}_nhwc", perm=[0, 2, 3, 1])
         return value.name
 
-    def finish(self, name: str) -> None:
-        """Give the tensor `name` the name of the contract's output."""
+    def finish(self, names: Mapping[str, str]) -> None:
+        """Give tensors the names of the contract's outputs."""
         for node in self.nodes:
-            for names in (node.input, node.output):
-                names[:] = [PROBABILITIES if given == name else given for given in names]
+            for ends in (node.input, node.output):
+                ends[:] = [names.get(given, given) for given in ends]
 
     def _unused(self, name: str) -> str:
         candidate, count = name, 1

@@ -32,7 +32,7 @@ def onnx_model(
     Raises:
         ExportError: the model has a layer that this exporter does not know; the message names it.
     """
-    graph, builder = trace(model), GraphBuilder(opset)
+    graph, builder = trace(model), GraphBuilder(opset, [output.name for output in contract.results])
     height, width, channels = contract.shape
     values: dict[int, Value] = {}
     first = IMAGE
@@ -44,8 +44,13 @@ def onnx_model(
     values[id(graph.inputs[0])] = Value(first, (height, width, channels))
     for call in graph.calls[1:]:
         values[id(call.outputs[0])] = write(builder, call, [values[id(tensor)] for tensor in call.inputs])
-    last = builder.keras_order(values[id(graph.outputs[0])], "output")
-    if last in (IMAGE, first):
+    last: dict[str, str] = {}
+    for tensor, output in zip(graph.outputs, contract.outputs, strict=True):
+        value = builder.keras_order(values[id(tensor)], "output")
+        if value in (IMAGE, first, *last):  # what goes in, or another output, under another name
+            value = builder.node("Identity", [value], "output")
+        last[value] = output.name
+    if all(node.op_type in ("Transpose", "Cast", "Identity") for node in builder.nodes):
         raise ExportError(f"{contract.name} computes nothing from its input.")
     fold(builder, last)
     builder.finish(last)
@@ -61,18 +66,27 @@ def _best_classes(builder: GraphBuilder, count: int) -> None:
     builder.nodes.append(helper.make_node("Cast", ["top_long"], [TOP_INDICES], name=TOP_INDICES, to=TensorProto.INT32))
 
 
+def fix_batch(written: onnx.ModelProto, batch: int) -> onnx.ModelProto:
+    """The model with a batch of so many images instead of an open one."""
+    fixed = onnx.ModelProto.FromString(written.SerializeToString())
+    for tensor in (*fixed.graph.input, *fixed.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.checker.check_model(fixed, full_check=True)
+    return fixed
+
+
 def assemble(builder: GraphBuilder, contract: Contract, *, layout: str) -> onnx.ModelProto:
     """The collected nodes as a checked model with the contract's names, labels and provenance."""
     height, width, channels = contract.shape
     sizes = [channels, height, width] if layout == "nchw" else [height, width, channels]
     pixel = TensorProto.UINT8 if contract.input_dtype == "uint8" else TensorProto.FLOAT
-    outputs = [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["batch", contract.classes])]
-    if contract.top_k:
-        best = ["batch", contract.top_k]
-        outputs += [
-            helper.make_tensor_value_info(TOP_INDICES, TensorProto.INT32, best),
-            helper.make_tensor_value_info(TOP_SCORES, TensorProto.FLOAT, best),
-        ]
+    best = [output for output in contract.results if output not in contract.outputs]
+    outputs = [
+        helper.make_tensor_value_info(
+            output.name, helper.np_dtype_to_tensor_dtype(np.dtype(output.dtype)), ["batch", *output.shape]
+        )
+        for output in (*contract.outputs, *best)
+    ]
     graph = helper.make_graph(
         builder.nodes,
         contract.name,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
 from onnx import helper
 
 from ...errors import ExportError, InputError
-from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
+from ...runtimes.bundle import IMAGE
 from ..contract import Contract
 
 #: The newest opset that tf2onnx writes.
 NEWEST_OPSET = 18
-ENDS = (PROBABILITIES, TOP_INDICES, TOP_SCORES)
 
 
 def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout: str) -> onnx.ModelProto:
@@ -41,26 +41,26 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
         )
     except Exception as error:  # tf2onnx raises whatever its rewriters run into
         raise ExportError(f"tf2onnx cannot convert {contract.name}: {error}") from error
-    ends = ENDS if contract.top_k else ENDS[:1]
+    ends = [output.name for output in contract.results]
     for tensor, name in zip([written.graph.input[0], *written.graph.output], [IMAGE, *ends], strict=True):
         _rename(written.graph, tensor.name, name)
         tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
     del written.graph.value_info[:]  # they still speak of the old names
-    _number(written.graph)
+    _number(written.graph, ends)
     written.graph.name, written.graph.doc_string = contract.name, ""
     helper.set_model_props(written, contract.metadata())
     onnx.checker.check_model(written, full_check=True)
     return written
 
 
-def _number(graph: onnx.GraphProto) -> None:
+def _number(graph: onnx.GraphProto, ends: Sequence[str]) -> None:
     """Name everything between the ends by its place; tf2onnx uses counters that never start again."""
     used = list(dict.fromkeys(name for node in graph.node for name in node.input))
     weights = sorted(graph.initializer, key=lambda tensor: used.index(tensor.name))
     names = {tensor.name: f"weight_{index}" for index, tensor in enumerate(weights)}
     for index, node in enumerate(graph.node):
         node.name = f"{node.op_type.lower()}_{index}"
-        names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output not in ENDS})
+        names.update({output: f"{node.name}_{i}" for i, output in enumerate(node.output) if output not in ends})
     for tensor in weights:
         tensor.name = names[tensor.name]
     in_order = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in weights]

@@ -25,8 +25,8 @@ Rewritten: TypeAlias = Callable[[Any], Any]
 def serving_module(model: keras.Model, contract: Contract) -> Any:
     """A tf.Module with the functions of a SavedModel.
 
-    `serve` maps {image: [batch, h, w, c]} to {probabilities: [batch, classes]}, and `serve_jpeg` does the same for
-    {image_bytes: [batch]} of encoded pictures.
+    `serve` maps {image: [batch, h, w, c]} to {probabilities: [batch, classes]}, or to the outputs of another network by
+    their names, and `serve_jpeg` does the same for {image_bytes: [batch]} of encoded pictures, gray or RGB.
 
     Raises:
         ExportError: Keras does not run on TensorFlow.
@@ -36,6 +36,8 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
 
     graph = trace(model)
     dtype = tf.as_dtype(contract.input_dtype)
+    images = tf.TensorSpec([contract.batch, *contract.shape], dtype, name=IMAGE)
+    contents = tf.TensorSpec([contract.batch], tf.string, name=IMAGE_BYTES)
 
     class Serving(tf.Module):
         """Holds the weights, so that they are saved with the functions."""
@@ -44,30 +46,35 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
             super().__init__(name="serving")
             self.weights = [variable.value for variable in model.variables]
 
-        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, *contract.shape], dtype, name=IMAGE)])
+        @tf.function(autograph=False, input_signature=[images])
         def serve(self, image: Any) -> dict[str, Any]:
-            return answer(graph, tf.cast(image, tf.float32), contract.top_k)
+            return answer(graph, tf.cast(image, tf.float32), contract)
 
-        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE_BYTES)])
-        def serve_jpeg(self, image_bytes: Any) -> dict[str, Any]:
-            pictures = tf.map_fn(
-                lambda content: read_picture(content, contract.shape), image_bytes, fn_output_signature=tf.float32
-            )
-            answers: dict[str, Any] = self.serve(tf.cast(tf.reshape(pictures, [-1, *contract.shape]), dtype))
-            return answers
+        if contract.shape[2] in (1, 3):  # encoded pictures have no other channels
+
+            @tf.function(autograph=False, input_signature=[contents])
+            def serve_jpeg(self, image_bytes: Any) -> dict[str, Any]:
+                pictures = tf.map_fn(
+                    lambda content: read_picture(content, contract.shape), image_bytes, fn_output_signature=tf.float32
+                )
+                pixels = tf.reshape(pictures, [contract.batch or -1, *contract.shape])
+                answers: dict[str, Any] = self.serve(tf.cast(pixels, dtype))
+                return answers
 
     return Serving()
 
 
-def answer(graph: Graph, image: Any, top_k: int) -> dict[str, Any]:
+def answer(graph: Graph, image: Any, contract: Contract) -> dict[str, Any]:
     """The outputs of the contract for raw pixels, by name."""
     import tensorflow as tf
 
-    probabilities = probabilities_of(graph, image)
-    if not top_k:
-        return {PROBABILITIES: probabilities}
-    scores, indices = tf.math.top_k(probabilities, top_k)
-    return {PROBABILITIES: probabilities, TOP_INDICES: indices, TOP_SCORES: scores}
+    results = dict(zip((output.name for output in contract.outputs), outputs_of(graph, image), strict=True))
+    if not contract.is_classifier:
+        # A copy, so that no two outputs, and no output and the input, are one tensor.
+        return {output.name: tf.identity(tf.cast(results[output.name], output.dtype)) for output in contract.outputs}
+    if contract.top_k:
+        results[TOP_SCORES], results[TOP_INDICES] = tf.math.top_k(results[PROBABILITIES], contract.top_k)
+    return results
 
 
 def frozen(module: Any) -> Any:
@@ -77,14 +84,15 @@ def frozen(module: Any) -> Any:
     return convert_variables_to_constants_v2(module.serve.get_concrete_function())
 
 
-def probabilities_of(graph: Graph, image: Any) -> Any:
+def outputs_of(graph: Graph, image: Any) -> list[Any]:
     """Run the calls of a model on a TensorFlow tensor, in inference."""
     rewritten = {}
     for call in graph.calls:
         replacement = REWRITTEN.get(type(call.operation).__name__, lambda _: None)(call)
         if replacement is not None:
             rewritten[call] = replacement
-    return run_calls(graph, {graph.inputs[0]: image}, rewritten)[graph.outputs[0]]
+    values = run_calls(graph, {graph.inputs[0]: image}, rewritten)
+    return [values[tensor] for tensor in graph.outputs]
 
 
 def _flatten(call: Call) -> Rewritten | None:

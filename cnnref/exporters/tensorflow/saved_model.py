@@ -11,13 +11,12 @@ from .graph import JPEG_SIGNATURE
 
 
 def write_saved_model(module: Any, folder: Path) -> None:
-    """Save a serving module: `serving_default` takes pixels, `serve_jpeg` encoded pictures."""
+    """Save a serving module: `serving_default` takes pixels, `serve_jpeg` encoded pictures, gray or RGB."""
     import tensorflow as tf
 
-    signatures = {
-        SIGNATURE: module.serve.get_concrete_function(),
-        JPEG_SIGNATURE: module.serve_jpeg.get_concrete_function(),
-    }
+    signatures = {SIGNATURE: module.serve.get_concrete_function()}
+    if hasattr(module, JPEG_SIGNATURE):
+        signatures[JPEG_SIGNATURE] = module.serve_jpeg.get_concrete_function()
     # The gradient of silu would be saved as a function of its own, and inference has no gradients.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(folder), signatures=signatures, options=options)

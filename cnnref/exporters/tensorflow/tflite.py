@@ -52,7 +52,7 @@ def tflite_model(
     if precision == "int8":
         if calibration is None:
             raise InputError(f"{contract.name} has no calibration images, and int8 needs some; give some.")
-        converter.representative_dataset = lambda: _calibration_feeds(calibration)
+        converter.representative_dataset = lambda: _calibration_feeds(calibration, contract.batch or 1)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.as_dtype(input_dtype_of(contract, integer_io))
         converter.inference_output_type = tf.as_dtype(integer_io)
@@ -72,12 +72,15 @@ def input_dtype_of(contract: Contract, integer_io: str) -> str:
     return contract.input_dtype if integer_io == "float32" else integer_io
 
 
-def _calibration_feeds(calibration: Calibration) -> Iterator[list[Any]]:
-    """One picture at a time. Two pixels of the first are 0 and 255, so that the input has one step a pixel level."""
+def _calibration_feeds(calibration: Calibration, batch: int) -> Iterator[list[Any]]:
+    """A batch at a time, the last one filled up from the beginning.
+
+    Two pixels of the first picture are 0 and 255, so that the input has one step a pixel level.
+    """
     pixels = calibration.images.astype(np.float32)
     pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255
-    for index in range(len(pixels)):
-        yield [pixels[index : index + 1]]
+    for start in range(0, len(pixels), batch):
+        yield [np.take(pixels, range(start, start + batch), axis=0, mode="wrap")]
 
 
 @contextlib.contextmanager

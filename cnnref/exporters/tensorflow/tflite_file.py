@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ExportError
-from ...runtimes.bundle import IMAGE, PROBABILITIES, SIGNATURE, TOP_INDICES, TOP_SCORES
+from ...runtimes.bundle import IMAGE, SIGNATURE
 from ..contract import Contract
 from .tflite_metadata import METADATA_NAME, standard_metadata, with_files
 
@@ -27,7 +27,7 @@ def with_contract(content: bytes, contract: Contract) -> bytes:
     model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
     main = model.subgraphs[0]
     # A function gives its results in the order of their names.
-    outputs = [PROBABILITIES, TOP_INDICES, TOP_SCORES] if contract.top_k else [PROBABILITIES]
+    outputs = [output.name for output in contract.results]
     if len(main.inputs) != 1 or len(main.outputs) != len(outputs):
         raise ExportError(f"The converter gave {contract.name} {len(main.outputs)} outputs, not {len(outputs)}.")
     _shorten_names(main)
@@ -50,7 +50,8 @@ def with_contract(content: bytes, contract: Contract) -> bytes:
     builder = _Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     labels = "".join(f"{label}\n" for label in contract.labels)
-    return with_files(bytes(builder.Output()), {LABELS: labels.encode()})
+    named = bytes(builder.Output())
+    return with_files(named, {LABELS: labels.encode()}) if contract.is_classifier else named
 
 
 class _Builder(flatbuffers.Builder):

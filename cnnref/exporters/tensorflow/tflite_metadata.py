@@ -42,7 +42,7 @@ def standard_metadata(contract: Contract, *, input_dtype: str, labels_file: str 
         "ModelMetadata",
         {
             "name": contract.name,
-            "description": f"Image classifier of {contract.classes} classes, exported by cnnref.",
+            "description": f"{_kind(contract)}, exported by cnnref.",
             "version": contract.weights_sha256[:12],  # other weights, another version
             "subgraph_metadata": [
                 {
@@ -59,9 +59,15 @@ def standard_metadata(contract: Contract, *, input_dtype: str, labels_file: str 
     )
 
 
+def _kind(contract: Contract) -> str:
+    if contract.is_classifier:
+        return f"Image classifier of {contract.classes} classes"
+    return f"Network that gives {', '.join(output.name for output in contract.outputs)} for an image"
+
+
 def _image(contract: Contract, input_dtype: str) -> dict[str, Any]:
     height, width, channels = contract.shape
-    color = COLOR_SPACES.index(contract.color.upper())
+    color = {1: "GRAYSCALE", 3: "RGB"}.get(channels, "UNKNOWN")
     return {
         "name": IMAGE,
         "description": f"{contract.color} image, {height} pixels high and {width} wide; pixel values 0 to 255 go in "
@@ -70,7 +76,7 @@ def _image(contract: Contract, input_dtype: str) -> dict[str, Any]:
         "content": {
             "content_properties": (
                 "ImageProperties",
-                {"color_space": color, "default_size": {"width": width, "height": height}},
+                {"color_space": COLOR_SPACES.index(color), "default_size": {"width": width, "height": height}},
             ),
             "range": {"min": 1, "max": 3},
         },
@@ -83,6 +89,12 @@ def _image(contract: Contract, input_dtype: str) -> dict[str, Any]:
 
 def _outputs(contract: Contract, labels_file: str) -> list[dict[str, Any]]:
     """One description an output, in the order in which the file has them."""
+    if not contract.is_classifier:
+        plain: dict[str, Any] = {"content": {"content_properties": ("FeatureProperties", {})}}
+        return [
+            {"name": output.name, "description": f"{output.dtype} [batch, {', '.join(map(str, output.shape))}]"} | plain
+            for output in contract.results
+        ]
     axis = {"name": labels_file, "description": "The classes, one a line.", "type": TENSOR_AXIS_LABELS}
     feature: dict[str, Any] = {"content": {"content_properties": ("FeatureProperties", {})}}
     # Only what softmax or sigmoid gives lies between 0 and 1; a linear output is a sum or a measured value.

@@ -1,0 +1,272 @@
+"""A user's model as the network that is exported: one plain image of fixed size goes in, all is computed in float32.
+
+Most models are that already, and stay as they are. The others are built again, call by call, from the configurations of
+their layers and with their weights; what they gave before is compared with what they give now.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arithmetic.execution import arguments_of
+from ..arithmetic.graph import Graph, trace
+from ..environment import keras, layers
+from ..errors import ExportError, InputError, printable
+from ..runtimes.bundle import IMAGE
+from ..runtimes.runner import one_line
+from .names import distinct, safe_name
+from .options import ExportOptions
+from .source import Source, noise_of
+
+#: What TensorFlow takes as the name of a scope, that is, of a layer.
+SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+#: How far a network may be off that is only built again, for values up to 1.
+TOLERANCE = 1e-5
+
+
+def prepared(source: Source, options: ExportOptions) -> Source:
+    """The source with a model that can be exported.
+
+    Where its layers had another dtype policy than float32, `provenance["arithmetic"]` says what that policy loses.
+
+    Raises:
+        ExportError: the model has no graph that says what it computes, or cannot be built again.
+        InputError: the size of its images is open and not given, or it has a `Lambda` and they are not allowed.
+    """
+    try:
+        graph = trace(source.model, open_sizes=True)
+    except InputError as error:
+        raise ExportError(str(error)) from None
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4 or graph.inputs[0].shape[3] is None:
+        return source  # no image: the contract refuses it
+    _refuse_code(graph, source.name, options)
+    shape = (*_size(graph, options, source.name), graph.inputs[0].shape[3])
+    policies = sorted({policy for layer in _layers(graph) if (policy := _lossy(layer))})
+    if not policies and _is_plain(source.model, graph, shape):
+        return source
+    model = _rebuilt(source.model, graph, shape, source.name)
+    images = source.images if source.images.shape[1:] == shape else noise_of(shape)
+    try:
+        cost = _cost(source, graph, model, images)
+    except Exception as error:  # a size of the batch that stands in the network itself
+        raise ExportError(
+            f"{source.name} cannot be run on {len(images)} images at a time when it is built again with an open batch: "
+            f"{one_line(error)}"
+        ) from error
+    if not policies and not cost["largest_difference"] <= TOLERANCE:
+        raise ExportError(
+            f"{source.name} gives other numbers ({cost['largest_difference']:.2g} off) when it is built again for "
+            "float32 images and with an open batch; build it like that yourself."
+        )
+    provenance = source.provenance | ({"arithmetic": {"policies": policies, **cost}} if policies else {})
+    labels = source.sample_labels if images is source.images else np.full(len(images), -1, np.int64)
+    return replace(source, model=model, images=images, sample_labels=labels, provenance=provenance)
+
+
+def _layers(graph: Graph) -> Iterator[Any]:
+    """Every layer of a network once, those inside others included."""
+    seen: set[int] = set()
+    for call in graph.calls:
+        if isinstance(call.operation, layers.Layer):
+            for layer in call.operation._flatten_layers():
+                if id(layer) not in seen:
+                    seen.add(id(layer))
+                    yield layer
+
+
+def _refuse_code(graph: Graph, name: str, options: ExportOptions) -> None:
+    for layer in _layers(graph):
+        if isinstance(layer, layers.Lambda) and not options.unsafe_lambda:
+            raise InputError(
+                f"Layer {printable(layer.name)} of {printable(name)} is a Lambda, whose code would be stored and run "
+                "wherever the model is loaded; write it with keras.ops or as a layer of its own, or give "
+                "--unsafe-lambda (Python: unsafe_lambda=True) if you trust it."
+            )
+
+
+def _size(graph: Graph, options: ExportOptions, name: str) -> tuple[int, int]:
+    """Height and width of the images: those of the model, and where it leaves them open those that are given."""
+    own, given = graph.inputs[0].shape[1:3], options.size
+    if given is None:
+        if None in own:
+            raise InputError(
+                f"{name} leaves the height or the width of its images open; give both with --image-size 224 or "
+                "--image-size 224x320 (Python: image_size=(224, 320))."
+            )
+        return own[0], own[1]
+    if any(side not in (None, wanted) for side, wanted in zip(own, given, strict=True)):
+        words = "x".join("any" if side is None else str(side) for side in own)
+        raise InputError(
+            f"The image size is {given[0]}x{given[1]}, and {name} is built for {words}; --image-size is for models "
+            "that leave it open."
+        )
+    return given[0], given[1]
+
+
+def _lossy(layer: Any) -> str | None:
+    """The name of a layer's dtype policy, if its arithmetic is not that of float32."""
+    policy = layer.dtype_policy
+    floats = {str(dtype) for dtype in (policy.compute_dtype, policy.variable_dtype)} - {"float32"}
+    quantized = getattr(policy, "quantization_mode", None) is not None
+    return str(policy.name) if quantized or any("float" in dtype for dtype in floats) else None
+
+
+def _is_plain(model: keras.Model, graph: Graph, shape: tuple[int, ...]) -> bool:
+    """Whether a model is as an export needs it."""
+    (given,) = graph.inputs
+    names = [model.name, *(call.operation.name for call in graph.calls[1:])]
+    return (
+        given.shape == (None, *shape)
+        and str(given.symbol.dtype) == "float32"
+        and isinstance(model.inputs, list)
+        and not isinstance(_functional(model).input, dict | list | tuple)
+        and all(SCOPE.fullmatch(name) for name in names)
+    )
+
+
+def _functional(model: keras.Model) -> Any:
+    """The functional model that a sequential one keeps inside; another one itself."""
+    return getattr(model, "_functional", None) or model
+
+
+def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str) -> keras.Model:
+    """The network on one float32 image [batch, *shape] with an open batch, nested models opened.
+
+    Raises:
+        ExportError: a layer cannot be made again.
+    """
+    image = keras.Input(shape, name=IMAGE, dtype="float32")
+    operations = list({id(call.operation): call for call in graph.calls[1:]}.values())
+    wanted = [
+        call.name if SCOPE.fullmatch(call.name) and "/" not in call.name else safe_name(call.name, "layer")
+        for call in operations
+    ]
+    clones = {
+        id(call.operation): _clone(call.operation, unique)
+        for call, unique in zip(operations, distinct(wanted, [IMAGE]), strict=True)
+    }
+    values: dict[Any, Any] = {graph.inputs[0]: image}
+    for call in graph.calls[1:]:
+        args, kwargs = arguments_of(call, values)
+        clone = clones[id(call.operation)]
+        try:
+            found = clone(*args, **kwargs)
+            if isinstance(clone, layers.Layer) and not isinstance(clone, layers.Lambda):
+                clone.set_weights(_weights(call.operation))
+        except ExportError:
+            raise
+        except Exception as error:  # a layer raises whatever it likes
+            kind = type(call.operation).__name__
+            raise ExportError(
+                f"Layer {printable(call.name)} ({kind}) of {printable(name)} cannot be built again for float32 images "
+                f"{list(shape)} with an open batch: {one_line(error)}"
+            ) from error
+        values.update(zip(call.outputs, found if isinstance(found, list | tuple) else [found], strict=True))
+    outputs = [values[tensor] for tensor in graph.outputs]
+    structure = _functional(model).output
+    called = model.name if SCOPE.fullmatch(model.name) else safe_name(model.name, "network")
+    return keras.Model(image, keras.tree.pack_sequence_as(structure, outputs), name=called)
+
+
+def _clone(operation: Any, name: str) -> Any:
+    """A layer or an operation once more, in float32 and under another name; still without weights."""
+    if isinstance(operation, layers.Lambda):
+        return layers.Lambda(
+            operation.function, operation._output_shape, operation.mask, operation.arguments, name=name
+        )
+    if isinstance(operation, layers.Layer):
+        try:
+            return type(operation).from_config(_in_float32(operation.get_config()) | {"name": name})
+        except Exception as error:  # a layer of one's own raises whatever it likes
+            raise ExportError(
+                f"Layer {printable(operation.name)} ({type(operation).__name__}) cannot be made again from its "
+                f"configuration: {one_line(error)}"
+            ) from error
+    clone = copy.copy(operation)
+    clone._inbound_nodes, clone._outbound_nodes, clone.name = [], [], name
+    if type(operation).__name__ == "Cast" and "float" in str(operation.dtype):
+        clone.dtype = "float32"
+    return clone
+
+
+def _in_float32(config: Any) -> Any:
+    """A configuration with float32 for every dtype policy of fractions, and safe names for the layers inside."""
+    if isinstance(config, list | tuple):
+        return type(config)(_in_float32(part) for part in config)
+    if not isinstance(config, dict):
+        return config
+    found = {key: _in_float32(value) for key, value in config.items() if key != "quantization_config"}
+    policy = found.get("dtype")
+    if isinstance(policy, dict) or (isinstance(policy, str) and "float" in policy):
+        found["dtype"] = "float32"
+    inner = found.get("config")
+    name = inner.get("name") if "class_name" in found and isinstance(inner, dict) else None
+    if isinstance(inner, dict) and isinstance(name, str) and not SCOPE.fullmatch(name):
+        found["config"] = inner | {"name": safe_name(name, "layer")}
+    return found
+
+
+def _weights(layer: Any) -> list[NDArray[Any]]:
+    """The weights of a layer for its float32 form: what a quantized kernel stands for.
+
+    Raises:
+        ExportError: it has quantized layers inside, or is one whose kernel is not known here.
+    """
+    quantized = [inner for inner in layer._flatten_layers() if getattr(inner, "quantization_mode", None) is not None]
+    if not quantized:
+        return [np.asarray(keras.ops.convert_to_numpy(weight)) for weight in layer.weights]
+    if quantized != [layer] or type(layer) is not layers.Dense:
+        found = quantized[0]
+        raise ExportError(
+            f"Layer {printable(found.name)} ({type(found).__name__}) is quantized, and only dense layers of the model "
+            "itself are turned back into float32; export the model from before quantize()."
+        )
+    # A dense layer without bias and activation gives its kernel for the unit matrix, however that is stored.
+    rows = layer.input_spec.axes[-1]
+    activation, bias = layer.activation, layer.bias
+    layer.activation, layer.bias = None, None
+    try:
+        kernel = keras.ops.convert_to_numpy(keras.ops.cast(layer(np.eye(rows, dtype=np.float32)), "float32"))
+    finally:
+        layer.activation, layer.bias = activation, bias
+    return [kernel] if bias is None else [kernel, np.asarray(keras.ops.convert_to_numpy(bias))]
+
+
+def _cost(source: Source, graph: Graph, model: keras.Model, images: NDArray[np.uint8]) -> dict[str, Any]:
+    """How far the model is from what it is built again as, over some pictures.
+
+    The largest difference is that of values up to 1; greater ones count in proportion.
+    """
+    before, after = _answers(source.model, graph, images), _answers(model, trace(model), images)
+    differences, same = [], []
+    for old, new in zip(before, after, strict=True):
+        scale = max(1.0, float(np.abs(new).max(initial=0)))
+        differences.append(float(np.abs(old - new).max(initial=0)) / scale)
+        same.append(float(np.mean(old.argmax(-1) == new.argmax(-1))))
+    on = "noise" if (source.sample_labels < 0).all() else "samples"
+    return {
+        "largest_difference": float(f"{np.max(differences):.3g}"),
+        "same_largest": round(float(np.mean(same)), 4),
+        "images": len(images),
+        "on": on,
+    }
+
+
+def _answers(model: keras.Model, graph: Graph, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """What a model gives for uint8 pictures, whatever it takes them in: every output as float32."""
+    (given,) = graph.inputs
+    batch = given.shape[0] or len(images)
+    structure, parts = _functional(model).input, []
+    for start in range(0, len(images), batch):
+        fed = keras.ops.cast(np.take(images, range(start, start + batch), axis=0, mode="wrap"), given.symbol.dtype)
+        found = model(keras.tree.pack_sequence_as(structure, [fed]), training=False)
+        parts.append([keras.ops.cast(one, "float32") for one in keras.tree.flatten(found)])
+    whole = (np.concatenate(list(map(keras.ops.convert_to_numpy, output))) for output in zip(*parts, strict=True))
+    return [one[: len(images)] for one in whole]
