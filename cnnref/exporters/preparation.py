@@ -125,7 +125,6 @@ def _is_plain(model: keras.Model, graph: Graph, shape: tuple[int, ...]) -> bool:
     return (
         given.shape == (None, *shape)
         and str(given.symbol.dtype) == "float32"
-        and isinstance(model.inputs, list)
         and not isinstance(_functional(model).input, dict | list | tuple)
         and all(SCOPE.fullmatch(name) for name in names)
     )

@@ -223,6 +223,7 @@ def _is_part_of_a_network(found: Any) -> bool:
         keras.dtype_policies.DTypePolicy,
         keras.dtype_policies.DTypePolicyMap,
         keras.quantizers.Quantizer,
+        keras.quantizers.QuantizationConfig,
         keras.random.SeedGenerator,
     )
     return isinstance(found, type) and issubclass(found, parts) and found.__name__ not in REFUSED_LAYERS

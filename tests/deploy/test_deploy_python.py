@@ -82,26 +82,11 @@ def test_a_mistake_is_one_sentence(program: str, gray: Bundle, tmp_path: Path) -
         assert "Traceback" not in done.stderr
 
 
-def test_a_file_without_an_open_batch_gives_the_same(gray: Bundle, tmp_path: Path) -> None:
+def test_a_file_without_an_open_batch_gives_the_same(
+    gray: Bundle, one_at_a_time: dict[str, Bundle], tmp_path: Path
+) -> None:
     (picture,) = pictures(gray, tmp_path, 1)
-    (tmp_path / "labels.txt").write_bytes((gray.folder / "labels.txt").read_bytes())
-    assert run("fix_batch.py", gray.folder / "model.tflite", tmp_path / "model.tflite").returncode == 0
-    fixed, open_batch = (run("classify_litert.py", folder, picture) for folder in (tmp_path, gray.folder))
+    fixed, open_batch = (run("classify_litert.py", bundle.folder, picture) for bundle in (one_at_a_time["gray"], gray))
     assert fixed.stdout == open_batch.stdout != ""
-    assert Interpreter(str(tmp_path / "model.tflite")).get_input_details()[0]["shape_signature"].tolist() == [
-        1,
-        28,
-        28,
-        1,
-    ]
-
-
-def test_a_damaged_file_is_refused_in_one_sentence(gray: Bundle, tmp_path: Path) -> None:
-    whole = (gray.folder / "model.tflite").read_bytes()
-    for content in (b"", b"no model", whole[: len(whole) // 2], whole[:3000]):
-        (tmp_path / "damaged.tflite").write_bytes(content)
-        done = run("fix_batch.py", tmp_path / "damaged.tflite", tmp_path / "fixed.tflite")
-        assert done.returncode == 1
-        assert "damaged.tflite cannot be read" in done.stderr
-        assert "Traceback" not in done.stderr
-        assert not (tmp_path / "fixed.tflite").exists()
+    shape = Interpreter(str(one_at_a_time["gray"].folder / "model.tflite")).get_input_details()[0]["shape_signature"]
+    assert shape.tolist() == [1, 28, 28, 1]

@@ -123,7 +123,8 @@ def test_a_mistake_is_one_sentence_on_the_page(page: Any, site: Site, tmp_path: 
 def test_a_web_runtime_computes_what_the_native_one_does(
     page: Any, site: Site, which: str, file: str, program: str, allowed: float, request: pytest.FixtureRequest
 ) -> None:
-    bundle: Bundle = request.getfixturevalue(which)
+    in_litert = program is IN_LITERT
+    bundle: Bundle = request.getfixturevalue("one_at_a_time")[which] if in_litert else request.getfixturevalue(which)
     samples, native = read_samples(bundle), computed(bundle, file)
     page.goto(f"{site.address}index.html")
     page.evaluate(
@@ -136,7 +137,7 @@ def test_a_web_runtime_computes_what_the_native_one_does(
     for index in range(len(native)):
         image = samples.images[index : index + 1]
         given = {
-            "file": f"/fixed/{bundle.name}.{file}" if program is IN_LITERT else f"/{which}/{file}",
+            "file": f"/{which}-one/{file}" if in_litert else f"/{which}/{file}",
             "type": bundle.artifacts[file].input_dtype,
             "values": image.ravel().tolist(),
             "shape": list(image.shape),

@@ -119,7 +119,12 @@ def test_what_needs_classes_says_that_there_are_none(several: Bundle, tmp_path: 
         predict(several, [tmp_path / "a.png"])
     with pytest.raises(VerificationError, match="no output 'probabilities'"):
         open_artifact(several, "model.onnx").run(read_samples(several).images)
-    for arguments in (["evaluate", str(several.folder)], ["verify", str(several.folder), "--dataset", "digits"]):
+    for arguments in (
+        ["evaluate", str(several.folder)],
+        ["verify", str(several.folder), "--dataset", "digits"],
+        ["explain", str(several.folder), "--out", str(tmp_path / "page.html")],
+        ["explain", str(several.folder), "--report", str(tmp_path / "report")],
+    ):
         done = CliRunner().invoke(app, arguments)
         assert isinstance(done.exception, InputError)
         assert "is no classifier" in str(done.exception)

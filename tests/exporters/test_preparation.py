@@ -126,7 +126,9 @@ def test_odd_names_and_open_sizes_go_into_every_file(tmp_path: Path) -> None:
     ("policy", "loses"),
     [("mixed_float16", 2e-2), ("mixed_bfloat16", 1e-1), ("float16", 2e-2), ("float64", 1e-5), ("int8", 5e-2)],
 )
-def test_a_policy_is_exported_in_float32_and_what_it_loses_is_measured(policy: str, loses: float) -> None:
+def test_a_policy_is_exported_in_float32_and_what_it_loses_is_measured(
+    policy: str, loses: float, tmp_path: Path
+) -> None:
     keras.utils.set_random_seed(1)
     image = keras.Input(SHAPE)
     more = {} if policy == "int8" else {"dtype": policy}
@@ -136,6 +138,8 @@ def test_a_policy_is_exported_in_float32_and_what_it_loses_is_measured(policy: s
     exact.set_weights(model.get_weights())
     if policy == "int8":
         model.quantize("int8")
+    save_model(model, tmp_path / "policy.keras")
+    model = load_model(tmp_path / "policy.keras")
     again = ready(model)
     facts = again.provenance["arithmetic"]
     assert facts["policies"] == (["int8_from_float32"] if policy == "int8" else [policy])
