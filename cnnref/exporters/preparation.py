@@ -121,13 +121,24 @@ def _lossy(layer: Any) -> str | None:
 def _is_plain(model: keras.Model, graph: Graph, shape: tuple[int, ...]) -> bool:
     """Whether a model is as an export needs it."""
     (given,) = graph.inputs
-    names = [model.name, *(call.operation.name for call in graph.calls[1:])]
     return (
         given.shape == (None, *shape)
         and str(given.symbol.dtype) == "float32"
         and not isinstance(_functional(model).input, dict | list | tuple)
-        and all(SCOPE.fullmatch(name) for name in names)
     )
+
+
+def with_names_for_tensorflow(model: keras.Model) -> keras.Model:
+    """A model that is `prepared`, built again if a layer has a name that TensorFlow does not take.
+
+    Raises:
+        ExportError: it cannot be built again.
+    """
+    graph = trace(model)
+    names = [layer.name for layer in _layers(graph)]
+    if all(SCOPE.fullmatch(name) for name in names):
+        return model
+    return _rebuilt(model, graph, graph.inputs[0].shape[1:], model.name)
 
 
 def _functional(model: keras.Model) -> Any:

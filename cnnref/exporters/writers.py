@@ -20,6 +20,7 @@ from .contract import Contract
 from .onnx.model import fix_batch, onnx_model
 from .options import ExportOptions
 from .precisions import ArtifactKind, float32_file
+from .preparation import with_names_for_tensorflow
 
 #: A converter may say pages about what it cannot do.
 LONGEST_REASON = 500
@@ -123,7 +124,11 @@ class Writer:
     def _module(self) -> Any:
         from .tensorflow.graph import serving_module
 
-        return serving_module(self.model, self.contract)
+        return serving_module(self._model_for_tensorflow, self.contract)
+
+    @cached_property
+    def _model_for_tensorflow(self) -> keras.Model:
+        return with_names_for_tensorflow(self.model)
 
     @cached_property
     def _function(self) -> Any:
@@ -137,7 +142,7 @@ class Writer:
 
         if self.contract.input_dtype == "float32":
             return self._function
-        return frozen(serving_module(self.model, replace(self.contract, input_dtype="float32")))
+        return frozen(serving_module(self._model_for_tensorflow, replace(self.contract, input_dtype="float32")))
 
     def _facts(self, kind: ArtifactKind) -> dict[str, Any]:
         if kind.format == "onnx":
