@@ -18,6 +18,7 @@ from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from .calibration import Calibration
 from .contract import LICENSE, Contract, contract_of
 from .options import ExportOptions
+from .policies import cost_of_policies
 from .precisions import PRECISIONS, ArtifactKind, artifact_kinds, float32_file
 from .preparation import prepared
 from .proof import verify_files, write_samples
@@ -123,8 +124,9 @@ def _export(
     tell: Callable[[str], None],
 ) -> Bundle:
     refuse_existing(directory, force=force, marker=MANIFEST)
-    found = prepared(_source(source, options), options)
-    original = preprocessed(found, options.mean, options.std)
+    given = _source(source, options)
+    ready = prepared(given, options)
+    original = preprocessed(ready, options.mean, options.std)
     exported = to_float16(original, unsafe_lambda=options.unsafe_lambda) if options.half else original
     contract = contract_of(
         exported.model,
@@ -141,6 +143,9 @@ def _export(
     if options.half:
         rounded = cost_of_rounding(contract.name, original.model, exported.model, data)
         contract = replace(contract, provenance={**contract.provenance, "rounded": rounded})
+    if "arithmetic" in ready.provenance and ready is not given and data.samples is not ready.images:
+        cost = cost_of_policies(given.model, ready.model, data.samples, options, on="the data set")
+        contract = replace(contract, provenance={**contract.provenance, "arithmetic": cost})
     writer = Writer(exported.model, contract, options, data.calibration)
     with _disk_errors_explained(directory), whole_folder(directory, force=force, marker=MANIFEST) as folder:
         artifacts, refused = writer.write(folder, chosen, tell, on_noise=bool((data.sample_labels < 0).any()))

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arithmetic.execution import arguments_of
 from ..arithmetic.graph import Graph, trace
@@ -23,6 +22,7 @@ from ..runtimes.bundle import IMAGE
 from ..runtimes.runner import one_line
 from .names import distinct, safe_name
 from .options import ExportOptions
+from .policies import compare, cost_of_policies, float32_weights, functional, policies_of
 from .source import Source, noise_of
 
 #: What TensorFlow takes as the name of a scope, that is, of a layer.
@@ -48,24 +48,29 @@ def prepared(source: Source, options: ExportOptions) -> Source:
         return source  # no image: the contract refuses it
     _refuse_code(graph, source.name, options)
     shape = (*_size(graph, options, source.name), graph.inputs[0].shape[3])
-    policies = sorted({policy for layer in _layers(graph) if (policy := _lossy(layer))})
+    policies = policies_of(_layers(graph))
     if not policies and _is_plain(source.model, graph, shape):
         return source
     model = _rebuilt(source.model, graph, shape, source.name)
     images = source.images if source.images.shape[1:] == shape else noise_of(shape)
+    provenance = source.provenance
     try:
-        cost = _cost(source, graph, model, images)
+        if policies:
+            on = "noise" if (source.sample_labels < 0).all() else "samples"
+            facts = cost_of_policies(source.model, model, images, options, on=on)
+            provenance = provenance | {"arithmetic": facts}
+        else:
+            off = compare(source.model, model, images, options).largest_difference
     except Exception as error:  # a size of the batch that stands in the network itself
         raise ExportError(
             f"{source.name} cannot be run on {len(images)} images at a time when it is built again with an open batch: "
             f"{one_line(error)}"
         ) from error
-    if not policies and not cost["largest_difference"] <= TOLERANCE:
+    if not policies and not off <= TOLERANCE:
         raise ExportError(
-            f"{source.name} gives other numbers ({cost['largest_difference']:.2g} off) when it is built again for "
-            "float32 images and with an open batch; build it like that yourself."
+            f"{source.name} gives other numbers ({off:.2g} off) when it is built again for float32 images and with an "
+            "open batch; build it like that yourself."
         )
-    provenance = source.provenance | ({"arithmetic": {"policies": policies, **cost}} if policies else {})
     labels = source.sample_labels if images is source.images else np.full(len(images), -1, np.int64)
     return replace(source, model=model, images=images, sample_labels=labels, provenance=provenance)
 
@@ -110,21 +115,13 @@ def _size(graph: Graph, options: ExportOptions, name: str) -> tuple[int, int]:
     return given[0], given[1]
 
 
-def _lossy(layer: Any) -> str | None:
-    """The name of a layer's dtype policy, if its arithmetic is not that of float32."""
-    policy = layer.dtype_policy
-    floats = {str(dtype) for dtype in (policy.compute_dtype, policy.variable_dtype)} - {"float32"}
-    quantized = getattr(policy, "quantization_mode", None) is not None
-    return str(policy.name) if quantized or any("float" in dtype for dtype in floats) else None
-
-
 def _is_plain(model: keras.Model, graph: Graph, shape: tuple[int, ...]) -> bool:
     """Whether a model is as an export needs it."""
     (given,) = graph.inputs
     return (
         given.shape == (None, *shape)
         and str(given.symbol.dtype) == "float32"
-        and not isinstance(_functional(model).input, dict | list | tuple)
+        and not isinstance(functional(model).input, dict | list | tuple)
     )
 
 
@@ -139,11 +136,6 @@ def with_names_for_tensorflow(model: keras.Model) -> keras.Model:
     if all(SCOPE.fullmatch(name) for name in names):
         return model
     return _rebuilt(model, graph, graph.inputs[0].shape[1:], model.name)
-
-
-def _functional(model: keras.Model) -> Any:
-    """The functional model that a sequential one keeps inside; another one itself."""
-    return getattr(model, "_functional", None) or model
 
 
 def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str) -> keras.Model:
@@ -169,7 +161,7 @@ def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str
         try:
             found = clone(*args, **kwargs)
             if isinstance(clone, layers.Layer) and not isinstance(clone, layers.Lambda):
-                clone.set_weights(_weights(call.operation))
+                clone.set_weights(float32_weights(call.operation))
         except ExportError:
             raise
         except Exception as error:  # a layer raises whatever it likes
@@ -180,7 +172,7 @@ def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str
             ) from error
         values.update(zip(call.outputs, found if isinstance(found, list | tuple) else [found], strict=True))
     outputs = [values[tensor] for tensor in graph.outputs]
-    structure = _functional(model).output
+    structure = functional(model).output
     called = model.name if SCOPE.fullmatch(model.name) else safe_name(model.name, "network")
     return keras.Model(image, keras.tree.pack_sequence_as(structure, outputs), name=called)
 
@@ -221,62 +213,3 @@ def _in_float32(config: Any) -> Any:
     if isinstance(inner, dict) and isinstance(name, str) and not SCOPE.fullmatch(name):
         found["config"] = inner | {"name": safe_name(name, "layer")}
     return found
-
-
-def _weights(layer: Any) -> list[NDArray[Any]]:
-    """The weights of a layer for its float32 form: what a quantized kernel stands for.
-
-    Raises:
-        ExportError: it has quantized layers inside, or is one whose kernel is not known here.
-    """
-    quantized = [inner for inner in layer._flatten_layers() if getattr(inner, "quantization_mode", None) is not None]
-    if not quantized:
-        return [np.asarray(keras.ops.convert_to_numpy(weight)) for weight in layer.weights]
-    if quantized != [layer] or type(layer) is not layers.Dense:
-        found = quantized[0]
-        raise ExportError(
-            f"Layer {printable(found.name)} ({type(found).__name__}) is quantized, and only dense layers of the model "
-            "itself are turned back into float32; export the model from before quantize()."
-        )
-    # A dense layer without bias and activation gives its kernel for the unit matrix, however that is stored.
-    rows = layer.input_spec.axes[-1]
-    activation, bias = layer.activation, layer.bias
-    layer.activation, layer.bias = None, None
-    try:
-        kernel = keras.ops.convert_to_numpy(keras.ops.cast(layer(np.eye(rows, dtype=np.float32)), "float32"))
-    finally:
-        layer.activation, layer.bias = activation, bias
-    return [kernel] if bias is None else [kernel, np.asarray(keras.ops.convert_to_numpy(bias))]
-
-
-def _cost(source: Source, graph: Graph, model: keras.Model, images: NDArray[np.uint8]) -> dict[str, Any]:
-    """How far the model is from what it is built again as, over some pictures.
-
-    The largest difference is that of values up to 1; greater ones count in proportion.
-    """
-    before, after = _answers(source.model, graph, images), _answers(model, trace(model), images)
-    differences, same = [], []
-    for old, new in zip(before, after, strict=True):
-        scale = max(1.0, float(np.abs(new).max(initial=0)))
-        differences.append(float(np.abs(old - new).max(initial=0)) / scale)
-        same.append(float(np.mean(old.argmax(-1) == new.argmax(-1))))
-    on = "noise" if (source.sample_labels < 0).all() else "samples"
-    return {
-        "largest_difference": float(f"{np.max(differences):.3g}"),
-        "same_largest": round(float(np.mean(same)), 4),
-        "images": len(images),
-        "on": on,
-    }
-
-
-def _answers(model: keras.Model, graph: Graph, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """What a model gives for uint8 pictures, whatever it takes them in: every output as float32."""
-    (given,) = graph.inputs
-    batch = given.shape[0] or len(images)
-    structure, parts = _functional(model).input, []
-    for start in range(0, len(images), batch):
-        fed = keras.ops.cast(np.take(images, range(start, start + batch), axis=0, mode="wrap"), given.symbol.dtype)
-        found = model(keras.tree.pack_sequence_as(structure, [fed]), training=False)
-        parts.append([keras.ops.cast(one, "float32") for one in keras.tree.flatten(found)])
-    whole = (np.concatenate(list(map(keras.ops.convert_to_numpy, output))) for output in zip(*parts, strict=True))
-    return [one[: len(images)] for one in whole]

@@ -159,6 +159,24 @@ def test_a_policy_is_exported_in_float32_and_what_it_loses_is_measured(
     assert all(layer.dtype_policy.name == "float32" for layer in again.model.layers)
 
 
+def test_the_loss_is_measured_on_pixels_as_the_model_takes_them_and_on_the_data_set(tmp_path: Path) -> None:
+    image = keras.Input((28, 28, 1))
+    x = layers.Conv2D(4, 3, strides=3, dtype="float16", kernel_initializer="ones")(image)
+    x = layers.Flatten()(keras.ops.square(keras.ops.square(x)))
+    small = keras.initializers.RandomNormal(stddev=1e-4, seed=0)
+    model = keras.Model(image, layers.Softmax()(layers.Dense(10, dtype="float16", kernel_initializer=small)(x)))
+    # Nine pixels of 255 are 2,295, whose fourth power no float16 holds; nine pixels of 1 are harmless.
+    assert ready(model).provenance["arithmetic"]["largest_difference"] is None
+    assert ready(model, mean=[0.0], std=[1.0]).provenance["arithmetic"]["largest_difference"] < 1
+    made = cnnref.export(
+        model, tmp_path / "out", mean=[0.0], std=[1.0], dataset="digits", formats=["tflite"], precisions=["float32"]
+    )
+    facts = made.document["provenance"]["arithmetic"]
+    assert (facts["policies"], facts["images"], facts["on"]) == (["float16"], 16, "the data set")
+    card = (made.folder / "README.md").read_text(encoding="utf-8")
+    assert "on 16 pictures of the data set), and leaves the largest one where it is" in card
+
+
 def in_float32(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
 

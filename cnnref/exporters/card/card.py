@@ -115,12 +115,14 @@ def _arithmetic(bundle: Bundle) -> list[str]:
     facts = bundle.document["provenance"].get("arithmetic")
     if not facts:
         return []
+    policies = ", ".join(f"`{policy}`" for policy in facts["policies"])
+    off, same, on = facts["largest_difference"], facts["same_largest"], f"{facts['images']} pictures of {facts['on']}"
+    loss = f"moves a number by up to {off:g} (of values up to 1; on {on})" if off is not None else f"overflows on {on}"
+    kept = f", and leaves the largest one where it is in {100 * same:.2f} % of the cases" if same is not None else ""
     return [
-        f"The model was made under the dtype polic{'ies' if len(facts['policies']) > 1 else 'y'} "
-        f"{', '.join(f'`{policy}`' for policy in facts['policies'])}, and every file here, `model.keras` too, computes "
-        "the same weights in float32. The policy's own rounding moves a number by up to "
-        f"{facts['largest_difference']:g} (of values up to 1; on {facts['images']} pictures of {facts['on']}), and "
-        f"leaves the largest one where it is in {100 * facts['same_largest']:.2f} % of the cases.",
+        f"The model was made under the dtype polic{'ies' if len(facts['policies']) > 1 else 'y'} {policies}, and every"
+        " file here, `model.keras` too, computes the same weights in float32. The policy's own rounding "
+        f"{loss}{kept}.",
         "",
     ]
 
