@@ -69,7 +69,11 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        _report(error)
+        if isinstance(error, OSError) and error.filename:  # a path that cannot be read or written
+            place, reason = printable(str(error.filename)), error.strerror or type(error).__name__
+            print(f"cnnref: {place}: {reason}; check the path and its rights, or choose another.", file=sys.stderr)
+        else:
+            _report(error)
         sys.exit(1)
 
 

@@ -20,11 +20,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .errors import InputError, printable
+
 #: Set unless the user has set them. oneDNN is off by default on CPUs without AVX-512.
 DEFAULTS = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 #: How many threads compute, where the user says so; others add up in another order, and last digits differ.
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+#: The backends of Keras that training runs on, and what to install for each.
+BACKENDS = {"tensorflow": "tensorflow", "jax": "'cnnref[jax]'", "torch": "torch"}
 
 #: The packages whose versions a run or a bundle records.
 PACKAGES = (
@@ -80,9 +85,29 @@ class _Lazy(ModuleType):
     def __getattr__(self, attribute: str) -> Any:
         if self.__name__ not in sys.modules:
             prepare()
-            with quiet_stderr():  # TensorFlow greets with lines that no log level turns off
-                importlib.import_module(self.__name__)
+            try:
+                with quiet_stderr():  # TensorFlow greets with lines that no log level turns off
+                    importlib.import_module(self.__name__)
+            except (ImportError, ValueError) as error:
+                raise InputError(_backend_failure(error)) from error
         return getattr(sys.modules[self.__name__], attribute)
+
+
+def _backend_failure(error: Exception) -> str:
+    """Why Keras could not be imported, and what to install."""
+    chosen = os.environ.get("KERAS_BACKEND", "")
+    if not chosen:
+        return (
+            f"Keras cannot be imported: {printable(str(error))}; install cnnref anew, or look into ~/.keras/keras.json."
+        )
+    if chosen not in BACKENDS:
+        return (
+            f"KERAS_BACKEND is {printable(chosen)!r}; choose {', '.join(BACKENDS)}, or leave it unset for TensorFlow."
+        )
+    return (
+        f"KERAS_BACKEND is {chosen!r}, and {chosen} cannot be imported ({printable(str(error))}); install it with "
+        f"pip install {BACKENDS[chosen]}, or unset KERAS_BACKEND for TensorFlow."
+    )
 
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
@@ -54,20 +55,35 @@ def sha256_of(path: Path) -> str:
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file under its final name only when it is complete and on the disk."""
+    """Write a file under its final name only when it is complete and on the disk.
+
+    Raises:
+        OSError: the file cannot be written; the error names `path`, and what stood there before stands there still.
+    """
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PARTIAL)
+    partial = None
     try:
+        _make_folder(path.parent)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PARTIAL)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(partial, 0o644)
         os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    finally:
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; a file in the way is named."""
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{place.name} is a file and no folder", str(place))
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -82,7 +98,7 @@ def whole_folder(final: Path, *, force: bool = False, marker: str = "") -> Itera
     """
     with only_writer(final):
         refuse_existing(final, force=force, marker=marker)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(final.parent)
         remove_partial(final.parent, final.name)
         partial = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:100]}.", suffix=PARTIAL))
         try:

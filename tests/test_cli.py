@@ -88,6 +88,29 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_file(tmp_
     assert "LookupError" in written.read_text()
 
 
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = run_process("show", "lenet5", "--plot", tmp_path / "file" / "network.png")
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (1, 1)
+    assert "file/network.png: file is a file and no folder; check the path and its rights" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [("abacus", "KERAS_BACKEND is 'abacus'; choose tensorflow, jax, torch"), ("jax", "jax cannot be imported")],
+)
+def test_a_backend_that_is_not_there_is_one_sentence(backend: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "jax.py").write_text(
+        "raise ModuleNotFoundError('No module named jax')"
+    )  # stands before an installed one
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": paths}
+    ran = run_process("show", "lenet5", env=environment)
+    assert ran.returncode == 1
+    assert message in ran.stderr.splitlines()[-1]
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_command_that_is_told_to_end_takes_away_what_is_not_finished(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from cnnref import cli; from cnnref.files import whole_folder\n"

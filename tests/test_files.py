@@ -44,6 +44,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     assert contents(tmp_path) == {"file": "old"}
 
 
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for name in ("file/new", "file/deep/new"):
+        with pytest.raises(NotADirectoryError, match="file is a file and no folder") as refusal:
+            write_whole(tmp_path / name, "text")
+        assert refusal.value.filename == str(tmp_path / name)
+
+
 def test_a_folder_takes_its_name_when_the_block_has_succeeded(tmp_path: Path) -> None:
     final = tmp_path / "parent" / "final"
     with whole_folder(final) as partial:

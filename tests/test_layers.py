@@ -118,7 +118,7 @@ def test_in_a_folder_nothing_imports_from_what_imports_from_it(folder: str) -> N
     [
         ("errors", set()),
         ("version", set()),
-        ("environment", set()),
+        ("environment", {"errors"}),
         ("files", {"errors"}),
         ("pictures", {"errors", "files"}),
         ("plots", {"environment", "errors", "files"}),

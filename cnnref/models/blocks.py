@@ -15,7 +15,7 @@ from typing import Any
 
 from ..environment import keras, layers, ops
 from ..errors import InputError
-from .normalization import LAYER, scale_and_offset
+from .normalization import LAYER, checked_normalization, scale_and_offset
 
 #: A symbolic Keras tensor.
 Tensor = Any
@@ -53,14 +53,9 @@ class TooSmallError(Exception):
     """Feature maps have become smaller than the window or the stride of a layer."""
 
 
-def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Raw pixel values 0..255 -> (image / 255 - mean) / std, with one mean and one std (of values 0..1) per channel."""
-    channels = image.shape[-1]
-    if len(mean) != channels or len(std) != channels or min(std) <= 0:
-        raise InputError(
-            f"normalization has {len(mean)} means and {len(std)} standard deviations for {channels} channels; "
-            "give one of each per channel, the deviations above 0."
-        )
+def normalize(image: Tensor, normalization: Any) -> Tensor:
+    """Raw pixel values 0..255 -> (image / 255 - mean) / std, with the pair that `checked_normalization` takes."""
+    mean, std = checked_normalization(normalization, image.shape[-1])
     return layers.Rescaling(*scale_and_offset(mean, std), name=LAYER)(image)
 
 

@@ -6,10 +6,12 @@ per channel. Its Rescaling layer computes pixel * scale + offset. Only this file
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..environment import keras, layers
+from ..errors import InputError, printable
 
 #: Means and standard deviations of values 0..1, one of each per channel.
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
@@ -39,6 +41,35 @@ def per_channel(value: Any, channels: int) -> list[float]:
         return [float(value)] * channels
     numbers = [float(number) for number in value]
     return numbers * channels if len(numbers) == 1 else numbers
+
+
+def checked_normalization(normalization: Any, channels: int) -> Normalization:
+    """The mean and std that a caller gives, as one of each per channel.
+
+    Args:
+        normalization: a pair of mean and std, of values 0..1: each one number for all channels, or one per channel.
+        channels: of the pictures.
+
+    Raises:
+        InputError: it is no such pair, or a std is not positive.
+    """
+    try:
+        mean, std = (tuple(per_channel(numbers, channels)) for numbers in normalization)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"normalization is {printable(str(normalization))}; give a pair of mean and std of values 0..1, such as "
+            "((0.5,), (0.25,))."
+        ) from None
+    if not len(mean) == len(std) == channels:
+        raise InputError(
+            f"normalization has {len(mean)} means and {len(std)} standard deviations for {channels} channels; give one "
+            "of each, or one per channel."
+        )
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        raise InputError(
+            f"normalization has the mean {mean} and the std {std}; give finite numbers and a positive std."
+        )
+    return mean, std
 
 
 def normalization_of(model: keras.Model) -> Normalization | None:

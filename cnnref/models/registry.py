@@ -188,6 +188,10 @@ def outline(name: str, input_shape: Shape | None = None, classes: int | None = N
 
 
 def _checked_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise InputError(
+            f"A model is given by its name, a text such as 'lenet5', and not by an object of {type(name).__name__}."
+        )
     if name not in _specs:
         raise InputError(f"There is no model {name!r}; {did_you_mean(name, _specs)}`cnnref models` lists all.")
     return name
@@ -243,7 +247,7 @@ def _assemble(
     head = Head(facts.classes if classes is None else classes, classifier_activation, include_top)
     try:
         image = keras.Input(shape, name="image")
-        scaled = normalize(image, *normalization) if normalization else image
+        scaled = image if normalization is None else normalize(image, normalization)
         return keras.Model(image, family(scaled, head, **arguments), name=facts.name)
     except TooSmallError as error:
         smallest = _smallest_square(family, arguments, shape[2], max(*facts.input_shape[:2], *shape[:2]))

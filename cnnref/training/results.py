@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from .. import plots
 from ..data import Dataset
 from ..data.dataset import one_of_each_class_first
 from ..environment import keras
+from ..errors import printable
 from ..files import write_whole
 from ..models.normalization import normalization_of
 from ..models.saving import save_model, weights_sha256
@@ -36,10 +38,14 @@ def write_results(
     averaged = evaluate(model, dataset.test_images, dataset.test_labels, recipe.views) if recipe.views else {}
     title = f"{recipe.name}: {found['errors']} errors in {found['images']:,} test images"
     run.write_json("confusion_matrix.json", {"labels": dataset.labels, "true_by_predicted": matrix.tolist()})
-    write_whole(run.folder / "confusion_matrix.png", plots.confusion_matrix(matrix, dataset.labels, title))
-    write_whole(run.folder / "curves.png", plots.learning_curves(progress.rows, recipe.name))
     _keep_samples(dataset, run)
     save_model(model, run.model)
+    try:  # what was learned is kept, whatever a drawing meets in a name
+        write_whole(run.folder / "confusion_matrix.png", plots.confusion_matrix(matrix, dataset.labels, title))
+        write_whole(run.folder / "curves.png", plots.learning_curves(progress.rows, recipe.name))
+    except (ValueError, RuntimeError) as error:
+        reason = printable(str(error))
+        print(f"cnnref: the pictures of the run in {run.folder} cannot be drawn: {reason}.", file=sys.stderr)
     run.write_json(
         "results.json",
         {

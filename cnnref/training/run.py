@@ -15,11 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..files import write_whole
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
+
+#: What other parts read of results.json, and of which kind it is.
+RESULTS: dict[str, type | tuple[type, ...]] = {
+    "recipe": str,
+    "model": str,
+    "dataset": str,
+    "labels": list,
+    "test": dict,
+    "epochs": (int, float),
+    "seed": int,
+    "seconds": (int, float),
+    "published": dict,
+    "weights_sha256": str,
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +78,15 @@ class Run:
         if not path.is_file():
             state = "has not finished; continue it with --resume" if self.recipe.is_file() else "is not a run folder"
             raise InputError(f"{self.folder} {state}.")
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path} is damaged ({printable(str(error))}); train the run again.") from None
+        for key, kind in RESULTS.items():
+            if not isinstance(found, dict) or not isinstance(found.get(key), kind):
+                raise InputError(f"{path} is damaged: {key!r} is missing or of another kind; train the run again.")
+        results: dict[str, Any] = found
+        return results
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file of the run."""

@@ -15,6 +15,7 @@ from cnnref import arithmetic, models
 from cnnref.environment import keras, seed_everything
 from cnnref.errors import InputError
 from cnnref.models import registry
+from cnnref.models.normalization import normalization_of
 from cnnref.models.saving import load_model, save_model, weights_sha256
 
 NAMES = models.list_models()
@@ -81,7 +82,9 @@ def test_one_class_with_sigmoid_answers_yes_or_no() -> None:
         ({"input_shape": (28, 28)}, r"input_shape is \(28, 28\); give \(height, width, channels\)"),
         ({"input_shape": (28, 0, 1)}, "three positive whole numbers"),
         ({"normalization": ([0.1, 0.2], [0.3, 0.3])}, "2 means and 2 standard deviations for 1 channels"),
-        ({"normalization": ([0.1], [0.0])}, "the deviations above 0"),
+        ({"normalization": 0.5}, r"normalization is 0\.5; give a pair of mean and std"),
+        ({"normalization": ("a", "b")}, r"normalization is \('a', 'b'\); give a pair"),
+        ({"normalization": (0.1, 0.0)}, "give finite numbers and a positive std"),
         ({"padding": "same"}, "lenet5 has no option 'padding'; it takes input_shape, classes"),
     ],
 )
@@ -192,6 +195,16 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path, content: Any
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.keras (is no file|is no whole \.keras file|has no config\.json)"):
         load_model(path)
+
+
+def test_a_single_mean_and_std_count_for_every_channel() -> None:
+    one, each = (models.build("tinyvgg", normalization=given) for given in ((0.4, 0.2), ([0.4] * 3, [0.2] * 3)))
+    assert normalization_of(one) == normalization_of(each)
+
+
+def test_a_model_is_named_by_a_text() -> None:
+    with pytest.raises(InputError, match="not by an object of int"):
+        models.build(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="each backend has random numbers of its own")

@@ -17,6 +17,7 @@ from cnnref.data.augmentation import Augmentation
 from cnnref.data.batches import BatchPlan
 from cnnref.environment import keras
 from cnnref.errors import DatasetError, InputError
+from cnnref.files import only_writer
 from cnnref.models.saving import load_model, weights_sha256
 from cnnref.pictures import write_picture
 from cnnref.training import Recipe, Run, checkpoint, evaluate, read_recipe, results
@@ -145,6 +146,19 @@ def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
     assert not (tmp_path / "absent").exists()
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"recipe": 3}', "[" * 100_000])
+def test_damaged_results_are_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(InputError, match=r"results\.json is damaged"):
+        Run(tmp_path).results  # noqa: B018
+
+
+def test_a_folder_that_another_process_trains_into_is_refused(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "run"), pytest.raises(InputError, match="run is being written by another process"):
+        train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_without_results_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a run folder"):
         Run(tmp_path).results  # noqa: B018
@@ -233,7 +247,7 @@ def test_what_cannot_be_trained_leaves_an_old_run_alone_and_makes_no_new_one(tmp
     for wrong, words in (
         (replace(RECIPE, dataset="mnits"), "did you mean"),
         (replace(RECIPE, model="lenet55"), "did you mean"),
-        (replace(RECIPE, batch_size=100_000), "only"),
+        (replace(RECIPE, batch_size=60_000), "only"),
         (replace(RECIPE, options={"colour": "blue"}), "colour"),
     ):
         with pytest.raises(InputError, match=words):
