@@ -40,6 +40,7 @@ PACKAGES = (
     "onnx",
     "onnxruntime",
     "ai-edge-litert",
+    "tflite-micro",
     "tf2onnx",
     "jax",
     "torch",

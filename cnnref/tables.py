@@ -185,6 +185,16 @@ def of_layer_noise(layers: Sequence[LayerNoise]) -> Table:
     return Table(headings, rows, numbers=(3, 4), breakable=0, styles=styles)
 
 
+def of_microcontroller(report: Mapping[str, Any]) -> list[str]:
+    """A sentence for each network that was run as on a microcontroller: its RAM, and whether the bytes are LiteRT's."""
+    return [
+        f"{check['file']}: in an arena of {found['arena_bytes']:,} bytes, TensorFlow Lite for Microcontrollers gives "
+        f"the bytes of LiteRT for {found['images'] - found['different']:,} of {found['images']:,} images."
+        for check in report["checks"]
+        if (found := check.get("micro"))
+    ]
+
+
 def of_timings(timings: Sequence[Timing]) -> Table:
     """Load time, latency and throughput, the peers' dim; and each p50 by that of Keras, if that was timed."""
     ratio = ("p50 / Keras",) * any(timing.of_keras for timing in timings)

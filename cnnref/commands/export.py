@@ -45,6 +45,9 @@ def export(
     unsafe_lambda: Annotated[
         bool, typer.Option("--unsafe-lambda", help="Run the code of Lambda layers that the file brings along.")
     ] = False,
+    target: Annotated[
+        str | None, typer.Option(help="micro: the network, its C array and a program for a microcontroller.")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line, for a foreign model.")] = None,
     mean: Annotated[
         str | None, typer.Option(help="Of the values 0..1 that a foreign model takes: one number, or 0.5,0.5,0.5.")
@@ -87,12 +90,15 @@ def export(
         batch=batch,
         half=half,
         unsafe_lambda=unsafe_lambda,
+        target=target,
         dataset=dataset,
         data_dir=data_dir,
         force=force,
         tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )
     tables.of_report(read_report(bundle.folder), bundle).print()
+    for line in tables.of_microcontroller(read_report(bundle.folder)):
+        print(line)
     for file, why in bundle.left_out.items():
         print(f"no {file}: {why}")
     missing = [file for file in map(float32_file, FORMATS) if file in bundle.left_out]

@@ -61,6 +61,8 @@ def verify(
         print_json(report.to_json() | ({"layers": compared} if layers else {}))
     else:
         tables.of_report(report.to_json(), read_bundle(folder)).print()
+        for line in tables.of_microcontroller(report.to_json()):
+            print(line)
         others = [found for found in report.checks if found.format is None and found.ok]
         print(f"{len(others)} other files are as they were written.")
         for found in report.checks:

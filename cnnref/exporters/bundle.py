@@ -15,11 +15,12 @@ from ..files import refuse_existing, whole_folder
 from ..pictures import RULE
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
+from ..runtimes.tflm import require_tflm
 from .calibration import Calibration
 from .contract import LICENSE, Contract, contract_of
 from .options import ExportOptions
 from .policies import cost_of_policies
-from .precisions import PRECISIONS, ArtifactKind, artifact_kinds, float32_file
+from .precisions import PRECISIONS, TARGETS, ArtifactKind, artifact_kinds, float32_file
 from .preparation import prepared
 from .proof import verify_files, write_samples
 from .rounding import cost_of_rounding, to_float16
@@ -48,6 +49,7 @@ def export(
     batch: int | None = None,
     half: bool = False,
     unsafe_lambda: bool = False,
+    target: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     force: bool = False,
@@ -62,8 +64,8 @@ def export(
         labels: the names of the classes, by default the run's or the numbers from 0.
         mean, std: for a model that takes (pixel / 255 - mean) / std and not raw pixels: one number a channel, of values
             0..1. The preprocessing goes into the files.
-        formats: which of "onnx", "tflite", "saved_model" to write, by default all that are possible; one that is named
-            must be possible. "keras" is always there, and can be alone.
+        formats: which of "onnx", "tflite", "saved_model" to write, by default all that are possible, and none where
+            there is a target; one that is named must be possible. "keras" is always there, and can be alone.
         precisions: which of "fp16", "dynamic", "int8" to write beside float32; by default all, int8 where there are
             images to calibrate it with. One that is named must be possible in one format at least.
         opset: ONNX opset 13 to 24, by default 21 (18 with tf2onnx, its newest).
@@ -77,6 +79,8 @@ def export(
         half: round the kernels to float16 before anything is written, and store them so in model.keras, which then
             takes half the bytes. Every file computes with the rounded weights.
         unsafe_lambda: export a model with `Lambda` layers, and run their code, which a file brings along.
+        target: "micro" for a folder micro/ with what a microcontroller runs: the network in int8 as a file and as a C
+            array, its operators, the RAM that it needs, and a program. Needs the package tflite-micro.
         dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
@@ -110,6 +114,7 @@ def export(
         batch=batch,
         half=half,
         unsafe_lambda=unsafe_lambda,
+        target=target,
         dataset=dataset,
         data_dir=data_dir,
     )
@@ -124,6 +129,8 @@ def _export(
     tell: Callable[[str], None],
 ) -> Bundle:
     refuse_existing(directory, force=force, marker=MANIFEST)
+    if options.target is not None:
+        require_tflm()  # before minutes are spent for nothing
     given = _source(source, options)
     ready = prepared(given, options)
     original = preprocessed(ready, options.mean, options.std)
@@ -195,7 +202,8 @@ def _choose(options: ExportOptions, data: ExportData) -> tuple[list[ArtifactKind
             left_out[kind.file] = "only the native engine writes it"
         elif kind.precision == "int8" and data.calibration is None:
             left_out[kind.file] = data.why_not
-    return [kind for kind in possible if kind.file not in left_out], left_out
+    targets = [TARGETS[options.target]] if options.target else []
+    return [*(kind for kind in possible if kind.file not in left_out), *targets], left_out
 
 
 def _require_what_was_named(
@@ -216,6 +224,8 @@ def _require_what_was_named(
     else:
         there = {entry["precision"] for entry in artifacts.values() if entry["format"] != "keras"}
         refused = [kind for kind in missing if kind.precision in named and kind.precision not in there]
+    if options.target is not None and TARGETS[options.target].file in left_out:
+        refused.append(TARGETS[options.target])
     if not refused and all(entry["format"] == "keras" for entry in artifacts.values()):
         refused = [kind for kind in missing if kind.precision == "float32"]
     if refused:

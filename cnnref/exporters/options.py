@@ -10,7 +10,7 @@ from ..errors import InputError
 from .contract import INPUT_DTYPES
 from .onnx.model import DEFAULT_OPSET, LAYOUTS, OPSETS
 from .onnx.tf2onnx import NEWEST_OPSET
-from .precisions import FORMATS, PRECISIONS
+from .precisions import FORMATS, PRECISIONS, TARGETS
 
 ENGINES = ("native", "tf2onnx")
 INTEGER_IO = ("float32", "uint8", "int8")
@@ -41,6 +41,7 @@ class ExportOptions:
     batch: int | None = None
     half: bool = False
     unsafe_lambda: bool = False
+    target: str | None = None
     dataset: str | None = None
     data_dir: str | Path | None = None
 
@@ -52,6 +53,7 @@ class ExportOptions:
             ("engine", self.engine, ENGINES),
             ("input type", self.input_dtype, INPUT_DTYPES),
             ("integer input and output type", self.integer_io, INTEGER_IO),
+            *(("target", value, tuple(TARGETS)) for value in (self.target,) if value is not None),
         ):
             if value not in choices:
                 raise InputError(f"There is no {what} {value!r}; choose {', '.join(choices)}.")
@@ -62,6 +64,10 @@ class ExportOptions:
             raise InputError(f"The image size is {self.image_size!r}; give one side, or height and width, from 1 on.")
         if self.onnx_opset not in OPSETS:
             raise InputError(f"opset {self.onnx_opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+        if self.target is not None and self.top_k:
+            raise InputError(
+                "The target micro has no operator for the best classes; leave out top-k, or export to it by itself."
+            )
 
     @property
     def onnx_opset(self) -> int:
@@ -77,10 +83,12 @@ class ExportOptions:
 
     @property
     def wanted_formats(self) -> Sequence[str]:
-        """The formats to write: those that were asked for by name, or all."""
-        return FORMATS if self.formats is None else self.formats
+        """The formats to write: those that were asked for by name, or all, or none beside those of a target."""
+        if self.formats is None:
+            return () if self.target else FORMATS
+        return self.formats
 
     @property
     def requires_int8(self) -> bool:
         """Whether int8 was asked for by name, so that missing calibration images are an error."""
-        return "int8" in (self.precisions or ())
+        return "int8" in (self.precisions or ()) or self.target is not None

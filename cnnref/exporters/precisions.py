@@ -8,8 +8,8 @@ from typing import Any
 
 from ..arithmetic.graph import calls
 from ..environment import keras
-from ..runtimes.bundle import RUNNABLE as FORMATS
 
+FORMATS = ("onnx", "tflite", "saved_model")
 PRECISIONS = ("float32", "fp16", "dynamic", "int8")
 
 
@@ -57,6 +57,9 @@ KINDS = (
     ArtifactKind("saved_model", "saved_model", "float32", 1e-5),
 )
 
+#: What is written for a device that is named; every other export leaves it out.
+TARGETS = {"micro": ArtifactKind("micro", "micro", "int8", 0.5, points=0.3)}
+
 
 def artifact_kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[ArtifactKind]:
     """The files to write; float32 is always among them, because the others are measured against it."""
@@ -66,7 +69,8 @@ def artifact_kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[Ar
 
 def float32_file(of_format: str) -> str:
     """The file of a format that computes in float32; the others are made from the same graph and measured by it."""
-    return next(kind.file for kind in KINDS if kind.format == of_format and kind.precision == "float32")
+    whole = (kind.file for kind in KINDS if kind.format == of_format and kind.precision == "float32")
+    return next(whole, of_format)  # a target has one file, which is called as its format is
 
 
-__all__ = ["FORMATS", "KINDS", "PRECISIONS", "ArtifactKind", "artifact_kinds", "float32_file"]
+__all__ = ["FORMATS", "KINDS", "PRECISIONS", "TARGETS", "ArtifactKind", "artifact_kinds", "float32_file"]

@@ -59,7 +59,7 @@ class Writer:
                 continue
             tell(f"writing {kind.file}")
             try:
-                self._write(kind, folder / kind.file)
+                facts = self._write(kind, folder / kind.file)
             except (InputError, OSError):  # an option that is not possible, or a full disk: no other file is better off
                 raise
             except ExportError as error:
@@ -68,18 +68,25 @@ class Writer:
                 reason = one_line(error, LONGEST_REASON)
                 left_out[kind.file] = f"writing it failed with {type(error).__name__}: {reason}"
             else:
-                entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | self._facts(kind)
+                entries[kind.file] = kind.entry(self.model, on_noise=on_noise) | facts
                 continue
             shutil.rmtree(folder / kind.file, ignore_errors=True)
         return entries, left_out
 
-    def _write(self, kind: ArtifactKind, path: Path) -> None:
+    def _write(self, kind: ArtifactKind, path: Path) -> dict[str, Any]:
+        """Write one file; return what bundle.json says of it beside its bounds."""
+        if kind.format == "micro":
+            from .micro.write import write_micro
+
+            assert self.calibration is not None, "a target is refused without calibration images"
+            return write_micro(path, self._model_for_tensorflow, self.contract, self.calibration)
         if kind.format == "saved_model":
             from .tensorflow.saved_model import write_saved_model
 
             write_saved_model(self._module, path)
         else:
             path.write_bytes(self._onnx(kind) if kind.format == "onnx" else self._tflite(kind))
+        return self._facts(kind)
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
         written = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes

@@ -23,8 +23,11 @@ def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runn
         raise InputError(f"{bundle.folder} has no artifact {name!r} that can be run; it has: {', '.join(names)}.")
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give 1 or more.")
-    runner = _opened(bundle, bundle.artifacts[name], threads)
-    return runner if bundle.batch is None else FixedBatch(runner, bundle.batch)
+    artifact = bundle.artifacts[name]
+    runner = _opened(bundle, artifact, threads)
+    # The file of a microcontroller takes one image at a time, whatever the others take.
+    one_by_one = artifact.format == "micro"
+    return runner if bundle.batch is None or one_by_one else FixedBatch(runner, bundle.batch)
 
 
 def _opened(bundle: Bundle, artifact: Artifact, threads: int | None) -> Runner:
@@ -38,6 +41,11 @@ def _opened(bundle: Bundle, artifact: Artifact, threads: int | None) -> Runner:
         from .litert import LiteRTRunner
 
         return LiteRTRunner(path, threads=threads, output=output)
+    if artifact.format == "micro":
+        from .tflm import MODEL, TFLMRunner
+
+        assert artifact.arena_bytes is not None, "read_bundle asks for it"
+        return TFLMRunner(path / MODEL, arena=artifact.arena_bytes)
     from .saved_model import SavedModelRunner
 
     return SavedModelRunner(path, threads=threads, output=output)

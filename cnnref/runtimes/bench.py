@@ -165,6 +165,12 @@ def cpu_features(facts: Path = Path("/proc/cpuinfo")) -> list[str]:
 
 
 def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
+    timed = [artifact for artifact in bundle.must_run() if artifact.format != "micro"]
+    if not timed:
+        raise InputError(
+            f"{bundle.folder} has files for a microcontroller alone, and what those take on this machine says nothing; "
+            "export it in other formats to time them."
+        )
     return [
         Contestant(
             artifact.name,
@@ -173,7 +179,7 @@ def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
             partial(open_artifact, bundle, artifact.name, threads),
             sum(part.bytes for part in bundle.parts(artifact.name).values()),
         )
-        for artifact in bundle.must_run()
+        for artifact in timed
     ]
 
 

@@ -40,7 +40,7 @@ RESERVED = (IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES, "images", "labels")
 SIGNATURE = "serving_default"
 
 #: Formats that a runtime of this package runs; a .keras file belongs to Keras and is only hashed here.
-RUNNABLE = ("onnx", "tflite", "saved_model")
+RUNNABLE = ("onnx", "tflite", "saved_model", "micro")
 FORMATS = (*RUNNABLE, "keras")
 
 
@@ -73,7 +73,8 @@ class Artifact:
     and None where nothing is run. `points` is the accuracy, in percentage points of a test set, that it may lose;
     None leaves that open. `size_ratio` is how large it may be, as a share of the float32 file of its format.
     `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels, height, width]. The two types are those
-    at its ends; integers there stand for pixel values and probabilities as its own scale says.
+    at its ends; integers there stand for pixel values and probabilities as its own scale says. `arena_bytes` is the RAM
+    that the network of a microcontroller was measured to need; such a file takes one image at a time.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Artifact:
     size_ratio: float | None = None
     input_dtype: str = "float32"
     output_dtype: str = "float32"
+    arena_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -314,7 +316,14 @@ class _Manifest:
             size_ratio=self.limit(entry, "size_ratio", at),
             input_dtype=dtypes["input"],
             output_dtype=dtypes["output"],
+            arena_bytes=self.arena(entry, at) if kind == "micro" else None,
         )
+
+    def arena(self, entry: Mapping[str, Any], at: str) -> int:
+        found: int = self.take(entry, "arena_bytes", at, int, "a whole number")
+        if isinstance(found, bool) or found <= 0:
+            self.refuse(f"{at}arena_bytes is {found}, not a positive whole number")
+        return found
 
     def limit(self, entry: Mapping[str, Any], key: str, at: str) -> float | None:
         """A positive number, or None where it is not there or null."""

@@ -7,12 +7,13 @@ the numbers cross from one side to the other.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..environment import quiet_stderr
 from .runner import RuntimeMissingError, import_runtime
+from .tflm import MODEL as MICRO_MODEL
 
 FLOAT_AT_THE_ENDS = ("QUANTIZE", "DEQUANTIZE")
 
@@ -43,6 +44,9 @@ def structure(path: Path, kind: str) -> Structure | None:
             return Structure(_onnx_operators(path))
         except RuntimeMissingError:
             return None
+    if kind == "micro":
+        # XNNPACK's partitions say nothing of a processor that has no XNNPACK.
+        return replace(_tflite_structure(path / MICRO_MODEL), partitions=None, outside=None)
     return _tflite_structure(path) if kind == "tflite" else None
 
 

@@ -93,6 +93,37 @@ class LiteRTRunner:
         return {key: found[key] for key in EMBEDDED if key in found}
 
 
+class ReferenceKernels:
+    """A .tflite file of batch 1 with integers at both ends, in the kernels that define what LiteRT's operators compute.
+
+    XNNPACK, which `LiteRTRunner` computes with, is faster and may round the last bit of an integer in another way.
+    """
+
+    def __init__(self, path: Path) -> None:
+        runtime = import_runtime("ai_edge_litert.interpreter", PACKAGE)
+        self.path = path
+        try:
+            self._interpreter = runtime.Interpreter(
+                model_content=path.read_bytes(),
+                num_threads=1,
+                experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_REF,
+            )
+            self._interpreter.allocate_tensors()
+        except Exception as error:
+            raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None
+        (self._input,), (self._output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+
+    def integers(self, images: NDArray[Any]) -> NDArray[np.int8]:
+        """The scores as the file gives them, int8 [n, classes], of uint8 or float32 images, one after the other."""
+        feeds = as_input(images, Tensor((None, *map(int, self._input["shape"][1:])), "int8"))
+        return np.stack([self._one(feed) for feed in feeds])
+
+    def _one(self, feed: NDArray[Any]) -> NDArray[np.int8]:
+        self._interpreter.set_tensor(self._input["index"], feed[None])
+        self._interpreter.invoke()
+        return np.array(self._interpreter.get_tensor(self._output["index"])).ravel()
+
+
 def _tensors(details: dict[str, dict[str, Any]]) -> dict[str, Tensor]:
     return {name: Tensor(_shape(detail), np.dtype(detail["dtype"]).name) for name, detail in details.items()}
 

@@ -15,7 +15,7 @@ from .bundle import Bundle, read_bundle
 from .runner import Runner, RuntimeMissingError
 
 #: Which artifact is taken when none is named: the first of these that the bundle has.
-PREFERRED = ("model.onnx", "model.tflite", "saved_model")
+PREFERRED = ("model.onnx", "model.tflite", "saved_model", "micro")
 #: Pictures in memory at a time.
 BATCH = 64
 

@@ -37,6 +37,18 @@ class Outcome:
     largest_difference: float
 
 
+@dataclass(frozen=True)
+class MicroOutcome:
+    """A network in TensorFlow Lite for Microcontrollers: the arena in bytes that it ran in, and on how many images.
+
+    `different` is the number of those for which LiteRT's reference kernels gave other bytes.
+    """
+
+    arena_bytes: int
+    images: int
+    different: int
+
+
 @dataclass
 class Check:
     """What was found out about one file (or the saved_model folder).
@@ -46,7 +58,7 @@ class Check:
     `agreement` the share of samples with the same top-1 class; None where nothing was compared. `batches` are the
     batch sizes that were run. `load_ms` is not measured at export. `size_ratio` is to the float32 file of the same
     format. For `operators`, `partitions`, `outside` and `float_operators` see `cnnref.runtimes.inspection`. `test` is
-    None where no test set was run.
+    None where no test set was run, `micro` for all but the files of a microcontroller.
     """
 
     file: str
@@ -64,6 +76,7 @@ class Check:
     allowed: float | None = None
     agreement: float | None = None
     test: Outcome | None = None
+    micro: MicroOutcome | None = None
     batches: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     checked: bool = True

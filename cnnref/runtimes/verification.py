@@ -30,11 +30,13 @@ from .evaluate import (
 )
 from .inspection import structure
 from .locate import find_bundle
+from .micro import ComparedRunner, check_array, check_same_bytes
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
+from .tflm import TFLMRunner
 
 #: Every file is run at these batch sizes, to show that its batch is open; the last one takes every sample.
 BATCHES = (1, 3, 8)
@@ -166,6 +168,9 @@ def _artifact(
         start = time.perf_counter()
         runner = open_artifact(bundle, artifact.name)
         check.load_ms = round(1000 * (time.perf_counter() - start), 3)
+        if isinstance(runner, TFLMRunner):
+            check_array(bundle, artifact, check)
+            runner = ComparedRunner(runner)
         _structure(bundle, artifact, check)
         fits = _ends(bundle, artifact, runner, check)
         _embedded(bundle, runner, check)
@@ -179,6 +184,8 @@ def _artifact(
                 check_best_classes(bundle, runner.answer(samples.images), check)
             if test_set is not None:
                 evaluate_on_test_set(bundle, artifact, runner, test_set, check)
+            if isinstance(runner, ComparedRunner):
+                check_same_bytes(artifact, runner, check)
     except RuntimeMissingError as missing:
         check.checked, check.note = False, missing.note
     except VerificationError as error:
@@ -201,6 +208,7 @@ def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> b
     height, width, channels = bundle.shape
     sizes = (channels, height, width) if artifact.layout == "nchw" else bundle.shape
     before = len(check.problems)
+    batch = 1 if artifact.format == "micro" else bundle.batch
     scores = {
         # Only numbers are put out in eight bits; what is whole stays whole.
         output.name: Tensor(
@@ -212,7 +220,7 @@ def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> b
         scores[TOP_INDICES] = Tensor((bundle.batch, bundle.top_k), "int32")
         scores[TOP_SCORES] = Tensor((bundle.batch, bundle.top_k), artifact.output_dtype)
     for end, found, wanted in (
-        ("input", runner.inputs(), {IMAGE: Tensor((bundle.batch, *sizes), artifact.input_dtype)}),
+        ("input", runner.inputs(), {IMAGE: Tensor((batch, *sizes), artifact.input_dtype)}),
         ("output", runner.outputs(), scores),
     ):
         if set(found) != set(wanted):
@@ -255,11 +263,19 @@ def _packed_labels(bundle: Bundle, artifact: Artifact, check: Check) -> None:
         check.problems.append(f"packed labels: {problem}")
 
 
+def _batches(bundle: Bundle, artifact: Artifact) -> tuple[int, ...]:
+    """How many images are run at a time; the last of these takes every sample."""
+    if artifact.format == "micro":
+        return (1,)
+    return BATCHES if bundle.batch is None else (bundle.batch,)
+
+
 def _numbers(bundle: Bundle, artifact: Artifact, runner: Runner, samples: Samples, check: Check) -> None:
     """Every output at every batch size; what is reported is the one that comes closest to what is allowed."""
     worst = -1.0
-    for batch in BATCHES if bundle.batch is None else (bundle.batch,):
-        count = len(samples.images) if batch in (BATCHES[-1], bundle.batch) else batch
+    batches = _batches(bundle, artifact)
+    for batch in batches:
+        count = len(samples.images) if batch == batches[-1] else batch
         found = answers_in_batches(runner, samples.images[:count], batch)
         check.batches.append(batch)
         for output in bundle.outputs:

@@ -39,8 +39,8 @@ def card(bundle: Bundle, report: Report) -> str:
         *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256, _options(bundle)),
         "## Files",
         "",
-        f"Every file takes `image` [{batch}, {height}, {width}, {channels}], raw pixel values 0..255 as "
-        f"{bundle.dtype}, and gives {_given(bundle, batch)}"
+        f"Every file{_but_for_a_device(bundle)} takes `image` [{batch}, {height}, {width}, {channels}], raw pixel "
+        f"values 0..255 as {bundle.dtype}, and gives {_given(bundle, batch)}"
         + (f", `top_indices` and `top_scores` [{batch}, {bundle.top_k}]" if bundle.top_k else "")
         + f". The batch is {'open' if bundle.batch is None else f'fixed to {bundle.batch}'}; the preprocessing, "
         f"`{bundle.preprocessing['formula']}`, is inside.",
@@ -51,6 +51,7 @@ def card(bundle: Bundle, report: Report) -> str:
         f"pictures in `samples.npz` at batch {'1, 3 and 8' if bundle.batch is None else bundle.batch}. `cnnref verify` "
         f"checks all of this again{', with `--data-dir` on the whole test set' if bundle.classes else ''}.",
         "",
+        *_microcontroller(bundle, report),
         *_arithmetic(bundle),
         *_rounding(bundle),
         *_integers(bundle),
@@ -104,10 +105,38 @@ def _files(bundle: Bundle, report: Report) -> list[str]:
     return lines
 
 
+def _microcontroller(bundle: Bundle, report: Report) -> list[str]:
+    """What lies in micro/, how much memory it takes, and what was compared."""
+    lines: list[str] = []
+    for check in report.checks:
+        if check.micro is None or check.file not in bundle.artifacts:
+            continue
+        entry, (height, width, channels) = bundle.document["artifacts"][check.file], bundle.shape
+        lines += [
+            "## On a microcontroller",
+            "",
+            f"`{check.file}/model.int8.tflite` takes one image, int8 [1, {height}, {width}, {channels}], pixel values "
+            f"minus 128, and gives int8 [1, {bundle.classes}]. It takes {entry['flash_bytes']:,} bytes of flash and an "
+            f"arena of {check.micro.arena_bytes:,} bytes of RAM, as TensorFlow Lite for Microcontrollers counts them "
+            "with its reference kernels on a computer with 64 bits. There it gave the bytes of LiteRT's reference "
+            f"kernels for {check.micro.images - check.micro.different:,} of {check.micro.images:,} images. "
+            "`model_data.cc` is the same file as a C array, `model_operators.h` registers its "
+            f"{len(entry['operators'])} kinds of operators, and `main.cc` is a program that reads images and prints "
+            "scores.",
+            "",
+        ]
+    return lines
+
+
 def _options(bundle: Bundle) -> str:
     """The options of `cnnref export` that made this bundle smaller."""
     alone, half = not bundle.runnable(), "rounded" in bundle.document["provenance"]
-    return " --format keras" * alone + " --half" * half
+    target = " --target micro" * ("micro" in bundle.artifacts)
+    return " --format keras" * alone + " --half" * half + target
+
+
+def _but_for_a_device(bundle: Bundle) -> str:
+    return " but `micro/`" if "micro" in bundle.artifacts else ""
 
 
 def _arithmetic(bundle: Bundle) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ...arithmetic.execution import run_calls
@@ -84,13 +85,13 @@ def frozen(module: Any) -> Any:
     return convert_variables_to_constants_v2(module.serve.get_concrete_function())
 
 
-def outputs_of(graph: Graph, image: Any) -> list[Any]:
-    """Run the calls of a model on a TensorFlow tensor, in inference."""
-    rewritten = {}
+def outputs_of(graph: Graph, image: Any, forms: Mapping[Call, Rewritten] = MappingProxyType({})) -> list[Any]:
+    """Run the calls of a model on a TensorFlow tensor, in inference; `forms` go before those of `REWRITTEN`."""
+    rewritten = dict(forms)
     for call in graph.calls:
         replacement = REWRITTEN.get(type(call.operation).__name__, lambda _: None)(call)
         if replacement is not None:
-            rewritten[call] = replacement
+            rewritten.setdefault(call, replacement)
     values = run_calls(graph, {graph.inputs[0]: image}, rewritten)
     return [values[tensor] for tensor in graph.outputs]
 

@@ -47,11 +47,16 @@ def with_contract(content: bytes, contract: Contract) -> bytes:
     ):
         _add_metadata(schema, model, key, value)
     model.description = f"{contract.name}, exported by cnnref".encode()
-    builder = _Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     labels = "".join(f"{label}\n" for label in contract.labels)
-    named = bytes(builder.Output())
+    named = packed(model)
     return with_files(named, {LABELS: labels.encode()}) if contract.is_classifier else named
+
+
+def packed(model: Any) -> bytes:
+    """The bytes of a .tflite file from the tables of its schema."""
+    builder = _Builder(4096)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
 
 
 class _Builder(flatbuffers.Builder):
