@@ -1,4 +1,4 @@
-"""Picture files to pixels and back: the one place that says how a file becomes what a network sees."""
+"""Picture files to pixels and back: the one place that decides how a file becomes the input of a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULE: dict[str, str] = {
     "resize": "bilinear with antialiasing (Pillow's BILINEAR); a picture of the right size is not resampled",
 }
 
-#: Pillow also knows formats that it hands to other programs (EPS) or that are no pictures; those stay closed.
+#: The formats that are read. Pillow knows more: some start other programs (EPS), and some are not pictures.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
@@ -43,8 +43,8 @@ def read_picture(source: Path | bytes, height: int, width: int, channels: int) -
         uint8 [height, width, channels], values 0..255.
 
     Raises:
-        InputError: the file is missing, empty, cut short, no picture or too large; or the shape makes no
-            sense.
+        InputError: the file is missing, empty, cut short, not a picture or too large; or the wanted shape is not
+            possible.
     """
     if channels not in (1, 3) or height < 1 or width < 1:
         raise InputError(
@@ -82,7 +82,7 @@ def resize_pictures(images: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def picture_size(source: Path | bytes) -> tuple[int, int]:
-    """Height and width in pixels of a picture that stands upright. Raises what `read_picture` raises."""
+    """Height and width in pixels of a picture after it was turned upright. Raises what `read_picture` raises."""
     image = _open(source)
     return image.height, image.width
 
@@ -112,16 +112,16 @@ def _open(source: Path | bytes) -> Image.Image:
             with Image.open(io.BytesIO(content), formats=FORMATS) as file:
                 file.load()
                 image = _opaque(_to_8_bits(ImageOps.exif_transpose(file), name))
-                # A mode without a way to RGB (CIE L*a*b*) should fail here, with the file's name.
+                # A mode without a conversion to RGB (CIE L*a*b*) fails here, where the message has the file's name.
                 return image if image.mode in ("L", "RGB") else image.convert("RGB")
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(f"{name} is no picture ({', '.join(FORMATS)} are read).") from None
+        raise InputError(f"{name} is not a picture ({', '.join(FORMATS)} are read).") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = Image.MAX_IMAGE_PIXELS or 0
         raise InputError(f"{name} has more than {limit:,} pixels, too many to be safely opened.") from None
-    except Exception as error:  # Decoders meet damage with almost any exception.
+    except Exception as error:  # Decoders raise almost any exception when a file is damaged.
         raise InputError(f"{name} is damaged or cut short, and cannot be read as a picture ({error}).") from error
 
 
@@ -135,7 +135,7 @@ def _content(source: Path | bytes) -> tuple[str, bytes]:
         except OSError as error:
             raise InputError(f"{name} cannot be read as a picture ({error.strerror or error}).") from None
     if not content:
-        raise InputError(f"{name} is empty, so it is no picture.")
+        raise InputError(f"{name} is empty, so it is not a picture.")
     return name, content
 
 

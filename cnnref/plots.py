@@ -63,7 +63,7 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
 
 @style()
 def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
-    """Counts of (true class, predicted class); the colour shows the share of the true class, mistakes stand out."""
+    """Counts of (true class, predicted class); colours show the share of the true class, so that mistakes stand out."""
     classes = len(labels)
     side = 2.2 + 0.42 * min(classes, 30)
     figure = new_figure(side + 0.6, side)

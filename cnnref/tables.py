@@ -1,4 +1,4 @@
-"""Records as tables for people: which columns, and how each number is written.
+"""Tables that people read: the columns of each, and how each number is written.
 
 On a terminal a table may have colours; into a file or a pipe, and with NO_COLOR, it is plain text.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .runtimes import Bundle, LayerNoise, Prediction, Timing
 
 
-#: Colours that are told apart by people who see no red or no green, and on light and dark ground.
+#: Colours that colour-blind people can tell apart, on light and on dark backgrounds.
 STYLES = {
     words.INPUT: "bold",
     words.CONVOLUTION: "blue",
@@ -45,7 +45,7 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class Table:
-    """Headings, rows, which columns are numbers, the one that may be broken, and a Rich style a row (or none)."""
+    """Headings, rows, the columns with numbers, the column that may wrap, and a Rich style for each row (or none)."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -54,7 +54,7 @@ class Table:
     styles: Sequence[str] = ()
 
     def print(self) -> None:
-        """Print it; only the breakable column is broken where a line is too short."""
+        """Print the table; where it is too wide for the terminal, only the breakable column wraps."""
         from rich import box
         from rich.console import Console
         from rich.table import Table as RichTable
@@ -90,9 +90,9 @@ def of_models(specs: Iterable[Spec]) -> Table:
 
 
 def markdown_of_models(specs: Iterable[Spec]) -> str:
-    """The same as a Markdown table with exact numbers, for a README; the source is authors and year.
+    """The same facts as a Markdown table with exact numbers, for a README; the source is authors and year.
 
-    Where a number was not published in the paper, or not as one network's answer to one view, it says so.
+    The table says so where an accuracy was published elsewhere than in the paper, or for several networks or views.
     """
     lines = ["| model | input | parameters | MACs | published | source |", "|---|---|---:|---:|---|---|"]
     for spec in specs:
@@ -104,7 +104,7 @@ def markdown_of_models(specs: Iterable[Spec]) -> str:
 
 
 def of_layers(layers: Sequence[LayerRow]) -> Table:
-    """The geometry of a network, a row a layer, coloured by what the layer does."""
+    """The geometry of a network, with a row for each layer, coloured by what the layer does."""
     rows = [
         (
             layer.name,
@@ -122,7 +122,7 @@ def of_layers(layers: Sequence[LayerRow]) -> Table:
 
 
 def totals(layers: Sequence[LayerRow]) -> str:
-    """The line below a network's table. The image is no layer; activations are all outputs, of one image."""
+    """The line below a network's table. The input is not counted; activations are the outputs for one image."""
     inner = [layer for layer in layers if words.category_of(layer) != words.INPUT]
     macs = words.total_macs(inner)
     return (
@@ -140,7 +140,7 @@ def of_accuracies(accuracies: Mapping[str, float], images: int) -> Table:
 
 
 def of_report(report: Mapping[str, Any], bundle: Bundle) -> Table:
-    """What a verification found, as JSON: a row for each file that computes, or fails; accuracy on a test set."""
+    """The table of a report.json: a row for each file that runs or has failed, with its accuracy if it was tested."""
     checks = [check for check in report["checks"] if check["file"] in bundle.artifacts or not check["ok"]]
     tested = any(check["test"] for check in checks)
     rows = []
@@ -196,7 +196,7 @@ def of_microcontroller(report: Mapping[str, Any]) -> list[str]:
 
 
 def of_timings(timings: Sequence[Timing]) -> Table:
-    """Load time, latency and throughput, the peers' dim; and each p50 by that of Keras, if that was timed."""
+    """Load time, latency, throughput, and the ratio of each p50 to that of Keras, if it was timed; peers are dim."""
     ratio = ("p50 / Keras",) * any(timing.of_keras for timing in timings)
     rows = [
         (
@@ -218,7 +218,7 @@ def of_timings(timings: Sequence[Timing]) -> Table:
 
 
 def markdown_of_timings(timings: Sequence[Timing], report: Mapping[str, Any]) -> str:
-    """The files of a bundle for a README: what was measured on the test set, by report.json, and how fast each is."""
+    """The files of a bundle for a README: their accuracy on the test set, from report.json, and their speed."""
     tests = {check["file"]: check["test"] or {} for check in report["checks"]}
     images = next((test["images"] for test in tests.values() if test), None)
     accuracy = f"accuracy of {images:,} images" if images else "accuracy"
@@ -249,7 +249,7 @@ def _published(spec: Spec) -> str:
 
 
 def _source(spec: Spec) -> str:
-    """Authors and year: "LeCun et al., 1998"; what has no paper says what it is."""
+    """Authors and year, such as "LeCun et al., 1998"; without a paper, what the model is."""
     authors = spec.paper.partition(",")[0]
     return spec.paper.removeprefix("none: ") if spec.paper.startswith("none: ") else f"{authors}, {spec.year}"
 

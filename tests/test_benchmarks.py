@@ -7,16 +7,33 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "benchmarks" / "training_speed.py"
+BENCHMARKS = Path(__file__).parent.parent / "scripts" / "benchmarks"
 
 
 @pytest.mark.exhaustive
 def test_all_contestants_are_timed() -> None:
     pytest.importorskip("torch")
-    command = [sys.executable, str(SCRIPT), "--rounds", "1", "--steps", "1", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=SCRIPT.parent.parent.parent)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
+    found = json.loads(printed_by("training_speed.py", "--rounds", "1", "--steps", "1", "--json"))
     assert len(found["images_a_second"]) == 5
     assert all(value > 0 for (value,) in found["images_a_second"].values())
     assert 0 < found["input_share"] < 1
+
+
+@pytest.mark.exhaustive
+def test_every_onnx_export_is_timed() -> None:
+    heading, *lines = printed_by("export_speed.py", "--rounds", "1", "--models", "lenet5").splitlines()
+    assert heading == "lenet5, best of 1:"
+    assert [line[:28].strip() for line in lines] == [
+        "cnnref, conversion alone",
+        "cnnref.export, verified",
+        "Keras' Model.export",
+    ]
+    assert all(int(line.split()[-2].replace(",", "")) > 200_000 for line in lines)
+
+
+def printed_by(script: str, *arguments: str) -> str:
+    """What a benchmark prints on standard output."""
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=BENCHMARKS.parent.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout

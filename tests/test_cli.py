@@ -307,8 +307,8 @@ def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
     [
         (["models", "alexnet9"], "No model matches"),
         (["show", "lenet6"], "did you mean 'lenet5'"),
-        (["show", "lenet5", "--plot", "lenet5.gif"], "end its name in .png, .svg or .pdf"),
-        (["show", "lenet5", "--plot", "lenet5"], "end its name in .png, .svg or .pdf"),
+        (["show", "lenet5", "--plot", "lenet5.gif"], "end it in .png, .svg or .pdf"),
+        (["show", "lenet5", "--plot", "lenet5"], "end it in .png, .svg or .pdf"),
         (["train", "lenet5-mnits"], "did you mean 'lenet5-mnist'?"),
         (["verify", "nowhere"], "no bundle 'nowhere'"),
         (["predict", "lenet5-mnist", "missing.png"], "missing.png"),

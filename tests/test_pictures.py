@@ -176,10 +176,10 @@ def big_header() -> Any:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty, so it is no picture"),
-        (b"GIF", "is no picture"),
-        (b"no picture at all" * 20, "is no picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "is no picture"),
+        (b"", "is empty, so it is not a picture"),
+        (b"GIF", "is not a picture"),
+        (b"no picture at all" * 20, "is not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "is not a picture"),
         (big_header(), "too many to be safely opened"),
     ],
     ids=["empty", "short", "text", "EPS", "bomb"],
@@ -206,7 +206,7 @@ def test_no_half_of_a_picture_passes_for_the_picture(kind: Any) -> None:
     content = encoded(Image.fromarray(noise(40, 40)), kind)
     assert read_picture(content, 40, 40, 3).shape == (40, 40, 3)
     for length in (2, 10, 30, len(content) // 3, len(content) // 2, len(content) * 9 // 10):
-        with pytest.raises(InputError, match=r"is damaged or cut short|is no picture"):
+        with pytest.raises(InputError, match=r"is damaged or cut short|is not a picture"):
             read_picture(content[:length], 40, 40, 3)
 
 

@@ -1,4 +1,4 @@
-"""`cnnref bench`: time the files of a bundle, and others beside them."""
+"""`cnnref bench`: time the files of a bundle beside those of other exporters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 def bench(
     bundle: BundleName,
-    runs: Annotated[int, typer.Option(min=1, help="Timed runs at batch 1.")] = 50,
-    threads: Annotated[int | None, typer.Option(min=1, help="By default all cores.")] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Number of timed runs at batch 1.")] = 50,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each runtime, by default one for each core.")
+    ] = None,
     with_peers: Annotated[
-        bool, typer.Option("--peers/--no-peers", help="Also time Keras, its own exports, torch's and OpenVINO.")
+        bool,
+        typer.Option(
+            "--peers/--no-peers", help="Also time Keras, OpenVINO, and the files that Keras and torch export."
+        ),
     ] = True,
     plot: Annotated[
         Path | None, typer.Option(help="Also draw accuracy, latency and size into this .png, .svg or .pdf file.")
@@ -29,10 +34,13 @@ def bench(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
     as_json: AsJson = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the bundle's own files with what report.json says of them.")
+        bool,
+        typer.Option(
+            "--markdown", help="Print a Markdown table of the bundle's own files, with their accuracy from report.json."
+        ),
     ] = False,
 ) -> None:
-    """Time every file of a bundle in its runtime, next to what Keras' and torch's own exporters make of the network.
+    """Time every file of a bundle in its runtime, beside the files that Keras and torch export of the same network.
 
     Example: cnnref bench lenet5-mnist --threads 1
     """

@@ -1,4 +1,4 @@
-"""`cnnref convert`: PyTorch weights into a model."""
+"""`cnnref convert`: put PyTorch weights into a model."""
 
 from __future__ import annotations
 
@@ -22,20 +22,24 @@ NORMALIZATIONS: dict[str, Normalization | Literal["published"] | None] = {
 
 def convert(
     model: Annotated[str, typer.Argument(help="A name that `cnnref models` lists.")],
-    weights: Annotated[Path, typer.Argument(help="PyTorch weights: .pth, .pt, .th, .bin or .safetensors.")],
+    weights: Annotated[Path, typer.Argument(help="The file of PyTorch weights: .pth, .pt, .th, .bin or .safetensors.")],
     out: Annotated[Path, typer.Option(help="The .keras file to write.")],
-    classes: Annotated[int | None, typer.Option(help="Classes of the weights; by default the model's.")] = None,
+    classes: Annotated[
+        int | None, typer.Option(help="Number of classes in the weights; by default the model's.")
+    ] = None,
     normalization: Annotated[
         str,
         typer.Option(
-            help="Put inside, so that raw pixels 0..255 go in: published (what weights of this layout were published "
-            "with), imagenet, half (mean and deviation 0.5), none."
+            help="Normalization inside the model, which then takes raw pixels 0..255: published (the one that weights "
+            "of this layout were published with), imagenet, half (mean and deviation 0.5) or none."
         ),
     ] = "published",
-    top: Annotated[bool, typer.Option("--top/--no-top", help="With the classifier, or feature maps alone.")] = True,
+    top: Annotated[
+        bool, typer.Option("--top/--no-top", help="Convert with the classifier, or the feature maps alone.")
+    ] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Put PyTorch weights (torchvision's, timm's) into a model; every tensor must find its place.
+    """Put PyTorch weights (torchvision's, timm's) into a model; every tensor must have its place.
 
     Example: cnnref convert resnet18 resnet18-f37072fd.pth --out resnet18.keras
     """
@@ -50,6 +54,6 @@ def convert(
         mean, deviation = (", ".join(f"{number:g}" for number in numbers) for numbers in done.normalization)
         print(f"Inputs: pixel values 0..255, normalized inside (of 0..1, mean {mean}; deviation {deviation}).")
     else:
-        print("Inputs: as the weights want.")
+        print("Inputs: normalized as the weights were trained, outside of the model.")
     if done.left_out:
         print(f"Left out, as {model} has no place for them: {', '.join(done.left_out)}")

@@ -14,7 +14,9 @@ from .options import AsJson, BundleName, DataDir, print_json
 def evaluate(
     bundle: BundleName,
     data_dir: DataDir = None,
-    dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="The data set, by default the one that the bundle was trained on.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Test every exported file on the whole test set, in its runtime.
@@ -31,7 +33,9 @@ def evaluate(
         raise InputError(f"{bundle} does not say what it was trained on; give --dataset.")
     data = load(name, data_dir, image_shape=read.shape)
     if data.classes != max(read.classes, len(read.labels)):
-        raise InputError(f"{data.name} has {data.classes} classes and {bundle} has {read.classes}; choose another one.")
+        raise InputError(
+            f"{data.name} has {data.classes} classes and {bundle} has {read.classes}; choose another data set."
+        )
     found = {
         artifact.name: accuracy(open_artifact(read, artifact.name), data.test_images, data.test_labels)
         for artifact in read.must_run()

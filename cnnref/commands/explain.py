@@ -1,4 +1,4 @@
-"""`cnnref explain`: a bundle as a page that runs the network, or as a printed report."""
+"""`cnnref explain`: write a page that runs a bundle's network, or a printed report."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def explain(
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing page or report.")] = False,
 ) -> None:
-    """Write one HTML file that runs a bundle's network and shows how every number comes about; it needs no network.
+    """Write one HTML file that runs a bundle's network and shows how every number is computed; it works offline.
 
-    With --report, write the printed side: layers, kernels, maps, dead units, errors, and what the network looks at.
+    With --report, write a report to print: layers, kernels, maps, dead units, errors, and where the network looks.
 
     Example: cnnref explain lenet5-mnist --image digit.png
     """
@@ -32,7 +32,7 @@ def explain(
 
     read = read_bundle(find_bundle(bundle))
     if image and report and not out:
-        raise InputError("--image is for the page; give --out as well, or leave --report out.")
+        raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
     if report:
         from ..explain.report.write import write_report
 
@@ -52,6 +52,6 @@ def explain(
 
 def _check(path: Path, *, force: bool) -> None:
     if path.is_dir():
-        raise InputError(f"{path} is a folder, and a page of that name is to be written; name a file.")
+        raise InputError(f"{path} is a folder, and the page is a file; choose another name with --out.")
     if path.exists() and not force:
         raise InputError(f"{path} already exists; choose another file with --out, or give --force to replace it.")

@@ -1,4 +1,4 @@
-"""`cnnref export`: write a bundle, every file of it verified."""
+"""`cnnref export`: write a bundle and verify every file of it."""
 
 from __future__ import annotations
 
@@ -21,48 +21,71 @@ def export(
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="onnx, tflite, saved_model; all if none. keras for model.keras alone."),
+        typer.Option(
+            "--format",
+            help="A format to write: onnx, tflite or saved_model; by default all. keras writes model.keras alone.",
+        ),
     ] = None,
     precisions: Annotated[
         list[str] | None,
-        typer.Option("--precision", help="fp16, dynamic, int8, beside float32; all if none. float32 for it alone."),
+        typer.Option(
+            "--precision",
+            help="A precision to write beside float32: fp16, dynamic or int8; by default all. float32 writes no other.",
+        ),
     ] = None,
-    opset: Annotated[int | None, typer.Option(help="ONNX opset, 13 to 24; by default 21.")] = None,
-    layout: Annotated[str, typer.Option(help="Of the ONNX input: nhwc or nchw.")] = "nhwc",
-    engine: Annotated[str, typer.Option(help="Of the ONNX file: native or tf2onnx.")] = "native",
-    input_dtype: Annotated[str, typer.Option(help="float32, or uint8 for camera bytes.")] = "float32",
-    integer_io: Annotated[
-        str, typer.Option(help="Input and output of model.int8.tflite: float32, uint8 or int8.")
+    opset: Annotated[int | None, typer.Option(help="Opset of the ONNX files, 13 to 24; by default 21.")] = None,
+    layout: Annotated[str, typer.Option(help="Layout of the input of the ONNX files: nhwc or nchw.")] = "nhwc",
+    engine: Annotated[str, typer.Option(help="Converter that writes the ONNX file: native or tf2onnx.")] = "native",
+    input_dtype: Annotated[
+        str, typer.Option(help="Type of the input: float32, or uint8 for bytes as cameras give them.")
     ] = "float32",
-    top_k: Annotated[int, typer.Option(help="Also put out the indices and scores of so many best classes.")] = 0,
+    integer_io: Annotated[
+        str, typer.Option(help="Type of the input and output of model.int8.tflite: float32, uint8 or int8.")
+    ] = "float32",
+    top_k: Annotated[int, typer.Option(help="Also give the indices and scores of this many best classes.")] = 0,
     image_size: Annotated[
-        str | None, typer.Option(help="Of a model that leaves it open: 224, or height and width as 224x320.")
+        str | None,
+        typer.Option(help="Size of the images for a model that leaves it open: 224, or height and width as 224x320."),
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images that every file takes at a time; by default open.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Number of images that every file takes at a time; by default any number.")
+    ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Round kernels to float16 first: model.keras takes half the bytes.")
+        bool, typer.Option("--half", help="Round the kernels to float16 first, which halves the size of model.keras.")
     ] = False,
     unsafe_lambda: Annotated[
-        bool, typer.Option("--unsafe-lambda", help="Run the code of Lambda layers that the file brings along.")
+        bool,
+        typer.Option(
+            "--unsafe-lambda", help="Run the code of the Lambda layers in the file; only for files that you trust."
+        ),
     ] = False,
     target: Annotated[
-        str | None, typer.Option(help="micro: the network, its C array and a program for a microcontroller.")
+        str | None,
+        typer.Option(help="Target device: micro writes the network, its C array and a program for a microcontroller."),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line, for a foreign model.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Text file with the name of a class on each line, for a model from elsewhere.")
+    ] = None,
     mean: Annotated[
-        str | None, typer.Option(help="Of the values 0..1 that a foreign model takes: one number, or 0.5,0.5,0.5.")
+        str | None,
+        typer.Option(help="Mean of the values 0..1 that a model from elsewhere takes: one number, or 0.5,0.5,0.5."),
     ] = None,
-    std: Annotated[str | None, typer.Option(help="As --mean: the model takes (pixel / 255 - mean) / std.")] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(help="Standard deviation, given like --mean: the model takes (pixel / 255 - mean) / std."),
+    ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="What a foreign model was trained on: calibrates int8, measures accuracy.")
+        str | None,
+        typer.Option(help="Data set of a model from elsewhere, which calibrates int8 and measures accuracy."),
     ] = None,
     data_dir: DataDir = None,
     force: Force = False,
 ) -> None:
-    """Export to SavedModel, TFLite and ONNX at every precision, and verify each file in its runtime.
+    """Export to SavedModel, TFLite and ONNX in each precision, and verify each file in its runtime.
 
-    Each file is run on the whole test set where the data set is at hand. What cannot be written is left out with its
-    reason. The exit status is 3 if a whole format is missing, and 1 if one asked for by name is, or a file is wrong.
+    Each file is run on the whole test set where the data set is found. A file that cannot be written is left out, and
+    the reason is printed. The exit status is 3 if a format is missing that was not asked for by name; it is 1 if one
+    that was asked for is missing, or a file is wrong.
 
     Example: cnnref export runs/lenet5-mnist --out lenet5 --data-dir ~/datasets
     """
@@ -114,7 +137,9 @@ def _lines(path: Path | None) -> list[str] | None:
     try:
         labels = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise InputError(f"The labels in {path} cannot be read ({error}); give a text file with one a line.") from None
+        raise InputError(
+            f"The labels in {path} cannot be read ({error}); give a text file with one label on each line."
+        ) from None
     return [label.strip() for label in labels if label.strip()]
 
 

@@ -12,7 +12,7 @@ from .options import AsJson, print_json
 
 
 def models(
-    pattern: Annotated[str, typer.Argument(help='Which, such as "lenet*".')] = "*",
+    pattern: Annotated[str, typer.Argument(help='Pattern of the names to list, such as "lenet*".')] = "*",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table with exact numbers.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -11,11 +11,17 @@ import typer
 from ..errors import InputError
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder with the published files of the data set (or CNNREF_DATA).")
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder with the published files of the data set, by default the one that CNNREF_DATA names."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing run or bundle.")]
-BundleName = Annotated[str, typer.Argument(help="A folder that `cnnref export` wrote, or a shipped one: lenet5-mnist.")]
+BundleName = Annotated[
+    str,
+    typer.Argument(help="A folder that `cnnref export` wrote, or the name of a shipped bundle such as lenet5-mnist."),
+]
 
 
 def print_json(content: Any) -> None:
@@ -28,8 +34,8 @@ def check_plot(path: Path, *, force: bool) -> None:
     from ..explain.drawing.network import FORMS
 
     if path.suffix[1:].lower() not in FORMS:
-        raise InputError(f"{path} is not a kind of picture that can be drawn; end its name in .png, .svg or .pdf.")
+        raise InputError(f"{path} does not name a kind of picture that can be drawn; end it in .png, .svg or .pdf.")
     if path.is_dir():
-        raise InputError(f"{path} is a folder, and a picture of that name is to be written; choose another name.")
+        raise InputError(f"{path} is a folder, and a picture is a file; choose another name.")
     if path.exists() and not force:
         raise InputError(f"{path} already exists; choose another file, or give --force to replace it.")

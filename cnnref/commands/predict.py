@@ -16,14 +16,21 @@ if TYPE_CHECKING:
 
 def predict(
     bundle: BundleName,
-    pictures: Annotated[list[Path], typer.Argument(help="PNG, JPEG and others, of any size.")],
-    file: Annotated[str | None, typer.Option("--file", help="model.onnx, model.tflite or saved_model.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
-    invert: Annotated[bool, typer.Option("--invert", help="For dark digits on light paper.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Also draw pictures and probabilities into this PNG.")] = None,
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files (PNG, JPEG and others) of any size.")],
+    file: Annotated[
+        str | None,
+        typer.Option("--file", help="File of the bundle to run, such as model.onnx, model.tflite or saved_model."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show for each picture.")] = 3,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Invert the pictures first, for dark digits on light paper.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw the pictures with their probabilities into this PNG file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is on pictures.
+    """Classify pictures.
 
     A picture is turned upright, cropped to its centre, resized (bilinear) and made gray or RGB, as the model needs.
 

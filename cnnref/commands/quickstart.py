@@ -13,7 +13,7 @@ def quickstart(
         Path | None, typer.Option(help="Folder for the run and the bundle, by default runs/quickstart.")
     ] = None,
 ) -> None:
-    """Train LeNet-5 on 1,438 handwritten digits, export it, prove every file, and read a digit. About a minute.
+    """Train LeNet-5 on 1,438 handwritten digits, export it, verify every file and predict one. It takes a minute.
 
     Example: cnnref quickstart
     """

@@ -1,4 +1,4 @@
-"""`cnnref show`: a model layer by layer."""
+"""`cnnref show`: print a model layer by layer."""
 
 from __future__ import annotations
 

@@ -13,21 +13,21 @@ from .options import AsJson, DataDir, print_json
 
 def sweep(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe such as lenet5-mnist, or the path of a .toml file.")],
-    seeds: Annotated[int, typer.Option(min=1, help="How many, from the recipe's on.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, counted up from the recipe's.")] = 1,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE,VALUE: a key of the recipe and what it is set to in turn."),
+        typer.Option("--set", help="KEY=VALUE,VALUE: a key of the recipe and the values to train with."),
     ] = None,
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the sweep, by default runs/RECIPE-sweep.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Training images kept aside, instead of the recipe's.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
+    validation: Annotated[int | None, typer.Option(help="Number of training images kept for validation.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a grid of settings with several seeds; the same command again goes on where it stopped.
+    """Train a grid of settings with several seeds; the same command continues a sweep that was stopped.
 
-    Several settings are compared on validation images; seeds alone are tested. A run that diverged is not tried again
-    unless its folder is deleted.
+    Several settings are compared on validation images; a sweep over seeds alone measures the test accuracy. A run that
+    diverged is not trained again unless its folder is deleted.
 
     Example: cnnref sweep lenet5-mnist --seeds 3 --set learning_rate=0.05,0.1,0.2 --validation 5000
     """
@@ -44,7 +44,7 @@ def sweep(
     try:
         found = run_sweep(chosen, data_dir, out, seeds=seeds, settings=grid)
     except KeyboardInterrupt:
-        print("cnnref: stopped; the same command again goes on after the last checkpoint.", file=sys.stderr)
+        print("cnnref: stopped; the same command continues after the last checkpoint.", file=sys.stderr)
         raise typer.Exit(130) from None
     if as_json:
         return print_json({**found.document(), "folder": str(found.folder)})

@@ -22,34 +22,38 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run folder, by default runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
     force: Force = False,
-    data: Annotated[str | None, typer.Option(help="Another data set: folder:PATH, one sub-folder a class.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Another data set: folder:PATH, with one sub-folder for each class.")
+    ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Begin with these: a bundle, a run folder, a .keras, .pth or .safetensors file.")
+        str | None,
+        typer.Option(help="Weights to begin with: a bundle, a run folder, or a .keras, .pth or .safetensors file."),
     ] = None,
-    epochs: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
     budget_minutes: Annotated[
-        float | None, typer.Option(help="Measure this machine and train as many epochs as fit into so many minutes.")
+        float | None, typer.Option(help="Measure this machine and train as many epochs as fit into this many minutes.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Training images kept aside, instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
+    validation: Annotated[int | None, typer.Option(help="Number of training images kept for validation.")] = None,
     precision: Annotated[
-        Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Instead of the recipe's.")
+        Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Precision instead of the recipe's.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE: any key of the recipe, such as learning_rate=0.2.")
     ] = None,
     devices: Annotated[
-        Literal["one", "all"], typer.Option(help="all: divide every batch between all GPUs (with Keras on JAX).")
+        Literal["one", "all"],
+        typer.Option(help="Devices to train on; all divides every batch between all GPUs (with Keras on JAX)."),
     ] = "one",
     coordinator: Annotated[
-        str | None, typer.Option(help="HOST:PORT of process 0, to train in several processes (with Keras on JAX).")
+        str | None, typer.Option(help="HOST:PORT of process 0, for training in several processes (with Keras on JAX).")
     ] = None,
-    processes: Annotated[int, typer.Option(help="How many processes there are.")] = 1,
-    process: Annotated[int, typer.Option(help="Which one this is, from 0.")] = 0,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs, too.")] = False,
+    processes: Annotated[int, typer.Option(help="Number of processes that train together.")] = 1,
+    process: Annotated[int, typer.Option(help="Number of this process, counted from 0.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train by a recipe; the test set is looked at once, at the end.
+    """Train by a recipe; the test set is used once, at the end.
 
     Example: cnnref train lenet5-mnist --data-dir ~/datasets
 
@@ -82,7 +86,7 @@ def train(
             tensorboard=tensorboard,
         )
     except KeyboardInterrupt:
-        print("cnnref: stopped; the same command with --resume goes on after the last checkpoint.", file=sys.stderr)
+        print("cnnref: stopped; the same command with --resume continues after the last checkpoint.", file=sys.stderr)
         raise typer.Exit(130) from None
     if process:  # process 0 has written the results, and prints them
         return None

@@ -18,17 +18,20 @@ def verify(
     data_dir: Annotated[
         Path | None, typer.Option("--data-dir", help="Also run every file on the whole test set in this folder.")
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="By default the one that the bundle was trained on.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="The data set, by default the one that the bundle was trained on.")
+    ] = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Also compare every layer of the integer files with the float32 files.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(help="With --layers: also draw their noise into this .png, .svg or .pdf file.")
+        Path | None,
+        typer.Option(help="With --layers, also draw the noise of the layers into this .png, .svg or .pdf file."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing picture.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of a bundle: hashes, names, shapes, labels, size, and numbers in its runtime.
+    """Check every file of a bundle: hashes, names, shapes, labels, size, and its results in its runtime.
 
     Writes report.json into the bundle. A file that fails is renamed (model.onnx.failed), and the exit status is 1.
 
@@ -42,7 +45,7 @@ def verify(
     from ..runtimes import verify as check
 
     if plot and not layers:
-        raise InputError(f"{plot} would show the noise of layers; give --layers as well.")
+        raise InputError(f"{plot} is to show the noise of the layers; give --layers as well.")
     if plot:
         check_plot(plot, force=force)
     folder = find_bundle(bundle)
@@ -64,7 +67,7 @@ def verify(
         for line in tables.of_microcontroller(report.to_json()):
             print(line)
         others = [found for found in report.checks if found.format is None and found.ok]
-        print(f"{len(others)} other files are as they were written.")
+        print(f"{len(others)} other files are unchanged.")
         for found in report.checks:
             if found.note:
                 print(f"{found.file}: {found.note}")

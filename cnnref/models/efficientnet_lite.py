@@ -12,10 +12,10 @@ stages are those of Tan, Le: EfficientNet, ICML 2019, table 1.
     efficientnet_lite4  image 300x300x3, `width` 1.4, `depth` 1.8
 
 `width` multiplies the channels of the stages and `depth` their blocks, but stem and end stay as they are, and so do the
-numbers of blocks in the first and the last stage. `padding` is "tensorflow", as the authors have it, or "same", as
-timm's own training of these networks has it. Batch normalization has epsilon 1e-5 instead of 1e-3, which converted
-weights are shifted to. No other deviation. (The authors' table says 407 million multiply-accumulates for lite0; its
-convolutions and dense layer have 385 million.)
+numbers of blocks in the first and the last stage. `padding` is "tensorflow", as the authors use it, or "same", as timm
+uses it where it trained these networks itself. Batch normalization has epsilon 1e-5 instead of 1e-3, to which converted
+weights are adjusted. There is no other deviation. (The authors' table says 407 million multiply-accumulates for lite0;
+its convolutions and dense layer have 385 million.)
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ MODULES = (
     "keras.random",
 )
 
-#: Where Keras keeps classes that have no public module: operations, functional models, parts of its networks.
+#: The modules of Keras with classes that have no public module: operations, functional models, parts of its networks.
 PRIVATE_MODULES = "keras.src."
 
 #: Layers that run foreign code, or read a file or a vocabulary that their configuration names.
@@ -79,11 +79,11 @@ def checked_keras_file(path: Path, *, unsafe_lambda: bool = False) -> Iterator[P
     Training settings (optimizer, losses, metrics) are left out, so that Keras does not build them either.
 
     Args:
-        path: the file as somebody handed it in.
-        unsafe_lambda: also let `Lambda` layers through, whose code the file brings along.
+        path: the file, which is not trusted.
+        unsafe_lambda: also let `Lambda` layers through, whose code is in the file.
 
     Raises:
-        InputError: the file is no .keras file, names an object that is not on the list, or asks for more memory than
+        InputError: the file is not a .keras file, names an object that is not on the list, or asks for more memory than
             its weights explain.
         OSError: the file cannot be read.
     """
@@ -104,7 +104,7 @@ def checked_keras_file(path: Path, *, unsafe_lambda: bool = False) -> Iterator[P
 def _parts(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
     """The configuration, the metadata and the weights of a .keras file."""
     if not path.is_file():
-        raise InputError(f"{path} is no file; give a .keras file.")
+        raise InputError(f"{path} is not a file; give a .keras file.")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
@@ -124,7 +124,7 @@ def _parts(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
                 )
             content = [archive.read(name) for name in (CONFIG, METADATA, WEIGHTS)]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path} is no whole .keras file ({error}); save the model again.") from None
+        raise InputError(f"{path} is not a complete .keras file ({error}); save the model again.") from None
     try:
         config = json.loads(content[0])
     except (ValueError, RecursionError) as error:
@@ -271,7 +271,7 @@ def _refuse_weights(weights: bytes, path: Path) -> None:
 def _refuse_sizes(config: dict[str, Any], stored: int, path: Path) -> None:
     """Raise if the network would allocate much more than its weights file holds.
 
-    The network is built once without memory: in a stateless scope Keras makes variables of shapes alone.
+    The network is built once without allocating memory: in a stateless scope, Keras makes variables with shapes alone.
     """
     with keras.StatelessScope(initialize_variables=False):
         model = keras.saving.deserialize_keras_object(json.loads(json.dumps(config)), safe_mode=True)

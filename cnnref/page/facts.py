@@ -1,4 +1,4 @@
-"""What the page cannot find out itself: results of operators that its engine lacks, Grad-CAM of unusual heads."""
+"""What the page cannot compute itself: results of operators that its engine lacks, and Grad-CAM of unusual heads."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CURVES = re.compile(r"^  (\w+): \[", re.MULTILINE)
 OPERATOR = re.compile(r"^(?:OPERATORS|MOVING|ELEMENTWISE)\.(\w+) = ", re.MULTILINE)
 
 
-def packed(values: NDArray[Any]) -> str:
+def to_base64(values: NDArray[Any]) -> str:
     """The bytes of an array as base64 text."""
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
 @cache
 def known_operators() -> frozenset[str]:
-    """The operators that the engine of the page computes, as its files say."""
+    """The operators that the engine of the page computes, read from its files."""
     engine = PAGE / "engine"
     listed = [name for file in ("operators", "moving", "elementwise") for name in OPERATOR.findall(_text(engine, file))]
     return frozenset([*listed, *CURVES.findall(_text(engine, "elementwise")), "Constant"])
@@ -41,15 +41,15 @@ def _text(folder: Path, name: str) -> str:
     return (folder / f"{name}.js").read_text(encoding="utf-8")
 
 
-def unknown(graph: onnx.GraphProto) -> list[str]:
-    """The outputs of the nodes whose operators the page does not know."""
+def unknown_outputs(graph: onnx.GraphProto) -> list[str]:
+    """The outputs of the nodes whose operators the engine of the page does not compute."""
     known = known_operators()
     return [name for node in graph.node if node.op_type not in known for name in node.output if name]
 
 
-def stored(model: onnx.ModelProto, pictures: Sequence[NDArray[Any]]) -> list[dict[str, Any]]:
-    """What ONNX Runtime makes of the unknown operators, for each picture (as the graph takes it, without the batch)."""
-    names = unknown(model.graph)
+def outputs_of_unknown_operators(model: onnx.ModelProto, pictures: Sequence[NDArray[Any]]) -> list[dict[str, Any]]:
+    """What ONNX Runtime computes for those operators, for each picture (as the graph takes it, without the batch)."""
+    names = unknown_outputs(model.graph)
     if not names:
         return []
     session = session_of(model, names)
@@ -59,7 +59,7 @@ def stored(model: onnx.ModelProto, pictures: Sequence[NDArray[Any]]) -> list[dic
         batch = picture[None].astype(np.uint8 if "uint8" in given.type else np.float32)
         for name, values in zip(names, session.run(names, {given.name: batch}), strict=True):
             data = np.asarray(values, np.float32)
-            kept.append({"sample": sample, "name": name, "shape": list(data.shape), "data": packed(data)})
+            kept.append({"sample": sample, "name": name, "shape": list(data.shape), "data": to_base64(data)})
     return kept
 
 
@@ -78,7 +78,7 @@ def session_of(model: onnx.ModelProto, names: Sequence[str] = ()) -> Any:
 
 
 def has_closed_form(model: onnx.ModelProto) -> bool:
-    """Whether the page can compute Grad-CAM itself: behind the maps is a chain of operators it can go back through."""
+    """Whether the page can compute Grad-CAM itself: behind the maps is a chain of operators with known derivatives."""
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     maker = {name: node for node in graph.node for name in node.output}
@@ -100,7 +100,7 @@ def has_closed_form(model: onnx.ModelProto) -> bool:
 
 
 def _with_derivative() -> list[str]:
-    """The curves of the engine whose slope it knows: those with a function behind their formula."""
+    """The curves whose derivative the engine knows: those with a second function in its table."""
     source = _text(PAGE / "engine", "elementwise")
     entries = re.split(r"^  (?=\w+: \[)", source.split("export const PAIRS")[0], flags=re.MULTILINE)[1:]
     return [entry.split(":")[0] for entry in entries if re.search(r'",\s+\(x', entry)]
@@ -118,7 +118,7 @@ def grad_cam_of(folder: Path, pictures: Sequence[NDArray[Any]], best: Sequence[i
         except InputError:
             return []
         rows, columns = found.shape
-        values = packed(found.astype(np.float32))
+        values = to_base64(found.astype(np.float32))
         kept.append({"sample": sample, "index": int(index), "rows": rows, "columns": columns, "values": values,
                      "maps": "the maps that the head reads"})  # fmt: skip
     return kept

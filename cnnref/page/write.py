@@ -20,7 +20,7 @@ from ..explain.drawing.folding import stage_and_block
 from ..files import write_whole
 from . import facts as page_facts
 from .bundle_scripts import bundle_scripts, ordered_files
-from .facts import PAGE, packed
+from .facts import PAGE, to_base64
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
@@ -52,7 +52,7 @@ class PageContents:
         name: the title.
         shape: (height, width, channels) of the pictures.
         labels: the names of the classes.
-        samples: pictures to offer; where the page would become too large, the last are left out, but never the first.
+        samples: pictures to offer; the last are left out where the page would become too large, never the first.
         facts_line: a sentence under the title.
         folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
     """
@@ -70,12 +70,12 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
     Args:
-        bundle: one with a model.onnx.
+        bundle: a bundle with a model.onnx.
         out: the HTML file.
         image: a picture file to show first, read as `cnnref predict` reads it.
 
     Raises:
-        InputError: the bundle is no classifier or has no model.onnx, or the picture cannot be read.
+        InputError: the bundle is not a classifier or has no model.onnx, or the picture cannot be read.
     """
     bundle.must_classify("the page")
     path = bundle.folder / MODEL
@@ -103,11 +103,11 @@ def page(contents: PageContents) -> str:
     """The page as text.
 
     Raises:
-        InputError: the model is no ONNX file.
+        InputError: the model is not an ONNX file.
     """
     model, folder = contents.model, contents.folder
     graph = _read(model, contents.name)
-    kept = _samples_that_fit(contents.samples, len(model), bool(page_facts.unknown(graph.graph)))
+    kept = _samples_that_fit(contents.samples, len(model), bool(page_facts.unknown_outputs(graph.graph)))
     channels_first = _channels_first(graph, contents.shape)
     pictures = [sample.image for sample in kept]
     given = [np.moveaxis(one, -1, 0) for one in pictures] if channels_first else pictures
@@ -120,9 +120,9 @@ def page(contents: PageContents) -> str:
         "labels": list(contents.labels),
         "output": graph.graph.output[0].name,
         "channelsFirst": channels_first,
-        "samples": [{"name": sample.name, "values": packed(sample.image)} for sample in kept],
+        "samples": [{"name": sample.name, "values": to_base64(sample.image)} for sample in kept],
         "places": {node.name: list(stage_and_block(node.name)) for node in graph.graph.node},
-        "stored": page_facts.stored(graph, given),
+        "stored": page_facts.outputs_of_unknown_operators(graph, given),
         "gradcam": grad_cam,
     }
     return _fill_shell(contents, facts)
@@ -211,7 +211,7 @@ def _text(file: str) -> str:
 
 
 def engine_script() -> str:
-    """The script of the worker, which the page itself runs as well."""
+    """The script of the worker; the page itself uses its functions as well."""
     return bundle_scripts(PAGE / WORKER)
 
 

@@ -1,4 +1,4 @@
-"""From an artifact's name to the runner that its format needs.
+"""Open an artifact of a bundle with the runner for its format.
 
 This is a file of its own because the runners import runner.py: nothing may import both ways.
 """
@@ -11,7 +11,7 @@ from .runner import FixedBatch, Runner
 
 
 def open_artifact(bundle: Bundle, name: str, threads: int | None = None) -> Runner:
-    """Load an artifact of a bundle in its runtime, with one thread a usable core unless told otherwise.
+    """Load an artifact of a bundle in its runtime, by default with one thread for each usable core.
 
     Raises:
         InputError: the bundle has no such artifact, or none that can be run here; or `threads` is below 1.

@@ -1,4 +1,4 @@
-"""How fast the artifacts of a bundle, and others beside them, load and run on this machine's CPU.
+"""How fast the artifacts of a bundle, and files of other exporters, load and run on this machine's CPU.
 
 All take turns: each gets a few calls in every round, and every round has another order. If the machine gets slower
 during the measurement, it gets slower for all of them.
@@ -28,11 +28,11 @@ from .samples import Samples, read_samples
 BATCH = 32
 ROUNDS = 5
 LOADS = 3
-#: Calls before the timed ones: a runtime may plan anew for a new batch.
+#: Calls before the timed ones, because a runtime may prepare itself for a new batch size.
 WARM_UP = 2
 #: Seconds between two that are timed. ONNX Runtime's threads keep a core busy for some 0.07 s after a call.
 PAUSE = 0.1
-#: A peer's probability that is further off shows that the peer computes something else.
+#: A peer whose probabilities differ by more than this computes something else.
 FAR = 0.01
 
 OURS, KERAS = "cnnref", "Keras"
@@ -98,7 +98,7 @@ class Timing:
 
     @property
     def peer(self) -> bool:
-        """Whether it is no file of the bundle."""
+        """Whether the timing is of something else than a file of the bundle."""
         return self.by != OURS
 
 
@@ -126,8 +126,8 @@ def benchmark(
     Args:
         folder: the folder of a bundle, or the name of one that comes with the package.
         runs: timed calls at batch 1; batch 32 gets a quarter of them.
-        threads: for each runtime; by default one a usable core. TensorFlow keeps those it has started with.
-        others: one that fails, or computes something else, gets a note instead of times.
+        threads: for each runtime, by default one for each usable core. TensorFlow keeps the number it started with.
+        others: timed beside the bundle; one that fails or computes something else gets a note instead of times.
 
     Raises:
         InputError: there is no such bundle, or `runs` or `threads` is below 1.
@@ -220,7 +220,7 @@ def _load_other(who: Contestant, samples: Samples) -> _Entry:
 
 
 def _pictures(runner: Runner, samples: Samples) -> NDArray[Any]:
-    """A batch in the type that a program would have it in for this file."""
+    """A batch of pictures in the type that this file takes."""
     (wanted,) = runner.inputs().values()
     images = samples.images if "int" in wanted.dtype else samples.images.astype(np.float32)
     return _repeated(images)

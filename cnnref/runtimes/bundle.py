@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import InputError, printable
 
 FORMAT = "cnnref-bundle"
-#: Of a classifier, and of any other network.
+#: The versions of a classifier's contract and of any other network's.
 CLASSIFIER, OTHER = VERSIONS = (1, 2)
 MANIFEST = "bundle.json"
 REPORT = "report.json"
@@ -50,7 +50,7 @@ OUTPUT_DTYPES = ("float32", "int32", "int64", "uint8", "bool")
 
 @dataclass(frozen=True)
 class Output:
-    """What comes out under a name: its shape without the batch, and its type."""
+    """An output: its name, its shape without the batch, and its type."""
 
     name: str
     shape: tuple[int, ...]
@@ -121,13 +121,13 @@ class Bundle:
         return [artifact for artifact in self.artifacts.values() if artifact.format in RUNNABLE]
 
     def must_classify(self, what: str) -> None:
-        """Refuse a network that is no classifier.
+        """Refuse a network that is not a classifier.
 
         Args:
             what: what needs classes, as the subject of a sentence: "a test set".
 
         Raises:
-            InputError: it is none.
+            InputError: the network is not a classifier.
         """
         if not self.classes:
             found = ", ".join(f"{output.name} {list(output.shape)}" for output in self.outputs)
@@ -137,10 +137,10 @@ class Bundle:
             )
 
     def must_run(self) -> list[Artifact]:
-        """The same of a bundle that has such a file.
+        """The artifacts that a runtime can run; there is at least one.
 
         Raises:
-            InputError: it has model.keras alone.
+            InputError: the bundle has model.keras alone.
         """
         if not (found := self.runnable()):
             raise InputError(
@@ -153,7 +153,7 @@ class Bundle:
         return {file: facts for file, facts in self.files.items() if file == name or file.startswith(f"{name}/")}
 
     def entries(self) -> list[str]:
-        """What a report has one line for: the artifacts, then the listed files that are part of none."""
+        """The entries of a report: the artifacts, then the listed files that belong to no artifact."""
         inside = {file for name in self.artifacts for file in self.parts(name)}
         return [*self.artifacts, *(file for file in self.files if file not in inside)]
 

@@ -16,7 +16,7 @@ from .runner import Runner
 
 #: How many images are run at a time.
 BATCH = 256
-#: The share of whole numbers that may be others.
+#: The share of whole numbers that may differ from those of Keras.
 OTHERS = 0.001
 #: A hundredth of the images of a smaller test set is less than ten of them.
 POINTS_COUNT_FROM = 1000
@@ -47,7 +47,7 @@ class Runs(Protocol):
 
 
 def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: int = BATCH) -> float:
-    """Top-1 accuracy from 0 to 1; a single output is a yes from 0.5 on.
+    """Top-1 accuracy from 0 to 1; a single output means class 1 from 0.5 on.
 
     Args:
         images: uint8 or float32 [n, height, width, channels], 0..255.
@@ -94,7 +94,7 @@ def batches(images: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
 def other_decisions(
     bundle: Bundle, result: NDArray[np.float32], reference: NDArray[np.float32], allowed: float
 ) -> list[int]:
-    """Indices of the images for which the top-1 class is another, where Keras itself did not hesitate.
+    """Indices of the images for which the top-1 class is another, and Keras has a clear answer.
 
     Two classes (or a yes and a no) that lie within the allowed difference of each other are a draw.
     """
@@ -162,7 +162,7 @@ def evaluate_on_test_set(
 
 
 def check_best_classes(bundle: Bundle, answer: dict[str, NDArray[Any]], check: Check) -> None:
-    """Hold the extra outputs to the probabilities that the file itself gives."""
+    """Check the extra outputs against the probabilities that the file itself gives."""
     probabilities, indices, scores = (answer[name] for name in (PROBABILITIES, TOP_INDICES, TOP_SCORES))
     wanted = -np.sort(-probabilities, axis=1)[:, : bundle.top_k]
     chosen = np.take_along_axis(probabilities, indices.astype(np.int64), axis=1)

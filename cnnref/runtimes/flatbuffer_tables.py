@@ -31,7 +31,7 @@ READ_ERRORS = (struct.error, IndexError, TypeError, ValueError)
 class Schema:
     """Tables, each with its fields as `name:kind` between blanks, and unions, each with the names of its tables.
 
-    A kind that is none of these (`_`, say) holds a number's place; such a field can be neither written nor read.
+    A field of an unknown kind, such as `_`, only takes up its number; it can be neither written nor read.
     """
 
     def __init__(self, tables: Mapping[str, str], unions: Mapping[str, Sequence[str]] | None = None) -> None:

@@ -1,7 +1,7 @@
 """The operators of a file, and the partitions of it that XNNPACK computes.
 
-A .tflite is handed to XNNPACK in partitions: every operator that XNNPACK does not know cuts the graph in two, and
-the numbers cross from one side to the other.
+A .tflite is handed to XNNPACK in partitions: every operator that XNNPACK does not know divides the graph, and the
+tensors are handed over between the two parts.
 """
 
 from __future__ import annotations

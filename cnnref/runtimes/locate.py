@@ -8,7 +8,7 @@ from ..errors import InputError, did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 
-#: Inside an installed package, and beside the package in a checkout.
+#: The folders of shipped bundles: inside an installed package, and beside the package in a checkout.
 BUNDLE_FOLDERS = (_PACKAGE / "saved_models", _PACKAGE.parent / "saved_models")
 
 

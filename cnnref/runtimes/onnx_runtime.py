@@ -16,7 +16,7 @@ from .runner import EMBEDDED, Tensor, as_input, failure, import_runtime, one_lin
 #: Where ONNX Runtime's names for element types differ from NumPy's.
 DTYPES = {"float": "float32", "double": "float64"}
 PREFIX = "cnnref."
-#: What goes wrong arrives as an exception; it need not be on standard error as well.
+#: Errors arrive as exceptions, so they need not be printed on standard error as well.
 QUIET = 4
 
 

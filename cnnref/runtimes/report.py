@@ -15,7 +15,7 @@ from ..files import write_whole
 from .bundle import LABELS, REPORT, Bundle
 from .samples import FILE as SAMPLES
 
-#: Of the format of report.json.
+#: The version of the format of report.json.
 VERSION = 2
 #: What is added to the name of a file that failed, so that no program reads it.
 FAILED = ".failed"
@@ -84,7 +84,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong with the file, as far as it could be checked."""
+        """Whether nothing is wrong with the file, as far as it could be checked."""
         return not self.problems
 
     @property
@@ -112,7 +112,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """No file failed. A file whose runtime is not installed has not failed; its `status` is "not checked"."""
+        """Whether no file failed; one whose runtime is not installed has not failed: its `status` is "not checked"."""
         return all(check.ok for check in self.checks)
 
     @property
@@ -206,7 +206,7 @@ def quarantine_failures(report: Report, folder: str | Path) -> list[str]:
 
 
 def _earlier(path: Path) -> dict[str, dict[str, Any]]:
-    """The checks of a report that is there already, by file; none of one that cannot be read."""
+    """The checks of an existing report by file; an empty dict if it cannot be read."""
     try:
         checks = json.loads(path.read_bytes())["checks"]
         return {check["file"]: check for check in checks if isinstance(check, dict)}

@@ -20,7 +20,7 @@ EMBEDDED = ("name", "labels", "preprocessing", "color", "picture", "provenance",
 
 
 class RuntimeMissingError(VerificationError):
-    """The package that runs a file is not installed (or cannot be imported): nothing is known of the file."""
+    """The package that runs a file is not installed or cannot be imported, so that the file was not checked."""
 
     def __init__(self, package: str, problem: str) -> None:
         super().__init__(f"{package} {problem}; install it with: pip install {package}")
@@ -72,14 +72,14 @@ class Runner(Protocol):
         ...
 
     def embedded(self) -> dict[str, Any] | None:
-        """What the file says of itself, by the keys of EMBEDDED; None if the format has no place for it."""
+        """The metadata inside the file, by the keys of EMBEDDED; None if the format has no place for it."""
         ...
 
 
 def import_runtime(module: str, package: str) -> ModuleType:
     """Import a runtime's module, or raise RuntimeMissingError."""
     try:
-        with quiet_stderr():  # TensorFlow greets with lines that no log level turns off
+        with quiet_stderr():  # TensorFlow prints lines that no log level turns off
             return importlib.import_module(module)
     except ModuleNotFoundError:
         raise RuntimeMissingError(package, "is not installed") from None
@@ -88,12 +88,12 @@ def import_runtime(module: str, package: str) -> ModuleType:
 
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:
-    """A runtime's or a converter's complaint, which may run over many lines, as one that is safe to print."""
+    """The message of a runtime or converter, which may have many lines, as one line that is safe to print."""
     return printable(" ".join(str(error).split()), limit) or type(error).__name__
 
 
 def failure(path: Path, text: str) -> VerificationError:
-    """The error that names the file."""
+    """A VerificationError whose message names the file."""
     return VerificationError(f"{path.name}: {text}")
 
 

@@ -1,4 +1,4 @@
-"""samples.npz: a few pictures and what Keras made of them when the bundle was exported."""
+"""samples.npz: a few pictures and the outputs of Keras for them when the bundle was exported."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ..environment import prepare, usable_cores
 from .bundle import IMAGE, PROBABILITIES, SIGNATURE
 from .runner import Tensor, as_input, failure, import_runtime, one_line
 
-#: Where a GPU is there too, all three runtimes are still compared on the same processor.
+#: All three runtimes are compared on the CPU, even where there is a GPU.
 DEVICE = "/CPU:0"
 
 

@@ -1,4 +1,4 @@
-"""What a .tflite file says of itself in the standard way: model metadata by Google's published schema, and the files
+"""The standard metadata of a .tflite file: model metadata by Google's published schema, and the files
 packed in behind the model as a zip archive.
 
 The tables and their field numbers are those of metadata_schema.fbs (TFLite Support, also in MediaPipe; identifier

@@ -160,7 +160,7 @@ def _artifact(
     bundle: Bundle, artifact: Artifact, samples: Samples | None, test_set: LabelledImages | None, check: Check
 ) -> None:
     if check.problems:
-        # A runtime is native code that trusts its input: a file that is known to be damaged is not fed to it.
+        # A runtime is native code that trusts its input, so it is not given a file that is known to be damaged.
         check.note = "not run, because it is not the file that was exported"
         return
     try:

@@ -1,4 +1,4 @@
-"""How many epochs fit into a time on this machine: measured with the steps that will be trained."""
+"""How many epochs fit into a time budget on this machine, measured with real training steps."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SHARE = 0.01
 
 @dataclass
 class Progress:
-    """How far a run is, and what it has logged.
+    """How far a run has come, and what it has logged.
 
     Attributes:
         step: steps done.

@@ -1,4 +1,4 @@
-"""Several processes that train one network: one a host, or several on one, joined by JAX."""
+"""Several processes that train one network together, connected by JAX, on one host or on several."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes files and talks."""
+    """Whether this process is the one that writes files and prints."""
     if keras.backend.backend() != "jax":
         return True
     import jax

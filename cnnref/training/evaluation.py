@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.augmentation import shift
 from ..environment import keras, ops
 
-#: Values of pictures at once, and pictures at most.
+#: The most values, and the most pictures, that are evaluated at once.
 VALUES, PICTURES = 4_000_000, 500
 
 
@@ -80,12 +80,12 @@ def views_of(images: NDArray[Any], views: str) -> Iterable[tuple[float, NDArray[
 
 
 def batch_size(images: NDArray[Any]) -> int:
-    """How many of these pictures [n, height, width, channels] are best taken at once."""
+    """How many of these pictures [n, height, width, channels] are evaluated at once."""
     return min(max(1, VALUES // int(np.prod(images.shape[1:]))), PICTURES, max(1, len(images)))
 
 
 def _scores(model: keras.Model, images: NDArray[np.uint8], size: int, views: str) -> NDArray[np.floating[Any]]:
-    """Probabilities [n, classes] of up to `size` pictures; a smaller batch is filled up, so nothing compiles anew."""
+    """Probabilities [n, classes] of up to `size` pictures; a smaller batch is filled up to compile nothing again."""
     full = np.concatenate([images, np.repeat(images[-1:], size - len(images), axis=0)])
     if not views:
         scores: NDArray[np.floating[Any]] = model.predict_on_batch(full.astype(np.float32))[: len(images)]

@@ -1,4 +1,4 @@
-"""What a run learns from, and the parts of a run in which it learns in different ways."""
+"""The images of a run, and its phases, in which different layers learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run: the test, and everything that the run leaves behind."""
+"""The end of a run: the test, and the files with its results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SAMPLES = 16
 def write_results(
     recipe: Recipe, dataset: Dataset, pictures: Pictures, run: Run, model: keras.Model, progress: Progress
 ) -> None:
-    """Test once, and write everything that the run leaves behind; results.json comes last."""
+    """Evaluate on the test set once, and write all results; results.json comes last."""
     run.write_log(progress)
     found = evaluate(model, dataset.test_images, dataset.test_labels)
     matrix = found.pop("confusion_matrix")
@@ -78,7 +78,7 @@ def _normalization(model: keras.Model) -> dict[str, list[float]]:
 
 
 def _keep_samples(dataset: Dataset, run: Run) -> None:
-    """Keep the first test pictures, the classes taking turns."""
+    """Keep the first test pictures of each class, one class after the other."""
     chosen = one_of_each_class_first(dataset.test_labels, SAMPLES)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=dataset.test_images[chosen], labels=dataset.test_labels[chosen])

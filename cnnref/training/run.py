@@ -1,4 +1,4 @@
-"""A run folder: what a training run leaves behind, and how it is read again.
+"""The folder of a training run: the files in it, and how they are read.
 
 recipe.toml, environment.json, metrics.csv, timings.csv, curves.png, confusion_matrix.png and .json, checkpoints/,
 samples.npz (test pictures for the exported files to be checked with), model.keras (raw pixels to probabilities) and,
@@ -93,11 +93,11 @@ class Run:
         write_whole(self.folder / name, json.dumps(content, indent=2) + "\n")
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, one an epoch."""
+        """The rows of metrics.csv, one for each epoch."""
         return _read_rows(self.folder / "metrics.csv")
 
     def timings(self) -> list[dict[str, float]]:
-        """The rows of timings.csv, one an epoch: seconds and images a second."""
+        """The rows of timings.csv, one for each epoch: seconds and images a second."""
         return _read_rows(self.folder / "timings.csv")
 
     def write_log(self, progress: Progress) -> None:

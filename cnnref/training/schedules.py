@@ -35,5 +35,5 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
         return self.peak * rise * (end + (1 - end) * left)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, as Keras wants them for saving."""
+        """The arguments, which Keras needs for saving."""
         return {"peak": self.peak, "total_steps": self.total_steps, "schedule": self.schedule}

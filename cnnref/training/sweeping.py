@@ -1,4 +1,4 @@
-"""A grid of settings, each trained with several seeds: mean and interval of the accuracy, resumable at any point."""
+"""A grid of settings, each trained with several seeds: mean and interval of the accuracy. A sweep can be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .overrides import full_key, override, value_of
 from .recipe import Recipe, read_recipe
 from .run import Run
 
-#: What a sweep leaves in its folder, beside the run folders.
+#: The file with the results of a sweep, beside the run folders.
 FILE = "sweep.json"
 
 Train = Callable[..., Run]
@@ -33,7 +33,7 @@ class Cell:
 
     Attributes:
         settings: by dotted key, as the recipe has them.
-        accuracy: (0..1) by seed: on the validation images where there are several cells, else on the test images.
+        accuracy: by seed, from 0 to 1; of the validation images where there are several cells, else of the test images.
         views_accuracy: the same, averaged over test-time views; only of the test images.
         failed: what stopped a run, by seed.
         mean, interval: in percent; the mean lies within the interval on either side with 95 % confidence.
@@ -101,7 +101,7 @@ def sweep(
     quiet: bool = False,
     train: Train | None = None,
 ) -> Sweep:
-    """Train every combination of settings with every seed; the same call again goes on where it stopped.
+    """Train every combination of settings with every seed; the same call continues a sweep that was stopped.
 
     A run that diverged counts as done; delete its folder to have it trained again.
 
@@ -109,9 +109,9 @@ def sweep(
         recipe: name of a shipped recipe, path of a .toml file, or a `Recipe`.
         data_dir: folder with the published files of the data set.
         out: folder of the sweep, by default runs/NAME-sweep; each run has a folder in it.
-        seeds: how many, from the recipe's seed on, or which.
+        seeds: the number of seeds, counted up from the recipe's, or the seeds themselves.
         settings: values by key, see `cnnref.training.overrides`.
-        quiet: no progress on standard error.
+        quiet: show no progress on standard error.
         train: by default `cnnref.train`.
 
     Raises:
@@ -121,7 +121,7 @@ def sweep(
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     chosen = list(range(recipe.seed, recipe.seed + seeds)) if isinstance(seeds, int) else list(seeds)
     if not chosen:
-        raise InputError("A sweep has no seeds; give one at least.")
+        raise InputError("A sweep needs seeds; give at least one.")
     recipes = _combinations(recipe, settings or {})
     if len(recipes) > 1 and any(not one.validation for _, one in recipes):
         raise InputError(
@@ -130,7 +130,7 @@ def sweep(
         )
     cells = [Cell(values) for values, _ in recipes]
     runs = [(cell, replace(one, seed=seed)) for cell, (_, one) in zip(cells, recipes, strict=True) for seed in chosen]
-    _refuse_twins(runs)
+    _refuse_duplicates(runs)
     folder = Path(out) if out else Path("runs") / f"{recipe.name}-sweep"
     found = Sweep(folder, recipe.name, "validation" if len(cells) > 1 else "test", chosen, cells)
     failures = _failures(folder, {folder_name(cell.settings, one.seed) for cell, one in runs})
@@ -161,9 +161,11 @@ def _combinations(recipe: Recipe, settings: Mapping[str, Sequence[Any]]) -> list
     given = {key: [values] if isinstance(values, str) else list(values) for key, values in settings.items()}
     for key, values in given.items():
         if full_key(key) == "seed":
-            raise InputError("The seed is no setting of a sweep: every setting is trained with all; give --seeds.")
+            raise InputError(
+                "The seed is no setting of a sweep: every setting is trained with all seeds; give --seeds."
+            )
         if not values:
-            raise InputError(f"{key} has no values in the sweep; give one at least.")
+            raise InputError(f"{key} has no values in the sweep; give at least one.")
     order = sorted(given, key=full_key)  # whatever order they are given in, a run has one folder
     recipes = [
         override(recipe, dict(zip(order, values, strict=True)))
@@ -172,7 +174,7 @@ def _combinations(recipe: Recipe, settings: Mapping[str, Sequence[Any]]) -> list
     return [({full_key(key): value_of(one, full_key(key)) for key in order}, one) for one in recipes]
 
 
-def _refuse_twins(runs: Sequence[tuple[Cell, Recipe]]) -> None:
+def _refuse_duplicates(runs: Sequence[tuple[Cell, Recipe]]) -> None:
     """Refuse a sweep in which two runs give the same weights, or share a folder."""
     seen: set[str] = set()
     for cell, one in runs:
@@ -193,7 +195,9 @@ def _failures(folder: Path, names: set[str]) -> dict[str, str]:
     if not (folder / FILE).is_file():
         refuse_existing(folder, force=True)  # a file
         if folder.is_dir() and (other := {path.name for path in folder.iterdir()} - names):
-            raise InputError(f"{folder} already exists, and {min(other)} in it is no run of this sweep; name another.")
+            raise InputError(
+                f"{folder} already exists, and {min(other)} in it is not a run of this sweep; choose another folder."
+            )
         return {}
     try:
         cells = json.loads((folder / FILE).read_bytes())["cells"]

@@ -1,4 +1,4 @@
-"""Trained weights as a beginning: read for one architecture, and copied into that network for other classes."""
+"""Transfer learning: trained weights are read for an architecture, and copied into it for other classes."""
 
 from __future__ import annotations
 
@@ -180,12 +180,12 @@ def _check_normalization(source: keras.Model, target: keras.Model) -> None:
     found = normalization_of(target)
     if found is None or not np.allclose(found, given, rtol=1e-5):
         raise InputError(
-            f"The weights of {source.name} are for pixels normalized with {_told(given)} and the new network has "
-            f"{_told(found)}; build it with normalization=normalization_of(source)."
+            f"The weights of {source.name} are for pixels normalized with {_in_words(given)} and the new network has "
+            f"{_in_words(found)}; build it with normalization=normalization_of(source)."
         )
 
 
-def _told(normalization: Normalization | None) -> str:
+def _in_words(normalization: Normalization | None) -> str:
     if normalization is None:
         return "no normalization"
     mean, deviation = ([round(number, 4) for number in numbers] for numbers in normalization)

@@ -1,4 +1,4 @@
-"""The filters that a network begins with where it whitens its input: computed from patches of training images.
+"""The first filters of a network that whitens its input: computed from patches of training images.
 
 As airbench94 does it (Jordan, 2024, arXiv 2404.00498): each filter is a direction in which patches vary, an eigenvector
 of their second moments, divided by how much they vary along it. The outputs are uncorrelated and of mean square 1.

@@ -71,12 +71,12 @@ def _damage_explained(path: Path) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except EOFError:
-        raise InputError(f"{path} is no whole PyTorch checkpoint: it ends too early; get it again.") from None
+        raise InputError(f"{path} is not a complete PyTorch checkpoint: it ends too early; get it again.") from None
     except Exception as error:  # an unpickler and a zip archive meet damage with almost any exception
         lines = str(error).strip().splitlines()
         reason = lines[0].rstrip(".") if lines else type(error).__name__
         raise InputError(
-            f"{path} is no whole PyTorch checkpoint ({reason}; {path.stat().st_size:,} bytes found); get it again."
+            f"{path} is not a complete PyTorch checkpoint ({reason}; {path.stat().st_size:,} bytes); get it again."
         ) from None
 
 

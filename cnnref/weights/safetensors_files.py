@@ -78,4 +78,4 @@ def _tensor(path: Path, name: str, facts: Any, numbers: bytes) -> np.ndarray:
 
 
 def _damaged(path: Path, why: str) -> InputError:
-    return InputError(f"{path} is no whole safetensors file ({why}); get it again.")
+    return InputError(f"{path} is not a complete safetensors file ({why}); get it again.")

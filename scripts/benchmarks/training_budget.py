@@ -1,4 +1,4 @@
-"""How near a training run ends to its budget in minutes.
+"""How close the time of a training run comes to its budget in minutes.
 
 python scripts/benchmarks/training_budget.py --recipe lenet5-digits --minutes 2
 

@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *NETWORKS], metavar="NAME", help="only these networks")
     parser.add_argument("--no-keras", action="store_true", help="leave Keras' own exporters out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="read and append the outcomes, one a line")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="read and append the outcomes, one on each line")
     given = parser.parse_args()
     exporters = ["cnnref"] if given.no_keras else list(EXPORTERS)
     found = measured(given.names or list(NETWORKS), exporters, given.json)

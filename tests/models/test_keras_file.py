@@ -239,13 +239,13 @@ def test_a_file_that_is_no_zip_and_a_member_that_is_missing_are_named(
     members: dict[str, bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "text.keras").write_text("weights")
-    with pytest.raises(InputError, match=r"no whole \.keras file"):
+    with pytest.raises(InputError, match=r"not a complete \.keras file"):
         load_model(tmp_path / "text.keras")
     with zipfile.ZipFile(tmp_path / "part.keras", "w") as archive:
         archive.writestr("config.json", members["config.json"])
     with pytest.raises(InputError, match=r"has no metadata\.json"):
         load_model(tmp_path / "part.keras")
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         load_model(tmp_path)
 
 

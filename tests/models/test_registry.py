@@ -193,7 +193,9 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path, content: Any
     path = tmp_path / "broken.keras"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"broken\.keras (is no file|is no whole \.keras file|has no config\.json)"):
+    with pytest.raises(
+        InputError, match=r"broken\.keras (is not a file|is not a complete \.keras file|has no config\.json)"
+    ):
         load_model(path)
 
 

@@ -188,7 +188,7 @@ def test_files_that_take_channels_first_or_bytes(
 def test_what_cannot_be_explained_is_refused(tmp_path: Path) -> None:
     bundle = read_bundle(find_bundle("lenet5-mnist"))
     (tmp_path / "words.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"words\.png is no picture"):
+    with pytest.raises(InputError, match=r"words\.png is not a picture"):
         write_page(bundle, tmp_path / "page.html", image=tmp_path / "words.png")
     with pytest.raises(InputError, match="damaged"):
         page(PageContents(b"", name="nothing", shape=(28, 28, 1), labels=["a"]))

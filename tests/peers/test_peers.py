@@ -171,5 +171,5 @@ def test_keras_on_another_backend_is_not_timed(bundle: Path, monkeypatch: pytest
 
 def test_a_damaged_keras_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.keras").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"model\.keras is no whole \.keras file"):
+    with pytest.raises(InputError, match=r"model\.keras is not a complete \.keras file"):
         KerasRunner(Path(tmp_path / "model.keras"))

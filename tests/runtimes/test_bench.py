@@ -226,4 +226,4 @@ def test_the_command_draws_what_was_measured_and_nothing_else(bundle: Path, tmp_
     assert "model.onnx" in drawn.stdout
     again = run(bundle, "--no-peers", "--runs", "1", "--plot", picture)
     assert "give --force to replace it" in str(again.exception)
-    assert "end its name in .png, .svg or .pdf" in str(run(bundle, "--plot", tmp_path / "x.gif").exception)
+    assert "end it in .png, .svg or .pdf" in str(run(bundle, "--plot", tmp_path / "x.gif").exception)

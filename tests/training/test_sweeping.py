@@ -201,7 +201,7 @@ def test_a_folder_of_other_runs_is_refused(grid: tuple[Sweep, list[str]], tmp_pa
     with pytest.raises(InputError, match="started with other settings"):
         sweep(replace(RECIPE, batch_size=32), out=found.folder, **GRID)
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match=r"already exists, and thesis\.txt in it is no run of this sweep"):
+    with pytest.raises(InputError, match=r"already exists, and thesis\.txt in it is not a run of this sweep"):
         sweep(RECIPE, out=tmp_path, quiet=True)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
     with pytest.raises(InputError, match="is a file"):
@@ -222,7 +222,7 @@ def test_nothing_is_chosen_on_test_images(tmp_path: Path) -> None:
         ({"settings": {"momentum": ["0.9", "0.90"]}}, "run momentum=0.9_seed=0 twice"),
         ({"settings": {"views": ["mirror", "shift"]}}, "run views=shift_seed=0 twice"),  # the weights are the same
         ({"seeds": [1, 1]}, "run seed=1 twice"),
-        ({"seeds": 0}, "no seeds"),
+        ({"seeds": 0}, "needs seeds"),
         ({"seeds": [-1]}, "seed is -1; give at least 0"),
         ({"settings": {"model": ["lenet5", "lenet6"]}}, "no model 'lenet6'"),
     ],

@@ -336,8 +336,8 @@ class Planted:
 def test_damage_and_code_are_refused_and_not_run(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the files are PyTorch's")
     for name, message in (
-        ("a.pth", "a.pth is no whole PyTorch checkpoint"),
-        ("a.keras", "a.keras is no whole .keras file"),
+        ("a.pth", "a.pth is not a complete PyTorch checkpoint"),
+        ("a.keras", "a.keras is not a complete .keras file"),
     ):
         (tmp_path / name).write_text("These are no weights.\n")
         refused(message, pretrained, "resnet20", tmp_path / name)

@@ -78,7 +78,7 @@ def test_a_safetensors_file_that_was_cut_short_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "weights.safetensors"
     safetensors.save_file(VALUES, path)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(InputError, match=r"weights.safetensors is no whole safetensors file .*; get it again\."):
+    with pytest.raises(InputError, match=r"weights.safetensors is not a complete safetensors file .*; get it again\."):
         read_weights(path)
 
 
@@ -89,7 +89,7 @@ def test_a_pytorch_file_that_was_cut_short_is_refused(tmp_path: Path, new: Any, 
     torch.save(TENSORS, path, _use_new_zipfile_serialization=new)
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(InputError, match=r"weights.pth is (no whole|damaged)"):
+    with pytest.raises(InputError, match=r"weights.pth is (not a complete|damaged)"):
         read_weights(path)
 
 
@@ -227,9 +227,12 @@ def test_a_file_made_by_hand_is_read(tmp_path: Path) -> None:
         (b"ctorch.jit\nload\n(S'file'\ntR.", "asks for torch.jit.load"),
         (b"\x80\x04\x8c\x05torch\x8c\x0eSize.__class__\x93.", "asks for torch.Size.__class__"),
         (b"(S'true'\nios\nsystem\n.", "asks for os.system"),
-        (b"ctorch._utils\n_rebuild_tensor_v2\n}S'code'\nI1\nsb.", "no whole PyTorch checkpoint"),  # state for a class
+        (
+            b"ctorch._utils\n_rebuild_tensor_v2\n}S'code'\nI1\nsb.",
+            "not a complete PyTorch checkpoint",
+        ),  # a class's state
         (b"ctorch\nFloatStorage\n(N}S'name'\nI1\nstb.", "a type with a state"),
-        (b"ctorch\nFloatStorage\n(tR.", "no whole PyTorch checkpoint"),  # a type is never called
+        (b"ctorch\nFloatStorage\n(tR.", "not a complete PyTorch checkpoint"),  # a type is never called
         (b"(dp0\nS'state_dict'\ng0\ns.", "has a _?[dD]ict under 'state_dict'"),  # holds itself
         (b"(dI3\nI4\ns.", "key of type int"),
     ],

@@ -17,8 +17,8 @@ def check_image(model: Any, image: ArrayLike) -> NDArray[np.float32]:
     """The picture as float32 [height, width, channels].
 
     Raises:
-        InputError: the model takes several inputs or something else than pictures of one size, or the picture is
-            not of that size or has values that are not finite.
+        InputError: the model does not take one picture of a fixed size, or the picture has another size or values
+            that are not finite.
     """
     inputs = getattr(model, "inputs", None)
     if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4 or None in inputs[0].shape[1:]:
@@ -27,7 +27,7 @@ def check_image(model: Any, image: ArrayLike) -> NDArray[np.float32]:
     try:
         values = np.asarray(image, np.float32)
     except (TypeError, ValueError):
-        raise InputError("The picture is no array of numbers; give [height, width, channels].") from None
+        raise InputError("The picture is not an array of numbers; give [height, width, channels].") from None
     if values.shape != wanted:
         raise InputError(f"The picture is {list(values.shape)}, and {model.name} takes {list(wanted)}; resize it.")
     if not np.isfinite(values).all():
@@ -39,7 +39,7 @@ def to_integer(value: Any, name: str) -> int:
     """The value as int.
 
     Raises:
-        InputError: it is none.
+        InputError: the value is not a whole number.
     """
     try:
         return operator.index(value)
@@ -48,7 +48,7 @@ def to_integer(value: Any, name: str) -> int:
 
 
 def unknown_layer(name: str, known: Iterable[str]) -> InputError:
-    """The refusal of a layer's name, with the names that come close."""
+    """The error for a layer's name that the model does not have, with the names that are most similar."""
     names = list(known)
     hint = did_you_mean(name, names, most=3).strip() or f"it has {', '.join(names[:8])}, ..."
     return InputError(f"There is no layer {name!r} in the model; {hint}")
@@ -58,7 +58,7 @@ def class_scores(model: Any, found: Any) -> NDArray[np.float32]:
     """The scores that a model gave for n pictures, float32 [n, classes].
 
     Raises:
-        InputError: it gives several outputs, or maps.
+        InputError: the model gives several outputs, or maps.
     """
     if isinstance(found, dict | list | tuple):
         raise InputError(
@@ -89,7 +89,7 @@ def choose_class(probabilities: NDArray[np.float32], index: int | None) -> int:
 
 
 def class_probability(probabilities: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-    """The probability of a class in rows [n, classes]; with a single output, class 0 has what is left."""
+    """The probability of a class in rows [n, classes]; with a single output, that of class 0 is 1 minus the output."""
     if probabilities.shape[1] == 1:
         return probabilities[:, 0] if index else 1 - probabilities[:, 0]
     return probabilities[:, index]

@@ -1,4 +1,4 @@
-"""Grad-CAM: which places of a layer's maps raise the score of a class (Selvaraju et al., ICCV 2017, section 3)."""
+"""Grad-CAM: which positions of a layer's maps raise the score of a class (Selvaraju et al., ICCV 2017, section 3)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ...errors import InputError
 from .classifier import check_image, choose_class, class_scores, unknown_layer
 
 CLASSIFIERS = {"softmax", "sigmoid"}
-#: What may come behind the softmax and changes no number.
-KEEPING = {"Activation", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"}
+#: Layers that may follow the softmax, because they change no number.
+UNCHANGING = {"Activation", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"}
 
 
 def grad_cam(
@@ -30,16 +30,16 @@ def grad_cam(
         model: a functional Keras model of any backend that classifies pictures; models in it are opened.
         image: [height, width, channels], raw pixel values as the model takes them.
         index: the class, by default the most probable one.
-        layer: whose maps, named as `activations` names them; by default those that the head reads: the last with
-            more than one place.
+        layer: the layer whose maps are weighted, named as in `activations`; by default the last one whose maps have
+            more than one position.
         scaled: divide by the largest value, so that it is 1.
 
     Returns:
-        float32 [rows, columns], one value a place of the maps.
+        float32 [rows, columns], one value for each position of the maps.
 
     Raises:
-        InputError: the picture does not fit the model, or there is no such class or layer, it has no maps, or the
-            score does not follow from them.
+        InputError: the picture does not fit the model, there is no such class or layer, the layer has no maps, or
+            the score does not depend on them.
     """
     pixels = check_image(model, image)
     graph = trace(model)
@@ -50,7 +50,7 @@ def grad_cam(
     place = _maps_of(graph, layer)
     after = tensors_after(graph, place)
     if (activation.outputs if activation else graph.outputs)[0] not in after:
-        raise InputError(f"The class scores do not follow from the maps of layer {layer}; choose one before them.")
+        raise InputError(f"The class scores do not depend on the maps of layer {layer}; choose an earlier layer.")
     known = {tensor: value for tensor, value in values.items() if tensor not in after}
     replacements = {activation: _without_activation(activation)} if activation else {}
 
@@ -75,7 +75,7 @@ def _last_activation(graph: Graph) -> Call | None:
         if _function_name(call.operation) in CLASSIFIERS:
             return call
         unchanged = ("linear", call.keras_class.lower())
-        if call.keras_class not in KEEPING or _function_name(call.operation) not in unchanged:
+        if call.keras_class not in UNCHANGING or _function_name(call.operation) not in unchanged:
             return None
         call = maker[call.inputs[0]]
     return None
@@ -115,7 +115,7 @@ def _maps_of(graph: Graph, layer: str | None) -> Tensor:
         shape = call.outputs[0].shape
         if call.inputs and len(shape) == 4 and shape[1] * shape[2] > 1:
             return call.outputs[0]
-    raise InputError("The model has no maps with more than one place, so there is nothing to weigh.")
+    raise InputError("The model has no maps with more than one place, so Grad-CAM has nothing to weight.")
 
 
 def _gradient(function: Callable[[Any], Any], at: Any) -> Any:

@@ -34,7 +34,7 @@ def occlusion(
     fill: float | Sequence[float] | None = None,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """Cover the picture with a square patch, place after place, and see how far the probability falls.
+    """Cover the picture with a square patch at one place after another, and measure how far the probability falls.
 
     Args:
         model: a Keras model of any backend that classifies pictures.
@@ -42,7 +42,7 @@ def occlusion(
         index: the class, by default the most probable one.
         patch: pixels of the patch's side, by default a seventh of the shorter side (rounded, at least 1).
         stride: pixels from one place to the next, by default half of the patch (rounded down, at least 1).
-        fill: the patch's colour, one number or one a channel; by default the picture's own mean colour.
+        fill: the patch's colour, one number or one for each channel; by default the picture's own mean colour.
         batch_size: pictures that are run at a time.
 
     Returns:
@@ -50,8 +50,8 @@ def occlusion(
         `corners` along both sides. Above 0: without that piece the class is less probable.
 
     Raises:
-        InputError: the picture does not fit the model, the model is no classifier, there is no such class, or
-            patch, stride, fill or batch_size is none.
+        InputError: the picture does not fit the model, the model is not a classifier, there is no such class, or
+            patch, stride, fill or batch_size cannot be used.
     """
     whole = check_image(model, image)
     height, width, channels = whole.shape

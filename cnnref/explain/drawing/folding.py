@@ -74,12 +74,12 @@ class Volume:
 
     @property
     def parameters(self) -> int:
-        """Of all its layers."""
+        """The parameters of all its layers."""
         return sum(row.parameters for row in self.rows)
 
     @property
     def macs(self) -> int | None:
-        """Of all its layers, None if one's are not known."""
+        """The multiply-accumulates of all its layers; None if those of one layer are not known."""
         return words.total_macs(self.rows)
 
     @property
@@ -166,7 +166,7 @@ class _Network:
         return {words.CONVOLUTION, words.JOINING} <= {self.categories[index] for index in unit}
 
     def by_layer(self) -> list[Hashable]:
-        """A label a row; none at all if the network is no chain."""
+        """A label for each row; an empty list if the network is not a chain."""
         if any(len(rows) > 1 for rows in (*self.sources, *self.readers)):
             return []
         return self._with_minor_rows(list(range(len(self.rows))))

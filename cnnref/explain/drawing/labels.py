@@ -1,4 +1,4 @@
-"""Where the labels of bubbles go, in inches: beside their own, and on nothing else."""
+"""Where the labels of bubbles go, in inches: each beside its own bubble, and on nothing else."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SWEEPS = 12
 SPACING = 0.05
 #: Beyond this gap a line leads from the label to its bubble.
 LEADER_GAP = 0.15
-#: What an inch of distance costs is 1. MISTAKEN is for a label that lies as close to another bubble, PASSING for an
-#: inch of leader on another bubble.
+#: Costs, where an inch of distance costs 1. MISTAKEN is the cost of a label that is as close to another bubble, PASSING
+#: that of an inch of leader on another bubble.
 MISTAKEN, PASSING, CROSSED, COVERED, OVERLAP, OUTSIDE = 1.0, 3.0, 3.0, 6.0, 40.0, 60.0
 #: Points of a leader that are looked at.
 STEPS = 16
@@ -40,7 +40,7 @@ class Bubble:
 
 @dataclass(frozen=True)
 class Label:
-    """Middle of a label, and where on its edge a line to the middle of the bubble begins; None if it lies beside it."""
+    """The middle of a label, and where on its edge its leader begins; None if the label is beside its bubble."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ class Label:
 
 
 def place_labels(bubbles: Sequence[Bubble], page: Box, taken: Sequence[Box] = ()) -> list[Label]:
-    """A label for each bubble, within the page and not on what is taken.
+    """A label for each bubble, within the page and outside of the boxes in `taken`.
 
     Each takes the place that costs least while the others stay where they are, over and over until none moves.
     """

@@ -16,7 +16,7 @@ from .measures import Evaluation
 class Explanation:
     """A picture, what the network says of it, and where it looks: Grad-CAM, and how far the probability falls.
 
-    The probability is a score where the network gives scores; `grad_cam` is None where there are no maps to weigh.
+    The probability is a score where the network gives scores; `grad_cam` is None where the network has no maps.
     """
 
     name: str
@@ -32,16 +32,16 @@ class Report:
     """All that the report says.
 
     Attributes:
-        name: The bundle's.
-        labels: Of the classes; of a single output that names itself, "not cat" and "cat".
+        name: The name of the bundle.
+        labels: The names of the classes; for a single output "cat", they are "not cat" and "cat".
         says: What the network gives for a class: "probability" or "score".
         layers: The rows of `layer_table`.
         kernels, maps: Layers whose kernels and maps are drawn; one that is called again is "name#2".
-        looked_at: How many pictures dead units were looked for with.
+        looked_at: The number of pictures with which dead units were looked for.
         dead: Channels and units that are the same for all of them, by layer; layers without any are left out.
-        explained: Pictures, one of each class as far as there are.
-        test: Measured on the test set, None where it is not there.
-        no_test: Why it is not.
+        explained: The explained pictures, one of each class where the samples have one.
+        test: What was measured on the test set; None where the test set was not found.
+        no_test: Why nothing was measured on it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Channels and units that say the same to every picture."""
+"""Channels and units whose output is the same for every picture."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def dead_units(
 
 
 def has_activation(call: Call) -> bool:
-    """Whether a call ends with an activation; a softmax is none, its values say what the network decides."""
+    """Whether a call ends with an activation; a softmax does not count, as its values are the answer of the network."""
     own = getattr(call.operation, "activation", None)
     if own is None:
         return type(call.operation).__name__ in words.ACTIVATIONS - {"Softmax"}

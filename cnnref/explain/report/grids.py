@@ -1,4 +1,4 @@
-"""Kernels and feature maps as grids: every value a square of whole pixels, all on one scale around zero."""
+"""Kernels and feature maps as grids: every value is a square of whole pixels on one colour scale around zero."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[Laye
 
     Args:
         rows: of `layer_table`.
-        calls: of `named`, of the same model.
+        calls: the calls of the same model by name, from `calls_by_name`.
     """
     kinds = (words.POOLING, words.JOINING)
     found = [
@@ -56,7 +56,7 @@ def with_maps(rows: Iterable[LayerRow], calls: Mapping[str, Call]) -> tuple[Laye
 
 
 def _drawn(what: str, names: Iterable[str]) -> tuple[LayerPicture, ...]:
-    """Each layer with a file of its own, whatever signs its name has."""
+    """Each layer with a file of its own, whatever characters its name has."""
     drawn: list[LayerPicture] = []
     for name in names:
         stem = f"{what}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"

@@ -43,7 +43,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test picture that is taken for something else, and with which probability."""
+    """A test picture that was put into the wrong class, and the probability that the network gave to that class."""
 
     index: int
     label: str
@@ -94,7 +94,7 @@ def classification_measures(
     """The measures of probabilities [n, classes] (or [n, 1], a yes) against the true classes [n].
 
     Args:
-        calibrated: the scores are probabilities, so that it can be asked how true they are.
+        calibrated: whether the scores are probabilities, so that their calibration can be measured.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 

@@ -71,7 +71,7 @@ def _numbers(weight: Any) -> NDArray[np.float32]:
 
 
 def _cut(text: str, room: float, size: float, instead: str = "?") -> str:
-    """A text cut to so many inches; `instead` where the typeface lacks its letters."""
+    """A text cut to so many inches; `instead` where the font lacks one of its characters."""
     from matplotlib.font_manager import findfont, get_font
 
     text = " ".join(text.split())
@@ -84,9 +84,9 @@ def _cut(text: str, room: float, size: float, instead: str = "?") -> str:
 def _rows(
     rows: int, columns: int, above: float, below: float, *, left: float = AROUND, first: float = 0.0
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of empty places for pictures, with so many inches above and below each for words.
+    """A figure of empty axes for pictures, with `above` and `below` inches for text around each.
 
-    Above the `first` row there are so many more.
+    There are `first` more inches above the first row.
     """
     width = left + columns * PICTURE + (columns - 1) * BETWEEN + AROUND
     step = above + PICTURE + below
@@ -136,7 +136,7 @@ def why(report: Report, samples: NDArray[np.uint8]) -> bytes:
 
 
 def _over(axes: Axes, picture: NDArray[np.uint8], values: NDArray[np.float64]) -> None:
-    """Colours over a pale picture, the clearer the further from zero."""
+    """Colours over a pale picture; values further from zero have stronger colours."""
     height, width = picture.shape[:2]
     gray = picture.astype(np.float64).mean(axis=2)
     axes.imshow(gray, cmap="gray", vmin=-255, vmax=255)  # colours do not show on black

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from .contents import Report
     from .measures import Evaluation
 
-#: What would be read as Markdown or HTML in a name.
+#: Characters of a name that Markdown or HTML would interpret.
 SPECIAL = str.maketrans({one: f"\\{one}" for one in "\\`*_[]<>|~&"})
 
 
 def plain(text: str) -> str:
-    """A name of somebody's, so that it is shown and not read as Markdown or HTML."""
+    """A name from outside, escaped so that it is shown and not interpreted as Markdown or HTML."""
     return " ".join(text.split()).translate(SPECIAL)
 
 
 def markdown(report: Report) -> str:
-    """The text; the pictures lie beside it."""
+    """The text of report.md, which refers to the picture files beside it."""
     parts = [
         f"# {plain(report.name)}, layer by layer",
         "Written by `cnnref explain --report`; the same numbers are in `report.json`.",
@@ -44,7 +44,7 @@ def markdown(report: Report) -> str:
         "## Where it looks",
         _why(report),
         "![Where it looks](why.png)",
-        _explained(report),
+        _table_of_explanations(report),
         "## On the test set",
         *(_test(report, report.test) if report.test else [plain(report.no_test or "")]),
     ]
@@ -100,7 +100,7 @@ def _why(report: Report) -> str:
     )
 
 
-def _explained(report: Report) -> str:
+def _table_of_explanations(report: Report) -> str:
     rows = [
         [one.name, plain(one.label or ""), plain(one.predicted), report.amount(one.probability)]
         for one in report.explained

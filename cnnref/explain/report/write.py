@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...runtimes import Bundle, Samples
 
 FILE = "report.json"
-#: Pictures that dead units are looked for with, and on which layers are shown.
+#: The number of pictures with which dead units are looked for, and the number of pictures that are explained.
 DEAD_UNIT_IMAGES, EXPLAINED_IMAGES = 1000, 5
 
 
@@ -36,15 +36,15 @@ def write_report(
     force: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write report.md, report.json and the pictures into a folder, which appears when all of them are written.
+    """Write report.md, report.json and the pictures into a folder, which appears when it is complete.
 
     Args:
-        bundle: one with a model.keras and samples.
+        bundle: a bundle with a model.keras and samples.
         directory: the folder.
-        data_dir: where the data set's files are; without it only this machine's usual places are looked in. Where
-            they are not found, what needs them is left out, and said.
+        data_dir: the folder with the files of the data set; by default the usual places of this machine. Where they
+            are not found, the report leaves out what needs them, and says so.
         force: replace an existing report.
-        tell: is told what is being done.
+        tell: is called with a line about each step.
 
     Raises:
         InputError: the folder exists, the bundle is no classifier, or the bundle has no model.keras that can be read.
@@ -97,12 +97,12 @@ def write_report(
 
 
 def _labels(bundle: Bundle) -> tuple[str, ...]:
-    """The names of the classes that are told apart: two of a single output, which may name only itself."""
+    """The names of the classes; there are two for a single output, which may have a name for one of them only."""
     return (f"not {bundle.labels[0]}", *bundle.labels) if len(bundle.labels) == 1 else bundle.labels
 
 
 def _gives_one_value(bundle: Bundle) -> bool:
-    """Whether the network gives one measured value and decides nothing."""
+    """Whether the network gives one measured value and no class."""
     return bundle.classes == 1 and bundle.activation != "sigmoid"
 
 
@@ -115,7 +115,7 @@ def _gives_probabilities(bundle: Bundle, samples: Samples) -> bool:
 def _test_set(
     bundle: Bundle, classes: int, data_dir: Path | None, tell: Callable[[str], None]
 ) -> tuple[Dataset | None, str | None]:
-    """The test set that the bundle was trained for, or why there is none; nothing is downloaded unasked."""
+    """The test set that the bundle was trained for, or why there is none; without `data_dir` nothing is downloaded."""
     from ...data import load
 
     if _gives_one_value(bundle):
@@ -170,7 +170,7 @@ def _explain_sample(model: Any, bundle: Bundle, labels: Sequence[str], samples: 
 
 
 def _rounded(value: Any) -> float:
-    """Six decimals: what another thread count or library may change is left out."""
+    """Six decimals, as another number of threads or another library may change the digits after them."""
     return round(float(value), 6)
 
 

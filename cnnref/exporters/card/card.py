@@ -21,7 +21,7 @@ print(labels[probabilities[0].argmax()])
 ```
 """
 
-#: What Markdown reads as more than a character, and how a single one is written.
+#: The characters that have a meaning in Markdown, and how one of them is escaped.
 MARKDOWN, ESCAPED = re.compile(r"([\\&<>`*|#\[\]])"), r"\\\1"
 
 
@@ -157,7 +157,7 @@ def _arithmetic(bundle: Bundle) -> list[str]:
 
 
 def _rounding(bundle: Bundle) -> list[str]:
-    """What became of the weights of the run, where their kernels were rounded, and where the other files are."""
+    """How the rounding of kernels changed the results, and how the files that a smaller bundle lacks are written."""
     lines = []
     if rounded := bundle.document["provenance"].get("rounded"):
         text = (
@@ -176,7 +176,7 @@ def _rounding(bundle: Bundle) -> list[str]:
 
 
 def _integers(bundle: Bundle) -> list[str]:
-    """How the int8 files came about."""
+    """How the int8 files were calibrated."""
     lines = []
     if calibration := bundle.document.get("calibration"):
         lines += [
@@ -189,7 +189,7 @@ def _integers(bundle: Bundle) -> list[str]:
 
 
 def _left_out(bundle: Bundle) -> list[str]:
-    """What is not there, and why; the reasons are words of converters and names of layers, and no Markdown."""
+    """The files that were left out, with the reasons, which are escaped: converters and layers name what they like."""
     lines = []
     for file, why in bundle.left_out.items():
         lines += [f"There is no `{file}`: {MARKDOWN.sub(ESCAPED, why)}", ""]

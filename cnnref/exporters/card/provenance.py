@@ -20,8 +20,8 @@ DESCRIPTIVE = ("name", "description", "published", "views")
 def provenance_of(run: Run) -> dict[str, Any]:
     """What bundle.json says of a finished run.
 
-    The published numbers, the target and what was tried are those of the shipped recipe where the run is one of it:
-    what was tried is written down after the run.
+    The published numbers, the target and what was tried come from the shipped recipe where the run follows one,
+    because what was tried is written down after the run.
     """
     results = run.results
     shipped = shipped_recipe(recipe_table(run.recipe))
@@ -41,7 +41,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
 
 
 def recipe_table(path: Path) -> dict[str, Any]:
-    """A recipe.toml as it is, be it of an older version.
+    """A recipe.toml as it was written, also by an older version.
 
     Raises:
         InputError: it cannot be read.
@@ -58,7 +58,7 @@ def settings_of(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shipped_recipe(table: Mapping[str, Any]) -> Recipe | None:
-    """The recipe of the same name in the package, if its settings are the same but for seed and precision."""
+    """The recipe of the same name in the package, if its settings are the same apart from seed and precision."""
     if table.get("name") not in list_recipes():
         return None
     recipe = read_recipe(table["name"])

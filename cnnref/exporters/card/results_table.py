@@ -1,4 +1,4 @@
-"""The README's table of results: a row a bundle, from the logs that the bundle keeps in training/."""
+"""The README's table of results: a row for each bundle, from the logs that it keeps in training/."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...runtimes import read_bundle
 from .seeds import read_seeds
 from .training import machine_of, mean_text
 
-#: Between these two lines of a README the table stands.
+#: The table stands between these two lines of a README.
 BEGIN = "<!-- results: written by scripts/results.py -->"
 END = "<!-- end of results -->"
 

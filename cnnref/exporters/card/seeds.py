@@ -1,4 +1,4 @@
-"""The runs behind a bundle: one recipe with one seed or several, and what they come to together (seeds.json)."""
+"""The runs behind a bundle: one recipe with one seed or several, with the mean of their accuracies (seeds.json)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = "seeds.json"
 
 
 def seeds_of(run: Run) -> dict[str, Any]:
-    """What seeds.json says of a finished run, and of the others of its sweep if that varies the seed alone.
+    """What seeds.json says of a finished run, and of the other runs of its sweep if the sweep varies the seed alone.
 
     Returns:
         `recipe`; `runs`, each with `seed`, `accuracy` and `views_accuracy` (0..1, the second None without test-time
@@ -34,7 +34,7 @@ def seeds_of(run: Run) -> dict[str, Any]:
 
 
 def read_seeds(training: Path) -> dict[str, Any]:
-    """The same of a bundle's folder training/; where it has no seeds.json, of the one run in results.json."""
+    """seeds.json in a bundle's folder training/; without that file, the same facts of the one run in results.json."""
     try:
         if (training / FILE).is_file():
             document: dict[str, Any] = json.loads((training / FILE).read_bytes())

@@ -20,7 +20,7 @@ def training_lines(
 ) -> list[str]:
     """Accuracy, settings, time, machine and logs, from what the bundle in `folder` keeps of its run in training/.
 
-    `export_options` are those with which the same bundle is exported again.
+    `export_options` are the options of `cnnref export` that write the same bundle again.
     """
     training = folder / "training"
     if not (training / "results.json").is_file():
@@ -62,7 +62,7 @@ def mean_text(seeds: Mapping[str, Any], views: bool = False) -> str:
 
 
 def machine_of(training: Path) -> str:
-    """Accelerators or processor, cores, and threads where they are known."""
+    """The accelerators, the processor with its cores, and the number of threads where it is known."""
     facts = _json(training / "environment.json")
     cores = f"{facts['cpu']}, {facts['cores']} core{'s' * (facts['cores'] != 1)}"
     limits = {facts["settings"].get(name) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")} - {None, ""}
@@ -91,7 +91,7 @@ def _runs(seeds: Mapping[str, Any], weights_sha256: str) -> list[str]:
 
 
 def _measured_against(published: Mapping[str, Any], seeds: Mapping[str, Any]) -> list[str]:
-    """What others report, and whether the recipe's target is met; if not, by how much, and what was tried."""
+    """The published accuracy, and whether the recipe's target is met; if not, by how much and what was tried."""
     lines = []
     if published.get("source"):
         lines += [f"Published: {published['accuracy']:g} % ({published['source']}).", ""]
@@ -109,12 +109,12 @@ def _measured_against(published: Mapping[str, Any], seeds: Mapping[str, Any]) ->
 
 
 def _missed(target: float, mean: float) -> str:
-    """By how many points, in words; "" if not at all."""
+    """By how many percentage points the target is missed, in words; "" if it is met."""
     return f"{target - mean:.2g}" if target - mean > 1e-9 else ""
 
 
 def _settings(recipe: Mapping[str, Any]) -> list[str]:
-    """The settings that matter, a line each."""
+    """The settings that matter, each on its own line."""
     facts = [
         f"{recipe['epochs']:g} epochs",
         f"batches of {recipe['batch_size']}",
@@ -163,7 +163,7 @@ def _versions(facts: Mapping[str, Any]) -> str:
 def _again(recipe: Mapping[str, Any], seeds: Mapping[str, Any], export_options: str) -> list[str]:
     """The commands that reproduce these weights, where the recipe has everything that is needed."""
     if recipe.get("fine_tuning", {}).get("frozen_epochs"):
-        return []  # it does not say what the run began with
+        return []  # the recipe does not name the weights that the run began with
     name, seed, shipped = recipe["name"], recipe["seed"], shipped_recipe(recipe)
     train, folder = "cnnref train training/recipe.toml --out RUN", "RUN"
     if shipped and len(seeds["runs"]) > 1:

@@ -1,4 +1,4 @@
-// One number, all the way: from which numbers a value was computed, and how.
+// How a single value was computed: from which numbers, and by which arithmetic.
 /**
  * @import { Graph, GraphNode } from "./onnx.js"
  * @import { Attributes, Tensor, Tensors } from "./tensors.js"
@@ -16,7 +16,7 @@ import { between, dot, placeOf, stridesOf, total } from "./tensors.js";
 import { paddedCount, windowCells, windowOf } from "./windows.js";
 
 /**
- * What the value `at` (a place in the data) of a node's output is made of:
+ * What the value `at` (a place in the data) of a node's output was computed from:
  *   { kind, value, ... } with, by kind,
  *   "sum"      groups: [{ channel, rows, columns, cells: [{ input, weight, product, from, padding }] }], bias, tensor
  *   "mean"     groups (without weights), count, tensor

@@ -125,7 +125,7 @@ for (const [name, [f]] of Object.entries(PAIRS)) {
 ELEMENTWISE.Sum = ELEMENTWISE.Add;
 
 /**
- * f of every pair; an axis of one is handed to all places of the other's.
+ * f of every pair; an axis of length 1 is broadcast along the other's.
  * @type {(a: Tensor, b: Tensor, f: (a: number, b: number) => number) => Tensor}
  */
 function paired(a, b, f) {

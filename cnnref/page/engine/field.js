@@ -13,7 +13,7 @@ import { windowOf, windowStart } from "./windows.js";
 export const ALL = { rows: [-Infinity, Infinity], columns: [-Infinity, Infinity] };
 
 /**
- * The box that holds two boxes. A box is { rows: [first, last], columns: [first, last] }.
+ * The smallest box that contains two boxes. A box is { rows: [first, last], columns: [first, last] }.
  * @type {(a: Box | undefined, b: Box) => Box}
  */
 function united(a, b) {

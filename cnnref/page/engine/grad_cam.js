@@ -72,7 +72,7 @@ function throughDense(g, x, weights, transposed, alpha) {
 }
 
 /**
- * A mean hands its gradient to all cells of its window in equal parts, a maximum to the largest alone.
+ * A mean divides its gradient equally among the cells of its window, and a maximum gives it to the largest alone.
  * @type {(g: Float32Array, x: Tensor, attributes: Attributes, largest: boolean) => Float32Array}
  */
 function throughPool(g, x, attributes, largest) {

@@ -1,4 +1,4 @@
-// What each operator of ONNX computes, written as on paper. A tensor is { shape, data }; sums are in double precision.
+// What each operator of ONNX computes, written like its formula. A tensor is { shape, data }; sums are in double precision.
 // A function takes the input tensors and the attributes of a node, and gives its output tensor.
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
@@ -56,7 +56,7 @@ function slideWeight(sums, data, map, rows, columns, weight, i, j, { stride, dil
 }
 
 /**
- * A number a window: `join` is called with what there is so far and each value, `finish` with that and the count.
+ * A number for each window: `join` is called with what there is so far and each value, `finish` with that and the count.
  * @type {(x: Tensor, attributes: Attributes, start: number, join: (found: number, value: number) => number, finish: (found: number, count: number) => number) => Tensor}
  */
 function pooled(x, attributes, start, join, finish) {
@@ -98,7 +98,7 @@ OPERATORS.AveragePool = ([x], attributes) =>
   );
 
 /**
- * One number a map.
+ * One number for each map.
  * @type {(x: Tensor, summary: (map: Float32Array) => number) => Tensor}
  */
 function perMap(x, summary) {
@@ -154,7 +154,7 @@ OPERATORS.BatchNormalization = ([x, scale, bias, mean, variance], { epsilon = 1e
   return tensorOf(x.shape, data);
 };
 
-/** Exponentials that are shares of their sum; the largest is taken off first, so that none overflows. */
+/** Softmax: exponentials divided by their sum; the largest input is subtracted first, so that none overflows. */
 OPERATORS.Softmax = ([x], { axis = -1 }) => {
   const along = axis < 0 ? axis + x.shape.length : axis;
   const inner = sizeOf(x.shape.slice(along + 1));

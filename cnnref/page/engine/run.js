@@ -8,7 +8,7 @@ import { OPERATORS } from "./operators.js";
 import { tensorOf } from "./tensors.js";
 
 /**
- * What is wrong, in words.
+ * The message of an error.
  * @type {(error: unknown) => string}
  */
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));

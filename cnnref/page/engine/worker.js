@@ -1,4 +1,4 @@
-// The worker's side: it holds the network, and answers one question after the other.
+// The worker: it holds the network and answers one question after the other.
 /**
  * @import { Graph } from "./onnx.js"
  * @import { Tensor, Tensors } from "./tensors.js"

@@ -1,4 +1,4 @@
-// The arithmetic of the guide's chapters: small functions, one idea each, as one would do it on paper.
+// The arithmetic of the guide's chapters: small functions, each of which computes one thing as one would on paper.
 
 /** @typedef {{ row: number, column: number, value: number }[][]} Cells the cells under a window, row by row */
 /** @typedef {{ stride?: number[], padding?: number[], dilation?: number }} Sliding how a window moves */
@@ -138,7 +138,7 @@ export function denseOutputs(inputs, weights, biases) {
 }
 
 /**
- * Exponentials as shares of their sum; the largest score is taken off first, so that none overflows.
+ * Softmax: exponentials divided by their sum; the largest score is subtracted first, so that none overflows.
  * @type {(scores: number[]) => number[]}
  */
 export function softmax(scores) {

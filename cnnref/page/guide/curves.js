@@ -1,4 +1,4 @@
-// Chapters: activations as curves to touch, and softmax.
+// Chapters: activations as curves that the reader can explore, and softmax.
 /** @import { Context } from "./parts.js" */
 
 import { ACTIVATIONS, LEAK, softmax } from "./arithmetic.js";

@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """End what runs in the background."""
+        """Stop what runs in the background."""
         ...
 
 
@@ -48,7 +48,7 @@ def make_engine(
     """The engine of the running backend.
 
     Args:
-        state, plan, pictures: what learns, in which batches, and from which images.
+        state, plan, pictures: the train state, its batches, and the images.
         first_step, last_step: which steps will be asked for, in order.
         devices: "one", or "all": data-parallel on every device of the host, and of all hosts of a JAX cluster.
 

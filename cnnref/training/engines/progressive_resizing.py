@@ -1,4 +1,4 @@
-"""One engine after the other in a run whose pictures change their size: each is compiled for one."""
+"""A run whose pictures change their size: one engine after the other, each compiled for one size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProgressiveResizing:
     """An engine made of several; see `cnnref.training.engines.Engine`.
 
     Args:
-        state: sees the size of each part while it lasts.
+        state: is set to the picture size of each part.
         parts: of the run, in order: height of the pictures (0: as they are) and the step before which it ends.
         first: the step that will be asked for first.
         make: `make_engine` with all that every part shares.

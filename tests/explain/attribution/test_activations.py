@@ -25,5 +25,5 @@ def test_a_model_of_two_inputs_in_a_model() -> None:
 
 def test_a_picture_that_is_no_array_of_numbers_is_refused() -> None:
     for image in ([[1, 2], [3]], np.full((9, 8, 3), "a")):
-        with pytest.raises(InputError, match="no array of numbers"):
+        with pytest.raises(InputError, match="not an array of numbers"):
             activations(classifier(), image)

@@ -81,7 +81,7 @@ def test_what_is_no_classifier_or_lies_behind_the_scores_is_refused() -> None:
         grad_cam(odd_networks.two_outputs(), picture((6, 6, 1)))
     with pytest.raises(InputError, match=r"segments gives \[4, 4, 3\], and a classifier is needed"):
         grad_cam(odd_networks.of_maps(), picture((6, 6, 1)))
-    with pytest.raises(InputError, match="scores do not follow from the maps of layer scores"):
+    with pytest.raises(InputError, match="scores do not depend on the maps of layer scores"):
         grad_cam(with_head("convolution, then flatten"), picture((9, 8, 1)), 0, "scores")
     with pytest.raises(InputError, match=r"index is 1\.5; give a whole number"):
         grad_cam(classifier(), picture((9, 8, 3)), 1.5)
