@@ -1,4 +1,4 @@
-// What each operator of ONNX computes, written like its formula. A tensor is { shape, data }; sums are in double precision.
+// What each operator of ONNX computes, written as a formula. A tensor is { shape, data }; sums are in double precision.
 // A function takes the input tensors and the attributes of a node, and gives its output tensor.
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
@@ -56,7 +56,7 @@ function slideWeight(sums, data, map, rows, columns, weight, i, j, { stride, dil
 }
 
 /**
- * A number for each window: `join` is called with what there is so far and each value, `finish` with that and the count.
+ * A number for each window: `join` gets what there is so far and each value, `finish` that and the count.
  * @type {(x: Tensor, attributes: Attributes, start: number, join: (found: number, value: number) => number, finish: (found: number, count: number) => number) => Tensor}
  */
 function pooled(x, attributes, start, join, finish) {

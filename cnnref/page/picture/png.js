@@ -165,7 +165,7 @@ async function paintRows(file, rgba) {
 }
 
 /**
- * The filters: how a byte is predicted from those to the left, above, and above to the left; the file holds the difference.
+ * How a byte is predicted from those to the left, above, and above to the left; the file holds the difference.
  * @type {((left: number, above: number, corner: number) => number)[]}
  */
 const FILTERS = [
@@ -181,7 +181,7 @@ const FILTERS = [
 ];
 
 /**
- * Undo the filter of a row by adding the prediction, in place; byte 0 says which filter, `apart` is how many bytes a pixel takes.
+ * Add the prediction to a row, in place; byte 0 says which filter, `apart` is how many bytes a pixel takes.
  * @type {(line: Uint8Array, above: Uint8Array, apart: number) => void}
  */
 function unfilter(line, above, apart) {
