@@ -138,20 +138,32 @@ def with_names_for_tensorflow(model: keras.Model) -> keras.Model:
     return _rebuilt(model, graph, graph.inputs[0].shape[1:], model.name)
 
 
-def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str) -> keras.Model:
-    """The network on one float32 image [batch, *shape] with an open batch, nested models opened.
+def in_float64(model: keras.Model) -> keras.Model:
+    """A model that is `prepared` with the same weights, computed in float64.
+
+    Raises:
+        ExportError: it cannot be built again.
+    """
+    graph = trace(model)
+    return _rebuilt(model, graph, graph.inputs[0].shape[1:], model.name, dtype="float64")
+
+
+def _rebuilt(
+    model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str, *, dtype: str = "float32"
+) -> keras.Model:
+    """The network on one image [batch, *shape] with an open batch, nested models opened, and computed in `dtype`.
 
     Raises:
         ExportError: a layer cannot be made again.
     """
-    image = keras.Input(shape, name=IMAGE, dtype="float32")
+    image = keras.Input(shape, name=IMAGE, dtype=dtype)
     operations = list({id(call.operation): call for call in graph.calls[1:]}.values())
     wanted = [
         call.name if SCOPE.fullmatch(call.name) and "/" not in call.name else safe_name(call.name, "layer")
         for call in operations
     ]
     clones = {
-        id(call.operation): _clone(call.operation, unique)
+        id(call.operation): _clone(call.operation, unique, dtype)
         for call, unique in zip(operations, distinct(wanted, [IMAGE]), strict=True)
     }
     values: dict[Any, Any] = {graph.inputs[0]: image}
@@ -177,15 +189,15 @@ def _rebuilt(model: keras.Model, graph: Graph, shape: tuple[int, ...], name: str
     return keras.Model(image, keras.tree.pack_sequence_as(structure, outputs), name=called)
 
 
-def _clone(operation: Any, name: str) -> Any:
-    """A layer or an operation once more, in float32 and under another name; still without weights."""
+def _clone(operation: Any, name: str, dtype: str) -> Any:
+    """A layer or an operation once more, in `dtype` and under another name; still without weights."""
     if isinstance(operation, layers.Lambda):
         return layers.Lambda(
             operation.function, operation._output_shape, operation.mask, operation.arguments, name=name
         )
     if isinstance(operation, layers.Layer):
         try:
-            return type(operation).from_config(_in_float32(operation.get_config()) | {"name": name})
+            return type(operation).from_config(_computed_in(dtype, operation.get_config()) | {"name": name})
         except Exception as error:  # a layer of one's own raises whatever it likes
             raise ExportError(
                 f"Layer {printable(operation.name)} ({type(operation).__name__}) cannot be made again from its "
@@ -194,20 +206,20 @@ def _clone(operation: Any, name: str) -> Any:
     clone = copy.copy(operation)
     clone._inbound_nodes, clone._outbound_nodes, clone.name = [], [], name
     if type(operation).__name__ == "Cast" and "float" in str(operation.dtype):
-        clone.dtype = "float32"
+        clone.dtype = dtype
     return clone
 
 
-def _in_float32(config: Any) -> Any:
-    """A configuration with float32 for every dtype policy of fractions, and safe names for the layers inside."""
+def _computed_in(dtype: str, config: Any) -> Any:
+    """A configuration with `dtype` for every dtype policy of fractions, and safe names for the layers inside."""
     if isinstance(config, list | tuple):
-        return type(config)(_in_float32(part) for part in config)
+        return type(config)(_computed_in(dtype, part) for part in config)
     if not isinstance(config, dict):
         return config
-    found = {key: _in_float32(value) for key, value in config.items() if key != "quantization_config"}
+    found = {key: _computed_in(dtype, value) for key, value in config.items() if key != "quantization_config"}
     policy = found.get("dtype")
     if isinstance(policy, dict) or (isinstance(policy, str) and "float" in policy):
-        found["dtype"] = "float32"
+        found["dtype"] = dtype
     inner = found.get("config")
     name = inner.get("name") if "class_name" in found and isinstance(inner, dict) else None
     if isinstance(inner, dict) and isinstance(name, str) and not SCOPE.fullmatch(name):

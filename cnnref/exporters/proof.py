@@ -19,14 +19,18 @@ from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
 from ..files import sha256_of
 from ..models.saving import load_model
-from ..runtimes import FAILED, Bundle, LabelledImages, read_bundle, verify, write_report
+from ..runtimes import FAILED, Bundle, LabelledImages, Report, read_bundle, read_samples, verify, write_report
 from ..runtimes.bundle import MANIFEST, PROBABILITIES, REPORT
 from ..runtimes.runner import one_line
 from .card.card import card
 from .contract import Contract
+from .preparation import in_float64
 from .samples import ExportData, must_fit
 
 BATCH = 64
+#: A float32 file may be so many times as far from Keras as Keras is from exact arithmetic, but never further than
+#: LARGEST_ROUNDING.
+ROUNDINGS, LARGEST_ROUNDING = 3, 1e-3
 
 
 def keras_outputs(model: keras.Model, images: NDArray[np.uint8]) -> list[NDArray[Any]]:
@@ -106,7 +110,11 @@ def verify_files(
     artifacts = document["artifacts"]
     write_manifest(folder, document)
     tell("verifying" if test_set is None else f"verifying on {len(test_set.labels):,} test images")
-    report = verify(folder, test_set=with_reference(model, test_set) if test_set else None)
+    reference = with_reference(model, test_set) if test_set else None
+    report = verify(folder, test_set=reference)
+    if allow_for_rounding(report, model, read_samples(read_bundle(folder)).images, document):
+        write_manifest(folder, document)
+        report = verify(folder, test_set=reference)
     unproven = [
         f"{check.file}: {check.note}" for check in report.checks if check.file in artifacts and not check.checked
     ]
@@ -134,6 +142,56 @@ def verify_files(
     write_report(report, folder / REPORT)
     write_manifest(folder, document)
     return failed
+
+
+def allow_for_rounding(report: Report, model: keras.Model, images: NDArray[np.uint8], document: dict[str, Any]) -> bool:
+    """Let float32 files be further from Keras than usual, where Keras itself is further from exact arithmetic.
+
+    Every runtime adds up in an order of its own, so that two of them differ by what float32 loses; of a network that
+    makes small differences large this may be more than the usual bound. What it loses is measured, in float64, when a
+    file is only a little off.
+
+    Args:
+        report: what was found with the usual bounds.
+        model: the network in Keras.
+        images: the samples.
+        document: the content of bundle.json, whose bounds are changed.
+
+    Returns:
+        Whether bundle.json has other bounds now.
+    """
+    whole = [
+        entry
+        for entry in document["artifacts"].values()
+        if entry["format"] != "keras" and entry["precision"] == "float32"
+    ]
+    usual = {entry["tolerance"] for entry in whole}
+    off = [
+        check.largest_difference / check.allowed
+        for check in report.checks
+        if check.precision == "float32" and check.allowed and check.largest_difference is not None
+    ]
+    if not off or not 1 < max(off) <= LARGEST_ROUNDING / min(usual):
+        return False
+    try:
+        lost = lost_in_float32(model, images)
+    except Exception:  # not every layer computes in float64: then the usual bound is all that is known
+        return False
+    tolerance = min(float(f"{ROUNDINGS * lost:.2g}"), LARGEST_ROUNDING)
+    if tolerance <= max(usual):
+        return False
+    document["float32_rounding"] = {"to_float64": float(f"{lost:.3g}"), "times": ROUNDINGS}
+    for entry in whole:
+        entry["tolerance"] = tolerance
+    return True
+
+
+def lost_in_float32(model: keras.Model, images: NDArray[np.uint8]) -> float:
+    """How far Keras in float32 is from Keras in float64, for values up to 1; greater ones count in proportion."""
+    lost = [0.0]
+    for found, exact in zip(keras_outputs(model, images), keras_outputs(in_float64(model), images), strict=True):
+        lost.append(float(np.abs(found - exact).max(initial=0)) / max(1.0, float(np.abs(exact).max(initial=0))))
+    return max(lost)
 
 
 def write_manifest(folder: Path, document: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ def card(bundle: Bundle, report: Report) -> str:
         f"checks all of this again{', with `--data-dir` on the whole test set' if bundle.classes else ''}.",
         "",
         *_microcontroller(bundle, report),
+        *_float32_rounding(bundle),
         *_arithmetic(bundle),
         *_rounding(bundle),
         *_integers(bundle),
@@ -137,6 +138,18 @@ def _options(bundle: Bundle) -> str:
 
 def _but_for_a_device(bundle: Bundle) -> str:
     return " but `micro/`" if "micro" in bundle.artifacts else ""
+
+
+def _float32_rounding(bundle: Bundle) -> list[str]:
+    """Why the float32 files may be further off than usual, where they may."""
+    if not (facts := bundle.document.get("float32_rounding")):
+        return []
+    return [
+        f"In float32 Keras itself is {facts['to_float64']:g} off from the same network in float64 (of values up to 1), "
+        f"and every runtime rounds in an order of its own: a float32 file may be {facts['times']} times as far from "
+        "Keras.",
+        "",
+    ]
 
 
 def _arithmetic(bundle: Bundle) -> list[str]:
