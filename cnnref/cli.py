@@ -19,6 +19,8 @@ from .commands.export import export
 from .commands.models import models
 from .commands.predict import predict
 from .commands.quickstart import quickstart
+from .commands.recipes import recipes
+from .commands.runs import runs
 from .commands.show import show
 from .commands.sweep import sweep
 from .commands.train import train
@@ -34,7 +36,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (models, show, train, sweep, evaluate, export, verify, bench, predict, explain, convert, quickstart):
+for command in (
+    models,
+    show,
+    recipes,
+    train,
+    runs,
+    sweep,
+    evaluate,
+    export,
+    verify,
+    bench,
+    predict,
+    explain,
+    convert,
+    quickstart,
+):
     app.command()(command)
 
 

@@ -62,6 +62,33 @@ def learning_curves(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
 
 
 @style()
+def compared_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+    """The learning curves of several runs, one colour a run; `runs` has the rows of metrics.csv by name.
+
+    A run's error is that of its validation pictures where it has some, and of its training pictures otherwise.
+    """
+    figure = new_figure(9, 4.2)
+    loss, error = figure.subplots(1, 2)
+    for number, (name, rows) in enumerate(runs.items()):
+        if not rows:
+            continue
+        kind = "val_" if "val_loss" in rows[0] else ""
+        color = f"C{number % 10}"
+        epochs = [row["epoch"] for row in rows]
+        loss.plot(epochs, [row["loss"] for row in rows], color=color, label=name)
+        kept = f"{name} ({'validation' if kind else 'training'})"
+        error.plot(epochs, [100 * (1 - row[f"{kind}accuracy"]) for row in rows], color=color, label=kept)
+    loss.set(xlabel="epoch", ylabel="cross-entropy of training pictures")
+    error.set(xlabel="epoch", ylabel="error in %")
+    for axes in (loss, error):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8)
+    return as_png(figure)
+
+
+@style()
 def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
     """Counts of (true class, predicted class); colours show the share of the true class, so that mistakes stand out."""
     classes = len(labels)

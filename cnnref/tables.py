@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from .arithmetic import wording as words
 from .arithmetic.wording import format_shape
+from .errors import printable
 
 if TYPE_CHECKING:
     from .arithmetic import LayerRow
     from .models import Spec
     from .runtimes import Bundle, LayerNoise, Prediction, Timing
+    from .training.comparing import Summary
+    from .training.recipe import Recipe
+    from .training.recipe_keys import RecipeKey
 
 
 #: Colours that colour-blind people can tell apart, on light and on dark backgrounds.
@@ -242,6 +246,91 @@ def of_predictions(predictions: Sequence[Prediction]) -> Table:
         (str(one.file), ", ".join(f"{label} {100 * score:.1f} %" for label, score in one.top)) for one in predictions
     ]
     return Table(("picture", f"most probable ({predictions[0].artifact})"), rows)
+
+
+def of_recipes(recipes: Sequence[Recipe]) -> Table:
+    """The recipes: what each trains on what, for how long, and the accuracy that it is to reach."""
+    rows = [
+        (
+            recipe.name,
+            recipe.model,
+            DATASETS.get(recipe.dataset, recipe.dataset),
+            f"{recipe.epochs:g}",
+            f"{recipe.published.target:.1f} %" if recipe.published.target else "-",
+            recipe.description,
+        )
+        for recipe in recipes
+    ]
+    return Table(("recipe", "model", "data set", "epochs", "target", "description"), rows, numbers=(3, 4), breakable=5)
+
+
+def of_recipe_keys(keys: Sequence[RecipeKey]) -> Table:
+    """Every key of a recipe; those that differ from the default are bold."""
+    rows = [
+        (one.key, printable(_setting(one.value), 32), default_of(one), f"{one.meaning} {_choices(one.choices)}".strip())
+        for one in keys
+    ]
+    styles = ["bold" if _setting(one.value) != default_of(one) and default_of(one) else "" for one in keys]
+    return Table(("key", "value", "default", "meaning"), rows, breakable=3, styles=styles)
+
+
+def default_of(key: RecipeKey) -> str:
+    """The default of a key for people; "" where there is none, and in words where it depends on others."""
+    if key.key == "optimizer.learning_rate":
+        return "by optimizer"
+    return "" if key.default is None else _setting(key.default)
+
+
+def _choices(choices: Sequence[str]) -> str:
+    return f"Choose {', '.join(repr(choice) for choice in choices)}." if choices else ""
+
+
+def _setting(value: Any) -> str:
+    """A value of a recipe as its file has it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {_setting(inner)}" for name, inner in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_setting, value))}]"
+    return str(value).lower() if isinstance(value, bool) else printable(str(value)) or "-"
+
+
+def of_runs(runs: Sequence[Summary]) -> Table:
+    """Runs with what they reached; those that have not finished or are damaged say so."""
+    rows = [
+        (
+            printable(run.folder),
+            run.model or "-",
+            printable(run.dataset) or "-",
+            f"{run.epochs:g}",
+            _number(None if run.accuracy is None else 100 * run.accuracy, ".2f"),
+            _number(None if run.validation_accuracy is None else 100 * run.validation_accuracy, ".2f"),
+            _number(run.minutes, ".1f"),
+            printable(run.state),
+        )
+        for run in runs
+    ]
+    headings = ("run", "model", "data set", "epochs", "test %", "validation %", "minutes", "state")
+    styles = ["" if run.state == "finished" else "dim" for run in runs]
+    return Table(headings, rows, numbers=(3, 4, 5, 6), breakable=7, styles=styles)
+
+
+def of_compared_runs(runs: Sequence[Summary], differences: Mapping[str, Sequence[Any]]) -> Table:
+    """The settings in which runs differ, and what each reached; one column a run."""
+    rows = [(key, *map(_setting, values)) for key, values in differences.items()]
+    numbers = (
+        ("test accuracy %", [None if run.accuracy is None else 100 * run.accuracy for run in runs], ".2f"),
+        (
+            "validation %",
+            [None if run.validation_accuracy is None else 100 * run.validation_accuracy for run in runs],
+            ".2f",
+        ),
+        ("minutes", [run.minutes for run in runs], ".1f"),
+    )
+    rows += [(name, *(_number(value, form) for value in values)) for name, values, form in numbers]
+    headings = ("setting or result", *(printable(run.folder) for run in runs))
+    return Table(headings, rows, numbers=range(1, len(headings)), breakable=0)
 
 
 def _published(spec: Spec) -> str:

@@ -55,7 +55,21 @@ def test_it_answers_without_a_framework(command: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["models", "show", "train", "sweep", "evaluate", "export", "verify", "bench", "predict", "explain", "quickstart"],
+    [
+        "models",
+        "show",
+        "recipes",
+        "train",
+        "runs",
+        "sweep",
+        "evaluate",
+        "export",
+        "verify",
+        "bench",
+        "predict",
+        "explain",
+        "quickstart",
+    ],
 )
 def test_every_command_shows_an_example(command: str) -> None:
     assert f"Example: cnnref {command}" in " ".join(run(command, "--help").output.split())

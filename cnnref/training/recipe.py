@@ -69,8 +69,10 @@ class Schedule:
     """The learning rate over the run, relative to the optimizer's: up over the share `warmup` of all steps, then down.
 
     Attributes:
+        warmup: share of all steps in which the rate rises.
         start, end: at the first and after the last step.
-        decay: "linear", "cosine", "constant", or "steps": a tenth after each of `milestones`, shares of the run.
+        decay: how the rate falls: "linear", "cosine", "constant", or "steps", a tenth after each of the milestones.
+        milestones: shares of the run, for "steps".
     """
 
     warmup: float = 0.15
@@ -159,7 +161,8 @@ class Published:
     """What others report and what this recipe is to reach, in percent of the test set.
 
     Attributes:
-        accuracy, source: of the architecture's paper or the best known peer.
+        accuracy: of the architecture's paper or the best known peer.
+        source: of that accuracy.
         target: that the mean over seeds is held to.
         tried: what was tried, where the target is missed.
     """
@@ -175,9 +178,16 @@ class Recipe:
     """One training run.
 
     Attributes:
+        name: of the recipe, and of the folder under runs.
+        model: a name of `cnnref models`.
+        dataset: "mnist", "cifar10" and so on, "digits", or folder:PATH with one sub-folder for each class.
         epochs: passes over the training images; the last one may be partial.
+        batch_size: pictures in a step.
+        description: one sentence for people.
         image_size: side in pixels that pictures are resized to; 0 leaves them as they are.
+        seed: of all random numbers: first weights, order of the pictures, distortions.
         validation: training images kept aside for choices; the test set is for the end.
+        label_smoothing: share of the target that is spread evenly over the classes.
         precision: of activations and gradients, "float32" or "bfloat16"; weights are float32. "auto" takes bfloat16
             where the machine computes faster with it.
         whiten: begin with the layer "whiten" set from the training images (arXiv 2404.00498, section 3.2).
