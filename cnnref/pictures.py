@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import InputError
-from .files import write_whole
+from .files import read_regular, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +29,12 @@ RULE: dict[str, str] = {
 
 #: The formats that are read. Pillow knows more: some start other programs (EPS), and some are not pictures.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+#: Bytes of the largest file that is read as a picture, and of the largest picture in memory: 89 million pixels in RGBA.
+LARGEST_FILE, LARGEST_DECODED = 256 << 20, 360_000_000
+
+#: Scans of a progressive JPEG file; encoders write about ten, and each is decoded over the whole picture.
+MOST_SCANS = 200
 
 
 def read_picture(source: Path | bytes, height: int, width: int, channels: int) -> np.ndarray:
@@ -110,6 +116,7 @@ def _open(source: Path | bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as file:
+                _refuse_size(file, name, content)
                 file.load()
                 image = _opaque(_to_8_bits(ImageOps.exif_transpose(file), name))
                 # A mode without a conversion to RGB (CIE L*a*b*) fails here, where the message has the file's name.
@@ -131,12 +138,27 @@ def _content(source: Path | bytes) -> tuple[str, bytes]:
     else:
         name = str(source)
         try:
-            content = Path(source).read_bytes()
+            content = read_regular(Path(source), LARGEST_FILE, "picture")
         except OSError as error:
             raise InputError(f"{name} cannot be read as a picture ({error.strerror or error}).") from None
     if not content:
         raise InputError(f"{name} is empty, so it is not a picture.")
     return name, content
+
+
+def _refuse_size(file: Image.Image, name: str, content: bytes) -> None:
+    """Raise if decoding the picture would take more memory or time than any photo does; its header alone is known."""
+    a_value = 8 if file.mode == "F" or file.mode.startswith("I") else 1  # `_to_8_bits` computes with float64
+    bands = 4 if file.has_transparency_data or file.mode == "P" else len(file.getbands())
+    if (needed := file.width * file.height * bands * a_value) > LARGEST_DECODED:
+        raise InputError(
+            f"{name} has {file.width}x{file.height} pixels of {bands * a_value} bytes, {needed:,} in all; pictures "
+            f"of up to {LARGEST_DECODED:,} bytes are read."
+        )
+    if file.format == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
+        raise InputError(
+            f"{name} is a JPEG file with more than {MOST_SCANS} scans, which would take minutes to decode."
+        )
 
 
 def _to_8_bits(image: Image.Image, name: str) -> Image.Image:

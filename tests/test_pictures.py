@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -229,3 +230,31 @@ def test_only_uint8_pictures_are_written(tmp_path: Path, image: Any) -> None:
     with pytest.raises(InputError, match=r"out\.png cannot be written"):
         write_picture(tmp_path / "out.png", image)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("mode", "side"), [("I;16", 7_000), ("F", 7_000)])
+def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(mode: str, side: int) -> None:
+    content = encoded(Image.new(mode, (8, 8)), "TIFF")
+    for tag in (256, 257):  # width and height in the table of a TIFF file, as 16-bit or 32-bit numbers
+        for kind, size in ((3, 2), (4, 4)):
+            entry = struct.pack("<HHI", tag, kind, 1)
+            if entry in content:
+                start = content.index(entry) + len(entry)
+                content = content[:start] + side.to_bytes(size, "little") + content[start + size :]
+    with pytest.raises(InputError, match=r"bytes, .* in all; pictures of up to"):
+        read_picture(content, 8, 8, 3)
+
+
+def test_a_jpeg_file_of_thousands_of_scans_is_refused() -> None:
+    content = encoded(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    scan = content[start:-2]
+    with pytest.raises(InputError, match="more than 200 scans"):
+        read_picture(content[:start] + scan * 3_000 + content[-2:], 8, 8, 3)
+    assert read_picture(content, 8, 8, 3).shape == (8, 8, 3)
+
+
+def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png is no regular file, so it is not read; give a picture"):
+        read_picture(tmp_path / "pipe.png", 8, 8, 3)

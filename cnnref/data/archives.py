@@ -10,23 +10,34 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import DatasetError
+from ..errors import DatasetError, InputError, printable
+from ..files import read_regular
+
+#: Bytes of the largest file of a data set, compressed or not: CIFAR's archives have 186 million when they are unpacked.
+LARGEST = 1 << 30
 
 
-def read_bytes(path: Path, *, gzipped: bool) -> bytes:
+def read_bytes(path: Path, *, gzipped: bool, most: int = LARGEST) -> bytes:
     """The whole content of a file; a gzip file is decompressed, and its length and checksum are verified.
 
     Raises:
-        DatasetError: the file cannot be read, or is not a complete gzip file.
+        DatasetError: the file cannot be read, is no regular file, has more than `most` bytes (packed or unpacked), or is
+            not a complete gzip file.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, most, "file of a data set")
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror or error}).") from None
+    except InputError as error:
+        raise DatasetError(str(error)) from None
     if not gzipped:
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as stream:
+            unpacked = stream.read(most + 1)
+            if len(unpacked) > most:
+                raise DatasetError(f"{path} unpacks to more than {most:,} bytes; do not use the file.")
+            return unpacked
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(
             f"{path} is not a complete gzip file: {error} ({len(content):,} bytes found); get the file again."
@@ -77,11 +88,12 @@ class Archive:
             raise DatasetError(f"{path} is not a complete tar archive ({error}); get the file again.") from error
         for member in members:
             if _leads_outside(member):
-                raise DatasetError(
-                    f"{path} has the member {member.name!r}, which points outside of it; do not use the file."
-                )
+                name = printable(member.name)
+                raise DatasetError(f"{path} has the member {name!r}, which points outside of it; do not use the file.")
             parent, name = posixpath.split(posixpath.normpath(member.name))
             if parent in (folder, "") and member.isfile() and not member.issparse():
+                if name in self._members:
+                    raise DatasetError(f"{path} has two members {printable(name)!r}; do not use the file.")
                 self._members[name] = member
 
     def place(self, name: str) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import read_npz
 from ..errors import DatasetError
 from .archives import read_bytes
-from .array_files import parse_idx, read_npz
 from .dataset import Dataset, check_counts, checked_labels
 from .downloads import Download
+from .idx import parse_idx
 
 SIZE = (28, 28)
 #: Names of the arrays in the .npz file: images and labels of the training and of the test part.
@@ -121,7 +122,10 @@ class Mnist:
 
 
 def _npz_parts(path: Path) -> tuple[Part, Part]:
-    arrays = read_npz(path, (name for part in ARRAYS for name in part))
+    try:
+        arrays = read_npz(path, (name for part in ARRAYS for name in part), error=DatasetError)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror or error}).") from None
     train, test = (
         Part(arrays[images], f"{images} in {path}", arrays[labels], f"{labels} in {path}") for images, labels in ARRAYS
     )

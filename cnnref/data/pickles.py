@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from ..errors import DatasetError
 
 #: Types of the items of a list, and of values of the dict that are neither arrays nor lists.
 PLAIN = (bytes, str, int)
+
+#: Bounds of what a pickle makes: how deep objects are nested, how many parts they have, and the bits of a number.
+DEEPEST, LARGEST_OBJECT, LARGEST_INTEGER = 32, 10_000_000, 1024
 
 
 def read_pickle(content: bytes, place: str) -> dict[str, Any]:
@@ -33,6 +37,7 @@ def read_pickle(content: bytes, place: str) -> dict[str, Any]:
     """
     stream = io.BytesIO(content)
     try:
+        _refuse_nesting(content, place)
         value = _DataUnpickler(stream, place).load()
     except DatasetError:
         raise
@@ -45,6 +50,39 @@ def read_pickle(content: bytes, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DatasetError(f"{place} holds a {type(value).__name__} where a dict of arrays was expected.")
     return {_key(key, place): _data(item, place) for key, item in value.items()}
+
+
+def _refuse_nesting(content: bytes, place: str) -> None:
+    """Raise if the pickle makes objects that are nested too deeply, or that would be too large without sharing.
+
+    An object that holds another one twice, which holds a third one twice and so on, is small in the file, and takes for
+    ever to compare or to hash. The opcodes are followed with depth and size of each object instead of the object.
+    """
+    stack: list[tuple[int, int] | None] = []  # depth and size of each object; None for a mark
+    memo: dict[int, tuple[int, int]] = {}
+    for opcode, argument, _ in pickletools.genops(content):
+        if isinstance(argument, int) and argument.bit_length() > LARGEST_INTEGER:
+            raise DatasetError(f"{place} has a number of {argument.bit_length()} bits, which no data set needs.")
+        if opcode.name == "MEMOIZE" or "PUT" in opcode.name:
+            memo[len(memo) if argument is None else int(argument)] = stack[-1] or (0, 0)
+            continue
+        if "GET" in opcode.name:
+            stack.append(memo[int(argument or 0)])
+            continue
+        parts: list[tuple[int, int]] = []
+        for kind in reversed(opcode.stack_before):
+            if kind is pickletools.stackslice:
+                while (part := stack.pop()) is not None:
+                    parts.append(part)
+            elif kind is not pickletools.markobject:
+                parts.append(stack.pop() or (0, 0))
+        depth = 1 + max((part[0] for part in parts), default=0)
+        size = 1 + sum(part[1] for part in parts)
+        if depth > DEEPEST or size > LARGEST_OBJECT:
+            raise DatasetError(
+                f"{place} holds an object that is nested too deeply for a dict of arrays; do not use it."
+            )
+        stack += [None if kind is pickletools.markobject else (depth, size) for kind in opcode.stack_after]
 
 
 def _key(key: Any, place: str) -> str:
@@ -98,7 +136,9 @@ class _Array:
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _DataType, bool, bytes]) -> None:
         _, shape, kind, fortran, values = state
-        if not isinstance(kind, _DataType) or len(values) != math.prod(shape):
+        if not (isinstance(kind, _DataType) and isinstance(values, bytes) and isinstance(shape, tuple)):
+            raise pickle.UnpicklingError("an array with a state that is not an array's")
+        if any(type(side) is not int for side in shape) or len(values) != math.prod(shape):
             raise pickle.UnpicklingError(f"an array of shape {shape} with {len(values):,} bytes")
         self.values = np.frombuffer(values, np.uint8).reshape(shape, order="F" if fortran else "C")
 

@@ -1,5 +1,6 @@
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from data_layouts import tar_gz
 
-from cnnref.data.archives import Archive, Folder
+from cnnref.data.archives import Archive, Folder, read_bytes
 from cnnref.errors import DatasetError
 
 
@@ -78,3 +79,27 @@ def test_a_tar_that_was_cut_before_it_was_compressed_is_refused_or_lacks_the_fil
         with pytest.raises(DatasetError, match=r"not a complete tar archive|is cut short"):
             archive(tmp_path, gzip.compress(content[:length])).read("b")
     assert archive(tmp_path, gzip.compress(content[: start_of_b + 7])).read("b") is None
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for folder in ("set/", "./set/"):
+            tar.addfile(tarfile.TarInfo(f"{folder}part"))
+    (tmp_path / "set.tar.gz").write_bytes(stream.getvalue())
+    with pytest.raises(DatasetError, match="two members 'part'"):
+        Archive(tmp_path / "set.tar.gz", "set")
+
+
+def test_a_gzip_file_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(1 << 24)))
+    with pytest.raises(DatasetError, match=r"bomb\.gz unpacks to more than 1,048,576 bytes"):
+        read_bytes(tmp_path / "bomb.gz", gzipped=True, most=1 << 20)
+
+
+def test_a_pipe_and_a_device_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("/dev/zero", tmp_path / "zeros")
+    for name in ("pipe", "zeros"):
+        with pytest.raises(DatasetError, match="is no regular file"):
+            read_bytes(tmp_path / name, gzipped=False)

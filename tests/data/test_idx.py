@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from cnnref.data.array_files import parse_idx
+from cnnref.data.idx import parse_idx
 from cnnref.errors import DatasetError
 
 any_array = st.sampled_from([1, 3]).flatmap(

@@ -117,3 +117,21 @@ def test_no_part_of_a_file_passes_for_the_file() -> None:
             read_pickle(content[:length], "batch")
     with pytest.raises(DatasetError, match="2 bytes follow the end"):
         read_pickle(content + b"..", "batch")
+
+
+def nested(levels: int, *, twice: bool) -> bytes:
+    """A dict whose key is a tuple in a tuple in a tuple, each of which holds the inner one once or twice."""
+    again = b"2\x86" if twice else b"\x85"  # duplicate the object, and make a pair; or make a tuple of one
+    return b"\x80\x02}K\x01" + again * levels + b"K\x00s."
+
+
+@pytest.mark.parametrize(("levels", "twice"), [(80, True), (2_000_000, False), (40, False)])
+def test_what_is_nested_without_end_is_refused_before_it_is_made(levels: int, twice: bool) -> None:
+    with pytest.raises(DatasetError, match="nested too deeply"):
+        read_pickle(nested(levels, twice=twice), "file")
+
+
+def test_a_number_of_millions_of_digits_is_refused() -> None:
+    number = b"\x8b" + (4_000_000).to_bytes(4, "little") + b"\x01" * 4_000_000
+    with pytest.raises(DatasetError, match="number of 31999993 bits"):
+        read_pickle(b"\x80\x02}X\x01\x00\x00\x00a" + number + b"s.", "file")

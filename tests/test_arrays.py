@@ -1,4 +1,9 @@
+"""Arrays from .npz files: what is not exactly what its header says is refused before memory is asked for."""
+
+from __future__ import annotations
+
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -7,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnref.data.array_files import read_npz
-from cnnref.errors import DatasetError
+from cnnref.arrays import read_npz
+from cnnref.errors import InputError
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_no_part_of_a_file_passes_for_the_file(path: Any, save: Any) -> None:
     content = path.read_bytes()
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
-        with pytest.raises(DatasetError, match=r"set\.npz is not a complete \.npz file"):
+        with pytest.raises(InputError, match=r"set\.npz is not a complete \.npz file"):
             read_npz(path, ["a"])
 
 
@@ -53,13 +58,13 @@ def test_a_flipped_bit_is_found_by_the_crc(path: Any) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(b"M" * 100) + 50] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"a in .*set\.npz is damaged .*CRC"):
+    with pytest.raises(InputError, match=r"a in .*set\.npz is damaged .*CRC"):
         read_npz(path, ["a"])
 
 
 def test_a_missing_array_is_named_with_those_that_are_there(path: Any) -> None:
     np.savez(path, a=np.zeros(1), c=np.zeros(1))
-    with pytest.raises(DatasetError, match="has no array b; it holds a, c"):
+    with pytest.raises(InputError, match="has no array b; it holds a, c"):
         read_npz(path, ["a", "b"])
 
 
@@ -70,16 +75,16 @@ def test_a_pickled_array_is_refused_and_not_run(path: Any, tmp_path: Path) -> No
 
     write(path, a=member(np.array([Attack()], object), allow_pickle=True), b=pickle.dumps(Attack()))
     for name in "ab":
-        with pytest.raises(DatasetError, match=f"{name} in .* is damaged or not a plain array"):
+        with pytest.raises(InputError, match=f"{name} in .* is damaged or not a plain array"):
             read_npz(path, [name])
     assert not (tmp_path / "was_run").exists()
 
 
 def test_an_array_shorter_or_longer_than_its_header_says_is_refused(path: Any) -> None:
     write(path, short=member(np.zeros(9))[:-1], long=member(np.zeros(9)) + b"1")
-    with pytest.raises(DatasetError, match=r"short in .* is damaged"):
+    with pytest.raises(InputError, match=r"short in .* is damaged"):
         read_npz(path, ["short"])
-    with pytest.raises(DatasetError, match=r"long in .* is damaged: 1 bytes follow"):
+    with pytest.raises(InputError, match=r"long in .* is damaged .*has 72 bytes, and 73 follow"):
         read_npz(path, ["long"])
 
 
@@ -88,5 +93,48 @@ def test_a_zip_of_a_later_version_is_refused(path: Any) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + 6] = 99  # the version that is needed to unpack it
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"set\.npz is not a complete \.npz file \(zip file version"):
+    with pytest.raises(InputError, match=r"set\.npz is not a complete \.npz file \(zip file version"):
         read_npz(path, ["a"])
+
+
+def test_an_array_of_terabytes_is_refused_before_it_is_made(path: Any) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (98 << 40,)})
+    write(path, a=header.getvalue())
+    with pytest.raises(InputError, match=r"a in .* is damaged .* and 0 follow"):
+        read_npz(path)
+
+
+def test_a_member_that_unpacks_to_more_than_it_can_hold_is_refused(path: Any) -> None:
+    write(path, a=member(np.zeros(3)))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"PK\x01\x02") + 24  # the size after unpacking, in the table at the end
+    content[start : start + 4] = (1 << 31).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="which it cannot hold"):
+        read_npz(path)
+
+
+def test_a_name_that_stands_twice_is_refused(path: Any) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", member(np.zeros(3)))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.npy", member(np.ones(3)))
+    with pytest.raises(InputError, match=r"two members a\.npy"):
+        read_npz(path)
+
+
+def test_an_encrypted_member_and_an_unknown_method_are_refused(path: Any) -> None:
+    for offset, value in ((8, 1), (10, 77)):  # the flags and the method in the table at the end
+        write(path, a=member(np.zeros(3)))
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\x01\x02") + offset] = value
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"set\.npz is damaged or not|is not a complete"):
+            read_npz(path)
+
+
+def test_only_a_regular_file_is_opened(path: Any) -> None:
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is no regular file"):
+        read_npz(path)
