@@ -153,7 +153,7 @@ def _export(
     if "arithmetic" in ready.provenance and ready is not given and data.samples is not ready.images:
         cost = cost_of_policies(given.model, ready.model, data.samples, options, on="the data set")
         contract = replace(contract, provenance={**contract.provenance, "arithmetic": cost})
-    writer = Writer(exported.model, contract, options, data.calibration)
+    writer = Writer(exported.model, contract, options, data.calibration, data.trial)
     with _disk_errors_explained(directory), whole_folder(directory, force=force, marker=MANIFEST) as folder:
         artifacts, refused = writer.write(folder, chosen, tell, on_noise=bool((data.sample_labels < 0).any()))
         left_out |= refused

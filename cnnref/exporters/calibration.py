@@ -15,8 +15,28 @@ COUNT = 200
 #: Ranges that mean nothing need no more.
 NOISE = 8
 SEED = 0
-#: How the ranges follow from the pictures, in both formats; nothing else is done to the weights.
+#: How the ranges follow from the pictures, in both formats, unless a file's remedy says otherwise.
 METHOD = "smallest and largest activation"
+#: What shorter ranges are chosen by: values of a tensor for each image, and shares of the whole range that are tried.
+VALUES_PER_IMAGE = 256
+SHARES = tuple(1 - step / 40 for step in range(33))
+
+
+@dataclass(frozen=True)
+class IntegerPlan:
+    """How an integer file is made where it is not made in the usual way.
+
+    Attributes:
+        least_error: ranges that give the least squared error, and not the smallest and largest activation.
+        in_floats: names of tensors that are computed in floats all the same.
+    """
+
+    least_error: bool = False
+    in_floats: tuple[str, ...] = ()
+
+
+#: The usual way.
+PLAIN = IntegerPlan()
 
 
 @dataclass(frozen=True)
@@ -54,3 +74,33 @@ def noise(shape: tuple[int, int, int], *, count: int = NOISE, seed: int = SEED) 
     """Random pixels, for fresh weights: the file has the size and speed of a real one, and no accuracy to lose."""
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
     return Calibration(images, "noise, because the weights are fresh", seed)
+
+
+def some_values(tensor: NDArray[Any], *, seed: int) -> NDArray[np.float32]:
+    """`VALUES_PER_IMAGE` values of a tensor, drawn with a seed; all where there are fewer."""
+    flat = np.asarray(tensor, np.float32).reshape(-1)
+    if flat.size <= VALUES_PER_IMAGE:
+        return flat.copy()
+    chosen: NDArray[np.float32] = flat[np.random.default_rng(seed).integers(0, flat.size, VALUES_PER_IMAGE)]
+    return chosen
+
+
+def least_error_range(values: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
+    """The range of 256 steps, inside `low` <= 0 <= `high`, that rounds and clips values with the least squared error.
+
+    A few large values then no longer widen the steps of all others (Choukroun et al.: Low-bit Quantization of Neural
+    Networks for Efficient Inference, ICCV Workshops 2019, arXiv 1902.06822, section 3). The two ends are searched in
+    turns.
+    """
+    best = low, high
+    for _ in range(2):
+        best = min(((low * share, best[1]) for share in SHARES), key=lambda ends: _squared_error(values, *ends))
+        best = min(((best[0], high * share) for share in SHARES), key=lambda ends: _squared_error(values, *ends))
+    return best
+
+
+def _squared_error(values: NDArray[np.float32], low: float, high: float) -> float:
+    step = np.float32((high - low) / 255) or np.float32(1)
+    zero = np.rint(-low / step)
+    rounded = (np.clip(np.rint(values / step) + zero, 0, 255) - zero) * step
+    return float(np.square(values - rounded, dtype=np.float64).sum())

@@ -14,6 +14,7 @@ from ..runtimes import LabelledImages
 from .calibration import Calibration, noise, sample_of
 from .contract import Contract
 from .options import ExportOptions
+from .remedies import trial_images
 from .source import Source
 
 #: Test pictures that stand for the data set where the source brings none.
@@ -22,11 +23,16 @@ SAMPLES = 16
 
 @dataclass(frozen=True, eq=False)
 class ExportData:
-    """`samples` and `sample_labels` (-1: unknown) as in a `Source`; `why_not` says why there is no calibration."""
+    """What an export works with.
+
+    `samples` and `sample_labels` (-1: unknown) are as in a `Source`; `why_not` says why there is no calibration. On the
+    training images of `trial` it is chosen what stays in floats; none of them calibrates.
+    """
 
     samples: NDArray[np.uint8]
     sample_labels: NDArray[np.int64]
     calibration: Calibration | None = None
+    trial: LabelledImages | None = None
     test_set: LabelledImages | None = None
     why_not: str = ""
 
@@ -66,11 +72,17 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
     if not known:
         chosen = one_of_each_class_first(data.test_labels, SAMPLES)
         images, labels = data.test_images[chosen], data.test_labels[chosen]
+    calibration = sample_of(data.train_images, data.name)
     return ExportData(
         images,
         labels,
-        sample_of(data.train_images, data.name),
+        calibration,
         # Its labels say nothing of a network that is no classifier; its pictures calibrate, and are samples.
+        trial_images(
+            data.train_images, data.train_labels, data.name, seed=calibration.seed, after=len(calibration.images)
+        )
+        if contract.is_classifier
+        else None,
         LabelledImages(data.test_images, data.test_labels, data.name) if contract.is_classifier else None,
     )
 

@@ -14,6 +14,7 @@ import onnx
 from ..environment import keras
 from ..errors import ExportError, InputError
 from ..models.saving import save_model
+from ..runtimes import LabelledImages
 from ..runtimes.runner import one_line
 from .calibration import Calibration
 from .contract import Contract
@@ -21,22 +22,29 @@ from .onnx.model import fix_batch, onnx_model
 from .options import ExportOptions
 from .precisions import ArtifactKind, float32_file
 from .preparation import with_names_for_tensorflow
+from .remedies import Make, Trial, with_remedy
 
 #: A converter may say pages about what it cannot do.
 LONGEST_REASON = 500
+
+
+#: The largest share of the float32 file's bytes of an int8 file that keeps layers in floats: that of a float16 file.
+SIZE_WITH_FLOATS = 0.52
 
 
 @dataclass
 class Writer:
     """Writes one model in every format; what several files need, such as the traced graph, is made once.
 
-    `calibration` is needed for int8 files only.
+    `calibration` is needed for int8 files only, and `trial` has the training images on which these choose what stays in
+    floats.
     """
 
     model: keras.Model
     contract: Contract
     options: ExportOptions
     calibration: Calibration | None
+    trial: LabelledImages | None = None
 
     def write(
         self, folder: Path, kinds: Sequence[ArtifactKind], tell: Callable[[str], None], *, on_noise: bool
@@ -80,6 +88,8 @@ class Writer:
 
             assert self.calibration is not None, "a target is refused without calibration images"
             return write_micro(path, self._model_for_tensorflow, self.contract, self.calibration)
+        if kind.precision == "int8":
+            return self._facts(kind) | self._write_integers(kind, path)
         if kind.format == "saved_model":
             from .tensorflow.saved_model import write_saved_model
 
@@ -88,17 +98,55 @@ class Writer:
             path.write_bytes(self._onnx(kind) if kind.format == "onnx" else self._tflite(kind))
         return self._facts(kind)
 
+    def _write_integers(self, kind: ArtifactKind, path: Path) -> dict[str, Any]:
+        """Write an int8 file; return what bundle.json says of its remedy and the layers that it computes in floats."""
+        points = kind.entry(self.model, on_noise=False)["points"]
+        content, remedy = with_remedy(self.integers(kind), self.trial_of(kind, path.parent), points)
+        path.write_bytes(content)
+        facts: dict[str, Any] = {}
+        if kind.format == "tflite":
+            from .tensorflow.integers import float_tensors, layers_of
+
+            if names := layers_of(float_tensors(content)):
+                facts["float_layers"] = list(names)
+        elif remedy is not None and remedy.plan.in_floats:
+            facts["float_layers"] = list(remedy.plan.in_floats)
+        if remedy is not None:
+            facts["remedy"] = remedy.to_json()
+            if remedy.plan.in_floats:
+                facts["size_ratio"] = SIZE_WITH_FLOATS
+        return facts
+
+    def integers(self, kind: ArtifactKind) -> Make:
+        """What writes the int8 file of a format with some tensors in floats."""
+        calibration = self.calibration
+        assert calibration is not None, "int8 is not among the kinds without calibration images"
+        if kind.format == "tflite":
+            from .tensorflow.integers import IntegerWriter
+
+            return IntegerWriter(self._function_of_floats, self.contract, calibration, self.options.integer_io).write
+        from .onnx.int8 import int8_model
+
+        return lambda plan: self._serialized(
+            int8_model(self._float32_onnx, calibration, layout=self.options.layout, plan=plan)
+        )
+
+    def trial_of(self, kind: ArtifactKind, folder: Path) -> Trial | None:
+        """The training images to choose by, beside the float32 file in the folder."""
+        if self.trial is None:
+            return None
+        whole = folder / float32_file(kind.format)
+        return Trial(whole.read_bytes(), whole.suffix, self.options.layout, self.trial)
+
     def _onnx(self, kind: ArtifactKind) -> bytes:
         written = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes
         if kind.precision == "fp16":
             from .onnx.float16 import float16_model
 
             written = float16_model(written)
-        elif kind.precision == "int8":
-            from .onnx.int8 import int8_model
+        return self._serialized(written)
 
-            assert self.calibration is not None, "int8 is not among the kinds without calibration images"
-            written = int8_model(written, self.calibration, layout=self.options.layout)
+    def _serialized(self, written: onnx.ModelProto) -> bytes:
         if self.contract.batch is not None:
             written = fix_batch(written, self.contract.batch)
         content: bytes = written.SerializeToString(deterministic=True)
@@ -107,14 +155,7 @@ class Writer:
     def _tflite(self, kind: ArtifactKind) -> bytes:
         from .tensorflow.tflite import tflite_model
 
-        function = self._function_of_floats if kind.precision == "int8" else self._function
-        return tflite_model(
-            function,
-            self.contract,
-            precision=kind.precision,
-            calibration=self.calibration,
-            integer_io=self.options.integer_io,
-        )
+        return tflite_model(self._function, self.contract, precision=kind.precision)
 
     @cached_property
     def _float32_onnx(self) -> onnx.ModelProto:
@@ -155,7 +196,7 @@ class Writer:
         if kind.format == "onnx":
             return {"layout": self.options.layout, "opset": self.options.onnx_opset, "engine": self.options.engine}
         if (kind.format, kind.precision) == ("tflite", "int8"):
-            from .tensorflow.tflite import input_dtype_of
+            from .tensorflow.integers import input_dtype_of
 
             input_dtype = input_dtype_of(self.contract, self.options.integer_io)
             return {"input_dtype": input_dtype, "output_dtype": self.options.integer_io}

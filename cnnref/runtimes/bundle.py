@@ -74,7 +74,8 @@ class Artifact:
     None leaves that open. `size_ratio` is how large it may be, as a share of the float32 file of its format.
     `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels, height, width]. The two types are those
     at its ends; integers there stand for pixel values and probabilities as its own scale says. `arena_bytes` is the RAM
-    that the network of a microcontroller was measured to need; such a file takes one image at a time.
+    that the network of a microcontroller was measured to need; such a file takes one image at a time. `float_layers`
+    are those that an integer file computes in floats: names of tensors, or what stands before their first slash.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Artifact:
     input_dtype: str = "float32"
     output_dtype: str = "float32"
     arena_bytes: int | None = None
+    float_layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -317,6 +319,9 @@ class _Manifest:
             input_dtype=dtypes["input"],
             output_dtype=dtypes["output"],
             arena_bytes=self.arena(entry, at) if kind == "micro" else None,
+            float_layers=tuple(map(str, self.take(entry, "float_layers", at, list, "a list")))
+            if "float_layers" in entry
+            else (),
         )
 
     def arena(self, entry: Mapping[str, Any], at: str) -> int:

@@ -7,6 +7,7 @@ tensors are handed over between the two parts.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ class Structure:
     float_operators: dict[str, int] = field(default_factory=dict)
 
 
-def structure(path: Path, kind: str) -> Structure | None:
+def structure(path: Path, kind: str, float_layers: Collection[str] = ()) -> Structure | None:
     """Read a .onnx or .tflite file.
+
+    `float_layers` are known to compute in floats, and not among the `float_operators`: names of tensors, or what stands
+    before the first slash of their names.
 
     None for a SavedModel, whose graph TensorFlow rewrites as it loads it, and for a .onnx where onnx is not installed:
     running one does not need it.
@@ -46,8 +50,8 @@ def structure(path: Path, kind: str) -> Structure | None:
             return None
     if kind == "micro":
         # XNNPACK's partitions say nothing of a processor that has no XNNPACK.
-        return replace(_tflite_structure(path / MICRO_MODEL), partitions=None, outside=None)
-    return _tflite_structure(path) if kind == "tflite" else None
+        return replace(_tflite_structure(path / MICRO_MODEL, ()), partitions=None, outside=None)
+    return _tflite_structure(path, float_layers) if kind == "tflite" else None
 
 
 def _onnx_operators(path: Path) -> dict[str, int]:
@@ -56,7 +60,7 @@ def _onnx_operators(path: Path) -> dict[str, int]:
     return dict(sorted(Counter(node.op_type for node in graph.node).items()))
 
 
-def _tflite_structure(path: Path) -> Structure:
+def _tflite_structure(path: Path, float_layers: Collection[str]) -> Structure:
     runtime = import_runtime("ai_edge_litert.interpreter", "ai-edge-litert")
     with quiet_stderr():
         interpreter = runtime.Interpreter(model_content=path.read_bytes(), num_threads=1)
@@ -64,10 +68,20 @@ def _tflite_structure(path: Path) -> Structure:
         interpreter.allocate_tensors()
         run = interpreter._get_ops_details()
     dtypes = {detail["index"]: detail["dtype"].__name__ for detail in interpreter.get_tensor_details()}
+    names = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
+
+    def known(operator: dict[str, Any]) -> bool:
+        return any(
+            part in float_layers
+            for index in operator["outputs"]
+            for part in (names.get(index, ""), names.get(index, "").partition("/")[0])
+        )
+
     in_float = [
         operator["op_name"]
         for operator in written
         if operator["op_name"] not in FLOAT_AT_THE_ENDS
+        and not known(operator)
         and any(dtypes.get(index) == "float32" for index in [*operator["inputs"], *operator["outputs"]])
     ]
     # The delegate's operators come after those of the file; what it took over is no longer run by LiteRT.

@@ -9,8 +9,7 @@ layer contains that of the layers before it; what it adds is the difference to t
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import quiet_stderr, usable_cores
+from ..environment import usable_cores
 from ..errors import InputError
 from .bundle import read_bundle
+from .kept_tensors import KeptTensors, Operation
 from .locate import find_bundle
 from .onnx_runtime import QUIET
 from .runner import Tensor, as_input, failure, import_runtime, one_line
@@ -34,6 +34,10 @@ MOVING = {
     "onnx": {"Cast", "DequantizeLinear", "Flatten", "Pad", "QuantizeLinear", "Reshape", "Slice", "Transpose"},
     "tflite": {"DEQUANTIZE", "PAD", "QUANTIZE", "RESHAPE", "SLICE", "SPLIT", "STRIDED_SLICE", "TRANSPOSE"},
 }
+
+
+#: ONNX operators whose second input are weights.
+WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,11 @@ def compare_layers(
     pair = _OnnxPair(floats, integers, layout) if floats.suffix == ".onnx" else _TflitePair(floats, integers)
     signal = dict.fromkeys(pair.compared, 0.0)
     noise = dict(signal)
-    for start in range(0, len(images), BATCH):
-        for name, exact, rounded in pair.values(images[start : start + BATCH]):
+    batch = pair.batch or BATCH
+    for start in range(0, len(images), batch):
+        # Where the batch is fixed, the last one is filled up from the beginning.
+        places = range(start, start + batch if pair.batch else min(start + batch, len(images)))
+        for name, exact, rounded in pair.values(np.take(images, places, axis=0, mode="wrap")):
             signal[name] += float(np.square(exact, dtype=np.float64).sum())
             noise[name] += float(np.square(np.subtract(exact, rounded, dtype=np.float64)).sum())
     shares = {name: _share(noise[name], signal[name]) for name in pair.compared}
@@ -134,15 +141,6 @@ def _share(noise: float, signal: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Operation:
-    """An operator with the tensors that it reads and writes, by name."""
-
-    kind: str
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Place:
     """What computes a tensor that both files have, the nearest such tensors before it, and whether in floats."""
 
@@ -151,7 +149,7 @@ class _Place:
     in_floats: bool
 
 
-def _places(operations: Sequence[_Operation], common: Mapping[str, bool], moving: set[str]) -> dict[str, _Place]:
+def _places(operations: Sequence[Operation], common: Mapping[str, bool], moving: set[str]) -> dict[str, _Place]:
     """The places of the tensors of `common`, where each has whether the integer file computes it in floats."""
     before: dict[str, tuple[str, ...]] = {}
     found = {}
@@ -173,17 +171,20 @@ class _OnnxPair:
         onnx: Any = import_runtime("onnx", "onnx")
         self._layout = layout
         exact, rounded = (onnx.load(path, load_external_data=False) for path in (floats, integers))
-        operations = [_Operation(node.op_type, tuple(node.input), tuple(node.output)) for node in exact.graph.node]
+        operations = [Operation(node.op_type, tuple(node.input), tuple(node.output)) for node in exact.graph.node]
         writers = {name: node for node in rounded.graph.node for name in node.output}
         # A tensor that is sent through integers is read behind its DequantizeLinear.
+        both = [
+            name for operation in operations for name in operation.writes if name in writers or f"{name}.dq" in writers
+        ]
+        common = {name: _in_floats(name, writers) for name in both}
+        # A clamp in floats before integers has no node of its own: the step to integers ends where it does.
         twins = {
-            name: f"{name}.dq" if f"{name}.dq" in writers else name
-            for operation in operations
-            for name in operation.writes
-            if name in writers or f"{name}.dq" in writers
+            name: name if name in writers and (in_floats or f"{name}.dq" not in writers) else f"{name}.dq"
+            for name, in_floats in common.items()
         }
-        common = {name: _in_floats(name, writers) for name in twins}
         self.compared = _places(operations, common, MOVING["onnx"])
+        self.batch: int | None = exact.graph.input[0].type.tensor_type.shape.dim[0].dim_value or None
         self._probes = [
             _probe(onnx, exact, floats, list(self.compared)),
             _probe(onnx, rounded, integers, [twins[name] for name in self.compared]),
@@ -194,10 +195,14 @@ class _OnnxPair:
 
 
 def _in_floats(name: str, writers: Mapping[str, Any]) -> bool:
-    """Whether the node that computes a tensor reads one that has not come out of integers."""
-    node = writers.get(name) or writers.get(writers[f"{name}.u8"].input[0])
-    given = [writers[source].op_type for source in node.input if source in writers] if node is not None else []
-    return any(kind != "DequantizeLinear" for kind in given)
+    """Whether the node that computes a tensor reads one, weights included, that has not come out of integers."""
+    node = writers.get(name)
+    if node is None:  # it was a clamp, which the quantization of its input does on the side
+        node = writers.get(writers[f"{name}.u8"].input[0])
+    if node is None:
+        return False
+    read = node.input[:2] if node.op_type in WEIGHTED else [source for source in node.input if source in writers]
+    return any(source not in writers or writers[source].op_type != "DequantizeLinear" for source in read)
 
 
 def _probe(onnx: Any, model: Any, path: Path, names: list[str]) -> Any:
@@ -226,10 +231,11 @@ class _TflitePair:
     """Two .tflite files in LiteRT, which keeps every tensor."""
 
     def __init__(self, floats: Path, integers: Path) -> None:
-        self._files = [_KeptTensors(path) for path in (floats, integers)]
+        self._files = [KeptTensors(path) for path in (floats, integers)]
         exact, rounded = self._files
         common = {name: rounded.in_floats(name) for name in exact.written if name in rounded.written}
         self.compared = _places(exact.operations, common, MOVING["tflite"])
+        self.batch = exact.batch
 
     def values(self, images: NDArray[np.uint8]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
         for file in self._files:
@@ -237,77 +243,3 @@ class _TflitePair:
         exact, rounded = self._files
         for name in self.compared:
             yield name, exact.value(name), rounded.value(name)
-
-
-class _KeptTensors:
-    """A .tflite file in LiteRT's own kernels: those of XNNPACK keep nothing between its ends.
-
-    Tensors of the same name are told apart by how many of it came before: "conv/Relu", "conv/Relu 2".
-    """
-
-    def __init__(self, path: Path) -> None:
-        runtime = import_runtime("ai_edge_litert.interpreter", "ai-edge-litert")
-        self.path = path
-        try:
-            with quiet_stderr(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the memory that the tensors take
-                self._interpreter = runtime.Interpreter(
-                    model_content=path.read_bytes(),
-                    num_threads=usable_cores(),
-                    experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                    experimental_preserve_all_tensors=True,
-                )
-                operators = self._interpreter._get_ops_details()
-        except Exception as error:
-            raise failure(path, f"LiteRT cannot load it: {one_line(error)}") from None
-        self._details = {detail["index"]: detail for detail in self._interpreter.get_tensor_details()}
-        self.written: dict[str, int] = {}
-        names: dict[int, str] = {}
-        for operator in operators:
-            for index in map(int, operator["outputs"]):
-                names[index] = self._unused(str(self._details[index]["name"]))
-                self.written[names[index]] = index
-        self.operations = [
-            _Operation(operator["op_name"], *(_names(names, operator[end]) for end in ("inputs", "outputs")))
-            for operator in operators
-        ]
-
-    def _unused(self, name: str) -> str:
-        count, candidate = 1, name
-        while candidate in self.written:
-            count += 1
-            candidate = f"{name} {count}"
-        return candidate
-
-    def in_floats(self, name: str) -> bool:
-        """Whether a tensor is computed in floats, and does not only come out of integers as one of them."""
-        kind = next(operation.kind for operation in self.operations if name in operation.writes)
-        return self._details[self.written[name]]["dtype"] is np.float32 and kind not in MOVING["tflite"]
-
-    def run(self, images: NDArray[np.uint8]) -> None:
-        (given,) = self._interpreter.get_input_details()
-        shape = tuple(int(size) for size in given["shape_signature"])
-        fed = as_input(images, Tensor(tuple(None if size < 0 else size for size in shape), given["dtype"].__name__))
-        try:
-            with quiet_stderr():
-                if tuple(given["shape"]) != fed.shape:
-                    self._interpreter.resize_tensor_input(given["index"], fed.shape)
-                self._interpreter.allocate_tensors()
-                self._interpreter.set_tensor(given["index"], fed)
-                self._interpreter.invoke()
-        except Exception as error:
-            raise failure(self.path, f"LiteRT cannot run it with its layers kept: {one_line(error)}") from None
-
-    def value(self, name: str) -> NDArray[Any]:
-        """The real numbers of a tensor."""
-        detail = self._details[self.written[name]]
-        found: NDArray[Any] = self._interpreter.get_tensor(detail["index"])
-        if detail["dtype"] is np.float32:
-            return found
-        scale, zero_point = detail["quantization"]
-        real: NDArray[Any] = (found.astype(np.float32) - zero_point) * np.float32(scale)
-        return real
-
-
-def _names(names: Mapping[int, str], indices: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(names[int(index)] for index in indices if int(index) in names)

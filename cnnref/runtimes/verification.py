@@ -193,8 +193,8 @@ def _artifact(
 
 
 def _structure(bundle: Bundle, artifact: Artifact, check: Check) -> None:
-    """Operators and partitions; an integer .tflite computes nothing in floats."""
-    found = structure(bundle.folder / artifact.name, artifact.format)
+    """Operators and partitions; an integer .tflite computes nothing in floats but the layers that bundle.json names."""
+    found = structure(bundle.folder / artifact.name, artifact.format, artifact.float_layers)
     if found is None:
         return
     check.operators, check.partitions, check.outside = found.operators, found.partitions, found.outside

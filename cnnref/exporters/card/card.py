@@ -198,6 +198,18 @@ def _integers(bundle: Bundle) -> list[str]:
             f"`{calibration['sha256']}`).",
             "",
         ]
+    for file, artifact in bundle.artifacts.items():
+        remedy = bundle.document["artifacts"][file].get("remedy")
+        if remedy:
+            lines += [
+                f"`{file}` has ranges by {remedy['ranges']}: in the usual way it lost "
+                f"{remedy['points_lost_without']:.2f} points of accuracy on {remedy['chosen_on']} that set no ranges, "
+                f"and so it loses {remedy['points_lost']:.2f} of them. No test image had a part in the choice.",
+                "",
+            ]
+        if artifact.float_layers:
+            names = ", ".join(MARKDOWN.sub(ESCAPED, name) for name in artifact.float_layers)
+            lines += [f"These layers of `{file}` compute in floats: {names}.", ""]
     return lines
 
 

@@ -8,7 +8,7 @@ network is then slower than in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from ...errors import ExportError
 from ...runtimes.bundle import IMAGE
 from ...runtimes.onnx_runtime import QUIET
 from ...runtimes.runner import Tensor, as_input, import_runtime
-from ..calibration import Calibration
-from .node_precisions import LAYERS, integer_tensors, is_clamp
+from ..calibration import PLAIN, Calibration, IntegerPlan, least_error_range, some_values
+from .node_precisions import LAYERS, computed_in_floats, integer_tensors, is_clamp
 
 #: Images that run through the float32 network at once while the ranges are taken.
 BATCH = 4
@@ -32,26 +32,34 @@ LARGEST_PAIR = 128
 Ranges = dict[str, tuple[float, float]]
 
 
-def int8_model(written: onnx.ModelProto, calibration: Calibration, *, layout: str) -> onnx.ModelProto:
+def int8_model(
+    written: onnx.ModelProto, calibration: Calibration, *, layout: str, plan: IntegerPlan = PLAIN
+) -> onnx.ModelProto:
     """A float32 model with int8 weights, uint8 activations and float32 ends.
 
     `layout` is that of the model's input, "nhwc" or "nchw"; the calibration images are [n, height, width, channels].
+    `plan` says how the ranges follow from them, and which tensors are computed in float32 all the same.
 
     Raises:
         InputError: the calibration images do not have the size that the model takes.
         ExportError: they give values that are no finite numbers.
     """
-    scales = integer_tensors(written.graph)
-    ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout)
+    scales = integer_tensors(written.graph, plan.in_floats)
+    ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout, plan.least_error)
     model = onnx.ModelProto()
     model.CopyFrom(written)
-    _Quantizer(model.graph, scales, ranges).rewrite()
+    _Quantizer(model.graph, scales, ranges, computed_in_floats(written.graph, plan.in_floats)).rewrite()
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _ranges(written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibration, layout: str) -> Ranges:
-    """The least and the greatest value of each tensor over all calibration images; 0 always lies between."""
+def _ranges(
+    written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibration, layout: str, least_error: bool
+) -> Ranges:
+    """The least and the greatest value of each tensor over all calibration images; 0 always lies between.
+
+    With `least_error` the range inside these that gives the least error.
+    """
     ranges = {IMAGE: (0.0, 255.0)}
     names = [name for name in wanted if name not in ranges]
     if not names:
@@ -68,23 +76,29 @@ def _ranges(written: onnx.ModelProto, wanted: Iterable[str], calibration: Calibr
     sizes = tuple(size.dim_value or None for size in kind.shape.dim)
     expected = Tensor(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
     low, high = np.zeros(len(names)), np.zeros(len(names))
+    values: list[list[NDArray[np.float32]]] = [[] for _ in names]
     for start in range(0, len(calibration.images), BATCH):
         fed = as_input(calibration.images[start : start + BATCH], expected, layout)
         for place, value in enumerate(session.run(names, {IMAGE: fed})):
             low[place] = np.minimum(low[place], value.min())
             high[place] = np.maximum(high[place], value.max())
-    for name, least, greatest in zip(names, low.tolist(), high.tolist(), strict=True):
+            if least_error:
+                values[place] += [some_values(one, seed=start + number) for number, one in enumerate(value)]
+    for name, least, greatest, drawn in zip(names, low.tolist(), high.tolist(), values, strict=True):
         if not np.isfinite(greatest - least):
             raise ExportError(f"The calibration images give values in {name} that are no finite numbers.")
-        ranges[name] = (least, greatest)
+        ranges[name] = least_error_range(np.concatenate(drawn), least, greatest) if drawn else (least, greatest)
     return ranges
 
 
 class _Quantizer:
     """Rewrites one graph in place."""
 
-    def __init__(self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges) -> None:
+    def __init__(
+        self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges, in_floats: Collection[str]
+    ) -> None:
         self.graph = graph
+        self.in_floats = in_floats
         self.scales = scales
         self.ranges = ranges
         self.given = {tensor.name: tensor for tensor in graph.initializer}
@@ -101,7 +115,7 @@ class _Quantizer:
                 # The range of what it gives ends where it clamps.
                 self._quantize(node.output[0], node.input[0])
                 continue
-            if node.op_type in LAYERS and source in self.scales:
+            if node.op_type in LAYERS and source in self.scales and node.output[0] not in self.in_floats:
                 self._layer(node, self._step(source))
             self.nodes.append(node)
             for name in node.output:

@@ -7,7 +7,7 @@ second half chooses the tensors of the int8 file and says which of them share a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import onnx
 from onnx import numpy_helper
@@ -87,14 +87,14 @@ def powers(graph: onnx.GraphProto) -> set[str]:
     return found
 
 
-def integer_tensors(graph: onnx.GraphProto) -> dict[str, str]:
+def integer_tensors(graph: onnx.GraphProto, in_floats: Collection[str] = ()) -> dict[str, str]:
     """The tensors to be quantized in the order of the graph, each with the tensor whose range sets its scale.
 
     They are the operands and results of everything in `LAYERS`, `INTEGER` and squeeze-and-excitation, and what lies
     between these in `MOVING`. A tensor that is clamped is quantized behind the clamp. The last sums stay float32:
-    eight bits would make classes equal that are not.
+    eight bits would make classes equal that are not. What computes the tensors `in_floats` stays float32, too.
     """
-    search = _TensorChoice(graph)
+    search = _TensorChoice(graph, in_floats)
     wanted: set[str] = set()
     for node in reversed(graph.node):
         wanted.update(name for name in node.output if search.wants(name, wanted))
@@ -113,10 +113,20 @@ def is_clamp(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) ->
     return node.input[1] in constants and numpy_helper.to_array(constants[node.input[1]]).item() <= 0
 
 
+def computed_in_floats(graph: onnx.GraphProto, tensors: Collection[str]) -> set[str]:
+    """The tensors, and what is clamped to give one of them: in integers a layer and its clamp are one."""
+    found, constants = set(tensors), {tensor.name: tensor for tensor in graph.initializer}
+    for node in reversed(graph.node):
+        if found.intersection(node.output) and is_clamp(node, constants):
+            found.add(node.input[0])
+    return found
+
+
 class _TensorChoice:
     """Decides for one tensor after the other whether it is quantized."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
+    def __init__(self, graph: onnx.GraphProto, in_floats: Collection[str]) -> None:
+        self.in_floats = computed_in_floats(graph, in_floats)
         self.readers = readers_of(graph)
         self.writers = {name: node for node in graph.node for name in node.output}
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -142,15 +152,15 @@ class _TensorChoice:
     def computes(self, node: onnx.NodeProto) -> bool:
         """Whether a node is to compute in integers."""
         if node.op_type in LAYERS:
-            return node.input[1] in self.constants
-        if node.output[0] in self.floats or any(name in self.constants for name in node.input):
+            return node.input[1] in self.constants and node.output[0] not in self.in_floats
+        if node.output[0] in self.floats | self.in_floats or any(name in self.constants for name in node.input):
             return False
         return node.op_type in INTEGER or (node.op_type == "Mul" and self._is_gate(node))
 
     def moves(self, node: onnx.NodeProto) -> bool:
         """Whether a node leaves numbers as they are; padding does so with zeros, which every scale has."""
         filled = node.op_type == "Pad" and len(node.input) > 2
-        return node.op_type in MOVING and node.output[0] not in self.floats and not filled
+        return node.op_type in MOVING and node.output[0] not in self.floats | self.in_floats and not filled
 
     def _is_clamped(self, name: str) -> bool:
         """Whether a clamp, and nothing else, reads a tensor."""
