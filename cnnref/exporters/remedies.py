@@ -1,12 +1,14 @@
 """What is done where plain integers cost too much accuracy, chosen on training images: test images have no part in it.
 
-A file is written in the usual way first. Where it loses more of the trial images than its bound allows, its ranges are
-chosen for the least error. Where that is not enough, the tensors that add the most noise, by `runtimes/layer_noise.py`,
-are computed in floats: one, then two more, then four more, until it loses no more than half the bound.
+A file is written in the usual way first. Where it loses more of the trial images than its bound allows, and not by
+chance, its ranges are chosen for the least error. Where that is not enough, the tensors that add the most noise, by
+`runtimes/layer_noise.py`, are computed in floats: one, then two more, then four more, until it loses no more than half
+the bound.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,12 +24,14 @@ from ..runtimes.evaluate import POINTS_COUNT_FROM, run_in_batches, top1
 from ..runtimes.layer_noise import LayerNoise, compare_layers
 from ..runtimes.litert import LiteRTRunner
 from ..runtimes.onnx_runtime import OnnxRunner
+from ..runtimes.runner import FixedBatch, Runner
+from ..runtimes.verification import SIZE_COUNTS_FROM
 from .calibration import METHOD, PLAIN, IntegerPlan
 
 #: Training images that the trial takes, apart from those that set the ranges, and how many show the noise of layers.
 COUNT, NOISE_IMAGES = 5000, 32
-#: A file with more in floats than this has few integers left: another precision is then the better one.
-LARGEST_SHARE = 0.5
+#: The largest share of the float32 file's bytes of a file that keeps layers in floats: a float16 file has as many.
+LARGEST_SHARE = 0.52
 BATCH = 50
 
 #: Writes the file in a way.
@@ -63,16 +67,24 @@ class Trial:
         suffix: of the format's files, ".onnx" or ".tflite".
         layout: of an .onnx file, "nhwc" or "nchw".
         images: with their labels; none of them sets ranges.
+        batch: of the files, where it is fixed.
     """
 
     floats: bytes
     suffix: str
     layout: str
     images: LabelledImages
+    batch: int | None = None
 
-    def lost(self, content: bytes) -> float:
-        """The accuracy of the float32 file less that of another, in points."""
-        return 100 * (self._of_floats - self.accuracy(content))
+    def lost(self, content: bytes) -> tuple[float, float]:
+        """The accuracy of the float32 file less that of another, in points, and its standard error.
+
+        The two see the same images, so only those count that one has right and the other has not.
+        """
+        right = self.right(content)
+        others = np.count_nonzero(right != self._right_in_floats)
+        lost = float(np.mean(self._right_in_floats) - np.mean(right))
+        return 100 * lost, 100 * math.sqrt(others) / len(right)
 
     def noise(self, content: bytes) -> list[LayerNoise]:
         """The noise of the layers of a file."""
@@ -83,16 +95,19 @@ class Trial:
             return compare_layers(floats, integers, self.images.images[:NOISE_IMAGES], layout=self.layout)
 
     @cached_property
-    def _of_floats(self) -> float:
-        return self.accuracy(self.floats)
+    def _right_in_floats(self) -> NDArray[np.bool_]:
+        return self.right(self.floats)
 
-    def accuracy(self, content: bytes) -> float:
-        """Of a file on the images, from 0 to 1."""
+    def right(self, content: bytes) -> NDArray[np.bool_]:
+        """For each image whether a file has its class."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"model{self.suffix}"
             path.write_bytes(content)
-            runner = OnnxRunner(path, layout=self.layout) if self.suffix == ".onnx" else LiteRTRunner(path)
-            return float(np.mean(top1(run_in_batches(runner, self.images.images, BATCH)) == self.images.labels))
+            runner: Runner = OnnxRunner(path, layout=self.layout) if self.suffix == ".onnx" else LiteRTRunner(path)
+            if self.batch is not None:
+                runner = FixedBatch(runner, self.batch)
+            found: NDArray[np.bool_] = top1(run_in_batches(runner, self.images.images, BATCH)) == self.images.labels
+            return found
 
 
 def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[bytes, Remedy | None]:
@@ -103,27 +118,29 @@ def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[
     plain = make(PLAIN)
     if trial is None or points is None or len(trial.images.labels) < POINTS_COUNT_FROM:
         return plain, None
-    lost_plain = trial.lost(plain)
-    if lost_plain <= points:
+    lost_plain, doubt = trial.lost(plain)
+    if lost_plain - doubt <= points:
         return plain, None
     tried = {PLAIN: (lost_plain, plain)}
 
     def attempt(plan: IntegerPlan) -> bool:
-        """Write a file in one more way; whether it is good enough."""
+        """Write a file in one more way; whether no more are wanted: it is good enough, or too large."""
         content = make(plan)
-        tried[plan] = trial.lost(content), content
+        if len(content) > LARGEST_SHARE * max(len(trial.floats), SIZE_COUNTS_FROM):
+            return True
+        tried[plan] = trial.lost(content)[0], content
         return tried[plan][0] <= points / 2
 
-    good = attempt(IntegerPlan(least_error=True))
+    done = attempt(IntegerPlan(least_error=True))
     plan, more = best_of(tried), 1
-    while not good:
+    while not done:
         layers = trial.noise(tried[plan][1])
         worst = sorted((layer for layer in layers if not layer.in_floats), key=lambda layer: -layer.added)[:more]
         new = tuple(layer.tensor for layer in worst if layer.tensor not in plan.in_floats)
-        if not new or len(plan.in_floats) + len(new) > LARGEST_SHARE * len(layers):
+        if not new:
             break
         plan, more = replace(plan, in_floats=plan.in_floats + new), 2 * more
-        good = attempt(plan)
+        done = attempt(plan)
     best = best_of(tried)
     lost, content = tried[best]
     return content, None if best == PLAIN else Remedy(best, lost_plain, lost, len(trial.images.labels))

@@ -22,14 +22,10 @@ from .onnx.model import fix_batch, onnx_model
 from .options import ExportOptions
 from .precisions import ArtifactKind, float32_file
 from .preparation import with_names_for_tensorflow
-from .remedies import Make, Trial, with_remedy
+from .remedies import LARGEST_SHARE, Make, Trial, with_remedy
 
 #: A converter may say pages about what it cannot do.
 LONGEST_REASON = 500
-
-
-#: The largest share of the float32 file's bytes of an int8 file that keeps layers in floats: that of a float16 file.
-SIZE_WITH_FLOATS = 0.52
 
 
 @dataclass
@@ -114,7 +110,7 @@ class Writer:
         if remedy is not None:
             facts["remedy"] = remedy.to_json()
             if remedy.plan.in_floats:
-                facts["size_ratio"] = SIZE_WITH_FLOATS
+                facts["size_ratio"] = LARGEST_SHARE
         return facts
 
     def integers(self, kind: ArtifactKind) -> Make:
@@ -136,7 +132,7 @@ class Writer:
         if self.trial is None:
             return None
         whole = folder / float32_file(kind.format)
-        return Trial(whole.read_bytes(), whole.suffix, self.options.layout, self.trial)
+        return Trial(whole.read_bytes(), whole.suffix, self.options.layout, self.trial, self.contract.batch)
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
         written = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes

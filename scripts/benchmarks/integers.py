@@ -84,7 +84,7 @@ def rows(run: Path, data_dir: Path | None) -> Iterator[str]:
 
 def row(name: str, form: str, tested: Trial, files: tuple[bytes, bytes], remedy: Remedy | None) -> str:
     """One file as a row of Markdown."""
-    exact, plain, held = (100 * tested.accuracy(content) for content in (tested.floats, *files))
+    exact, plain, held = (100 * tested.right(content).mean() for content in (tested.floats, *files))
     done = "nothing" if remedy is None else words(remedy)
     sizes = " | ".join(f"{len(content):,}" for content in files)
     return f"| {name} | {form} | {exact:.2f} % | {plain:.2f} % | {held:.2f} % | {exact - held:.2f} | {sizes} | {done} |"

@@ -21,7 +21,7 @@ from cnnref.exporters.source import from_model
 from cnnref.exporters.tensorflow.graph import frozen, serving_module
 from cnnref.exporters.tensorflow.integers import IntegerWriter
 from cnnref.exporters.tensorflow.tflite import tflite_model
-from cnnref.runtimes import read_bundle, read_report, verify
+from cnnref.runtimes import noise_of_layers, read_bundle, read_report, verify
 from cnnref.training import read_recipe
 
 #: What channels of the first layer are multiplied by, and the weights that read them divided by: the network computes
@@ -78,8 +78,8 @@ def test_a_tflite_file_loses_less_with_its_remedy(model: Any) -> None:
     trial = Trial(tflite_model(function, contract), ".tflite", "nhwc", images)
     content, remedy = with_remedy(writer.write, trial, 0.3)
     assert remedy is not None
-    assert remedy.lost_plain == trial.lost(writer.write()) > 3
-    assert remedy.lost == trial.lost(content) < remedy.lost_plain / 2
+    assert remedy.lost_plain == trial.lost(writer.write())[0] > 3
+    assert remedy.lost == trial.lost(content)[0] < remedy.lost_plain / 2
     assert content == writer.write(remedy.plan), "the same plan gives the same bytes"
 
 
@@ -104,7 +104,9 @@ def test_layers_in_floats_that_bundle_json_does_not_name_are_caught(tmp_path: Pa
     x = keras.layers.LayerNormalization(name="norm")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     model = keras.Model(image, keras.layers.Dense(10, activation="softmax", name="logits")(x), name="normalized")
-    made = cnnref.export(model, tmp_path / "normalized", formats=["tflite"], precisions=["int8"], dataset="digits")
+    folder = tmp_path / "normalized"
+    made = cnnref.export(model, folder, formats=["onnx", "tflite"], precisions=["int8"], dataset="digits", batch=3)
+    assert set(noise_of_layers(folder)) == {"model.int8.onnx", "model.int8.tflite"}, "with a fixed batch, too"
     (layer,) = made.artifacts["model.int8.tflite"].float_layers
     assert layer.startswith("norm")
     assert "compute in floats" in (made.folder / "README.md").read_text()
