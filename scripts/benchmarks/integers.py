@@ -57,7 +57,6 @@ RECIPES = {
         options={"width": 0.25, "drop": 0.0},
     ),
     "densenet": recipe("densenet121", 2.32, sgd(0.1), precision="auto"),
-    "shufflenet": recipe("shufflenet_v2_x1_0_cifar", 3, sgd(0.2)),
 }
 
 

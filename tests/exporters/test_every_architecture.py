@@ -14,12 +14,14 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 from architectures import Subject, architectures, run, subject_of
-from small_models import forget
+from small_models import answers, forget
 
+from cnnref.arithmetic.graph import trace
 from cnnref.exporters.calibration import Calibration
 from cnnref.exporters.onnx.float16 import float16_model
 from cnnref.exporters.onnx.int8 import int8_model
 from cnnref.exporters.onnx.model import onnx_model
+from cnnref.exporters.tensorflow.integers import float_tensors, layers_of
 from cnnref.exporters.tensorflow.saved_model import write_saved_model
 from cnnref.exporters.tensorflow.tflite import tflite_model
 from cnnref.runtimes.inspection import structure
@@ -83,7 +85,7 @@ def test_a_saved_model_computes_the_same(subject: Subject, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("subject", architectures(reduced_precision=True), indirect=True)
-def test_integers_load_run_and_are_probabilities(subject: Subject) -> None:
+def test_integers_load_run_and_agree(subject: Subject, tmp_path: Path) -> None:
     model, contract, images = subject.model, subject.contract, subject.images
     pixels = np.clip(64 * images + 128, 0, 255).astype(np.uint8)
     calibration = Calibration(np.repeat(pixels, 4, axis=0), "patches", 0)
@@ -91,7 +93,15 @@ def test_integers_load_run_and_are_probabilities(subject: Subject) -> None:
     session = onnxruntime.InferenceSession(onnx_file)
     feed = pixels.astype(np.float32)
     content = tflite_model(subject.function, contract, precision="int8", calibration=calibration)
+    expected = answers(model, feed)
     for found in (session.run(None, {"image": feed})[0], run(content, feed)):
-        assert found.shape == (len(images), 7)
+        assert found.shape == expected.shape
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=0.05)
-        assert np.isfinite(found).all()
+        assert np.abs(found - expected).mean() < 0.05, "random weights have narrow margins; trained ones are measured"
+    (tmp_path / "model.tflite").write_bytes(content)
+    known = layers_of(float_tensors(content))
+    assert structure(tmp_path / "model.tflite", "tflite", known).float_operators == {}
+    normalizes = any(
+        call.keras_class == "LayerNormalization" or call.name.startswith("lrn") for call in trace(model).calls
+    )
+    assert bool(known) == normalizes, "only normalizations stay in floats"
