@@ -1,9 +1,9 @@
 """What is done where plain integers cost too much accuracy, chosen on training images: test images have no part in it.
 
-A file is written in the usual way first. Where it loses more of the trial images than its bound allows, and not by
-chance, its ranges are chosen for the least error. Where that is not enough, the tensors that add the most noise, by
-`runtimes/layer_noise.py`, are computed in floats: one, then two more, then four more, until it loses no more than half
-the bound.
+A file is written in the usual way first. Where it loses more of the trial images than its bound allows, by more than a
+standard error, its ranges are chosen for the least error. Where that is not enough, the tensors that add the most
+noise, by `runtimes/layer_noise.py`, are computed in floats: one, then two more, then four more, until what it loses is
+below the bound by a standard error.
 """
 
 from __future__ import annotations
@@ -128,8 +128,9 @@ def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[
         content = make(plan)
         if len(content) > LARGEST_SHARE * max(len(trial.floats), SIZE_COUNTS_FROM):
             return True
-        tried[plan] = trial.lost(content)[0], content
-        return tried[plan][0] <= points / 2
+        lost, doubt = trial.lost(content)
+        tried[plan] = lost, content
+        return lost + doubt <= points
 
     done = attempt(IntegerPlan(least_error=True))
     plan, more = best_of(tried), 1
