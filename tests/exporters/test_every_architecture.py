@@ -97,7 +97,8 @@ def test_integers_load_run_and_agree(subject: Subject, tmp_path: Path) -> None:
     for found in (session.run(None, {"image": feed})[0], run(content, feed)):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=0.05)
-        assert np.abs(found - expected).mean() < 0.05, "random weights have narrow margins; trained ones are measured"
+        # Random weights have narrow margins. Two sure answers for different classes are 2/7 = 0.29 apart in this mean.
+        assert np.abs(found - expected).mean() < 0.1
     (tmp_path / "model.tflite").write_bytes(content)
     known = layers_of(float_tensors(content))
     assert structure(tmp_path / "model.tflite", "tflite", known).float_operators == {}
