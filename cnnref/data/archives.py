@@ -21,8 +21,8 @@ def read_bytes(path: Path, *, gzipped: bool, most: int = LARGEST) -> bytes:
     """The whole content of a file; a gzip file is decompressed, and its length and checksum are verified.
 
     Raises:
-        DatasetError: the file cannot be read, is no regular file, has more than `most` bytes (packed or unpacked), or is
-            not a complete gzip file.
+        DatasetError: the file cannot be read, is no regular file, has more than `most` bytes (packed or unpacked), or
+            is not a complete gzip file.
     """
     try:
         content = read_regular(path, most, "file of a data set")

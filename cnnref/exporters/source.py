@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import environment
+from ..arrays import read_npz
 from ..environment import keras
 from ..errors import InputError
 from ..models import build, list_models, spec
@@ -152,10 +152,10 @@ def _one_a_channel(what: str, numbers: Sequence[float], channels: int) -> list[f
 def _run(run: Run) -> Source:
     results = run.results
     try:
-        with np.load(run.samples, allow_pickle=False) as stored:
-            images, sample_labels = stored["images"], stored["labels"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        stored = read_npz(run.samples, ["images", "labels"])
+    except (OSError, InputError) as error:
         raise InputError(f"{run.samples} cannot be read ({error}); train the run again.") from None
+    images, sample_labels = stored["images"], stored["labels"]
     documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
     if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
         documents["training/timings.csv"] = timings.read_bytes()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import read_npz
+from ..errors import InputError
 from .bundle import PROBABILITIES, Bundle
 from .runner import failure, one_line
 
@@ -38,11 +39,11 @@ def read_samples(bundle: Bundle) -> Samples:
     """
     path = bundle.folder / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays["labels"]
-            outputs = {output.name: arrays[output.name] for output in bundle.outputs}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path, ["images", "labels", *(output.name for output in bundle.outputs)])
+    except (OSError, InputError) as error:
         raise failure(path, f"it cannot be read: {one_line(error)}") from None
+    images, labels = arrays["images"], arrays["labels"]
+    outputs = {output.name: arrays[output.name] for output in bundle.outputs}
     count = len(images) if images.ndim else 0
     wanted = {
         "images": (images, "uint8", (count, *bundle.shape)),

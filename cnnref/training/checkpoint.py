@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import read_npz
 from ..environment import keras, ops
-from ..errors import DivergedError, InputError
+from ..errors import DivergedError, InputError, printable
 from ..files import write_whole
 
 KEPT = 2
@@ -140,12 +140,12 @@ def read(path: Path, fingerprint: str) -> Checkpoint:
         InputError: the file is damaged or of another recipe.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            state = {name: stored[name] for name in stored.files}
+        state = read_npz(path)
         found, progress = str(state.pop("fingerprint")), Progress(**json.loads(str(state.pop("progress"))))
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"The checkpoint {path} is damaged ({error}); delete it, and --resume goes on from the one before."
+            f"The checkpoint {path} is damaged ({printable(str(error))}); delete it, and --resume goes on from the one "
+            "before."
         ) from None
     if found != fingerprint:
         raise InputError(

@@ -45,7 +45,7 @@ def test_the_bound_follows_from_the_loss_and_is_stated() -> None:
     model, document = cancelling(), manifest()
     assert allow_for_rounding(report_of(2e-5), model, IMAGES, document)
     lost = document["float32_rounding"]["to_float64"]
-    assert document["artifacts"]["model.onnx"]["tolerance"] == pytest.approx(min(3 * lost, 1e-3), rel=0.05)
+    assert document["artifacts"]["model.onnx"]["tolerance"] == pytest.approx(min(1e-5 + lost, 1e-3), rel=0.01)
     assert "tolerance" not in document["artifacts"]["model.keras"]
 
 
@@ -56,8 +56,8 @@ def test_a_file_that_holds_and_one_that_is_far_off_keep_the_usual_bound(differen
     assert document == manifest()
 
 
-def test_a_network_that_loses_little_keeps_the_usual_bound() -> None:
+def test_a_network_that_loses_little_keeps_nearly_the_usual_bound() -> None:
     image = keras.Input((32, 32, 3))
     model, document = keras.Model(image, layers.Rescaling(1 / 255)(image)), manifest()
-    assert not allow_for_rounding(report_of(2e-5), model, IMAGES, document)
-    assert document == manifest()
+    allow_for_rounding(report_of(2e-5), model, IMAGES, document)
+    assert document["artifacts"]["model.onnx"]["tolerance"] < 1.1e-5

@@ -146,8 +146,8 @@ def _float32_rounding(bundle: Bundle) -> list[str]:
         return []
     return [
         f"In float32 Keras itself is {facts['to_float64']:g} off from the same network in float64 (of values up to 1), "
-        f"and every runtime rounds in an order of its own: a float32 file may be {facts['times']} times as far from "
-        "Keras.",
+        "and every runtime rounds in an order of its own: a float32 file may be that much further from Keras than the "
+        "usual bound, which is meant for the distance to the exact result.",
         "",
     ]
 
