@@ -77,10 +77,11 @@ class Table:
 
 
 def of_models(specs: Iterable[Spec]) -> Table:
-    """Name and facts of each model; parameters exactly, multiply-accumulates to three digits."""
+    """Name, family and facts of each model; parameters exactly, multiply-accumulates to three digits."""
     rows = [
         (
             spec.name,
+            spec.family,
             format_shape(spec.input_shape),
             f"{spec.params:,}",
             words.format_count(spec.macs),
@@ -89,8 +90,8 @@ def of_models(specs: Iterable[Spec]) -> Table:
         )
         for spec in specs
     ]
-    headings = ("model", "input", "parameters", "MACs", "published", "year")
-    return Table(headings, rows, numbers=(2, 3, 5), breakable=4)
+    headings = ("model", "family", "input", "parameters", "MACs", "published", "year")
+    return Table(headings, rows, numbers=(3, 4, 6), breakable=5)
 
 
 def markdown_of_models(specs: Iterable[Spec]) -> str:

@@ -149,6 +149,19 @@ def test_models_lists_the_facts() -> None:
     assert [entry["name"] for entry in listed] == cnnref.list_models()
 
 
+def test_models_are_found_by_a_part_of_the_name_by_family_and_for_phones() -> None:
+    def names(*arguments: str) -> list[str]:
+        return [entry["name"] for entry in json.loads(run("models", *arguments, "--json").output)]
+
+    assert names("resnet5") == [name for name in cnnref.list_models() if "resnet5" in name]
+    assert names("--family", "densenet") == cnnref.list_models("densenet*")
+    phones = names("--phone")
+    assert {"mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_lite0", "mnasnet1_0"} <= set(phones)
+    assert not {"vgg16", "resnet50", "efficientnet_b0"} & set(phones)
+    assert names("v2", "--family", "mobilenet_v2", "--phone") == ["mobilenet_v2", "mobilenet_v2_cifar"]
+    assert "mobilenet_v2" in run("models", "--family", "mobilenet_v2").output
+
+
 def test_the_commands_are_listed_in_the_order_of_use() -> None:
     output = run("--help").output
     names = [
@@ -170,7 +183,7 @@ def test_the_commands_are_listed_in_the_order_of_use() -> None:
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("columns", [100, 140])
+@pytest.mark.parametrize("columns", [120, 140])
 def test_the_list_of_models_has_a_line_a_model(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -320,6 +333,8 @@ def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
     ("command", "words"),
     [
         (["models", "alexnet9"], "No model matches"),
+        (["models", "vgg", "--phone"], "No model made for phones matches 'vgg'"),
+        (["models", "--family", "resnets"], "no family 'resnets'; did you mean 'resnet'"),
         (["show", "lenet6"], "did you mean 'lenet5'"),
         (["show", "lenet5", "--plot", "lenet5.gif"], "end it in .png, .svg or .pdf"),
         (["show", "lenet5", "--plot", "lenet5"], "end it in .png, .svg or .pdf"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,15 @@ from .slots import keras_slots
 #: Layers that preprocess the image; they are not converted.
 PREPROCESSING = ("Rescaling", "Normalization")
 
+#: Names that Keras makes of the kind of a layer and a number that counts all networks of a process.
+AUTOMATIC = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?")
+
 #: Largest accepted difference of the features before the classifier, relative to the largest of them.
 TOLERANCE = 1e-4
 
 RESNET_V2 = (
     "keras.applications' ResNet50V2 is another network than resnet50_v2 (strides in the last block of a stage, biases "
-    "beside normalization), so its weights fit none of our models; timm's resnetv2_50 is the same network."
+    "beside normalization); build resnet50_v2_keras for its weights. timm's resnetv2_50 is the same as resnet50_v2."
 )
 
 
@@ -32,8 +37,8 @@ def from_keras_applications(model: keras.Model, keras_model: keras.Model) -> ker
         model = cnnref.build("mobilenet_v2", padding="tensorflow")
         cnnref.convert.from_keras_applications(model, keras.applications.MobileNetV2())
 
-    Known are VGG16 and 19, ResNet50, 101 and 152 (resnet50_v1 and so on), DenseNet121, MobileNet, MobileNetV2,
-    MobileNetV3Large and Small, EfficientNetB0 and ConvNeXtTiny. Every weight is used once. Biases that Keras has
+    Known are all networks of keras.applications; ResNet50 is resnet50_v1 here, and ResNet50V2 is resnet50_v2_keras.
+    Every weight is used once. Biases that Keras has
     before normalization are subtracted from its mean, and a different epsilon changes its variance. Layers of the Keras
     model that rescale or normalize the image are not converted: preprocess images as these layers do. In the end the
     features before the classifier are computed with both networks on a small random batch and compared.
@@ -82,7 +87,8 @@ def _layout(model: keras.Model, keras_model: Any) -> Layout:
     family = family_of(model)
     if not hasattr(keras_model, "layers"):
         raise InputError(f"A {type(keras_model).__name__} is no Keras model; give what keras.applications makes.")
-    if family == "preact_resnet" or any("_preact_" in layer.name for layer in keras_model.layers):
+    preactivation = any("_preact_" in layer.name for layer in keras_model.layers)
+    if family == "preact_resnet" or (preactivation and family != "keras_resnet_v2"):
         raise InputError(RESNET_V2)
     if family not in LAYOUTS:
         raise InputError(
@@ -102,7 +108,18 @@ def _layers(keras_model: keras.Model) -> dict[str, Any]:
             pending += layer.layers
         elif layer.weights and type(layer).__name__ not in PREPROCESSING:
             found[layer.name.removeprefix(f"{keras_model.name}_")] = layer
-    return found
+    return {_counted(name, found): layer for name, layer in found.items()}
+
+
+def _counted(name: str, among: Mapping[str, Any]) -> str:
+    """`conv2d_97`, a name that Keras has made, as `conv2d#3` where it is the fourth of its kind; other names as is."""
+    if not (match := AUTOMATIC.fullmatch(name)):
+        return name
+    kind = match[1]
+    numbers = sorted(
+        int(other[2] or 0) for layer in among if (other := AUTOMATIC.fullmatch(layer)) and other[1] == kind
+    )
+    return f"{kind}#{numbers.index(int(match[2] or 0))}"
 
 
 def _tensors(layers: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..models import inception_resnetv2, inceptionv3
 from .rules import Names, conv_and_norm, table
 
 Tensors = dict[str, np.ndarray]
@@ -101,6 +102,8 @@ EFFICIENTNET = conv_and_norm(
     "logits": "predictions",
 }
 
+EFFICIENTNET_V2 = {**EFFICIENTNET, "stage{s}_block{b}_depthwise": "block{s}{b:a}_dwconv2"}
+
 CONVNEXT = {
     "stem": "stem_conv",
     "stem_ln": "stem_layernorm",
@@ -113,6 +116,78 @@ CONVNEXT = {
     "end_ln": "head_layernorm",
     "logits": "head_dense",
 }
+
+
+RESNET_V2 = {
+    "stem": "conv1_conv",
+    "stage{s}_block{b}_preact_bn": "conv{s+1}_block{b}_preact_bn",
+    "stage{s}_block{b}_conv{c}": "conv{s+1}_block{b}_{c}_conv",
+    "stage{s}_block{b}_conv{c}_bn": "conv{s+1}_block{b}_{c}_bn",
+    "stage{s}_block{b}_shortcut": "conv{s+1}_block{b}_0_conv",
+    "end_bn": "post_bn",
+    "logits": "predictions",
+}
+
+#: Keras gives the shortcuts no names, so they are counted; see `numbered`.
+XCEPTION = {
+    "block1_conv{c}": "block1_conv{c}",
+    "block1_conv{c}_bn": "block1_conv{c}_bn",
+    "block{b}_sepconv{c}_depthwise": "block{b}_sepconv{c}_depthwise",
+    "block{b}_sepconv{c}": "block{b}_sepconv{c}",
+    "block{b}_sepconv{c}_bn": "block{b}_sepconv{c}_bn",
+    **{
+        f"block{block}_shortcut{ours}": f"{theirs}#{number}"
+        for number, block in enumerate((2, 3, 4, 13))
+        for ours, theirs in (("", "conv2d"), ("_bn", "batch_normalization"))
+    },
+    "logits": "predictions",
+}
+
+
+def inception_v3(_: list[str]) -> dict[str, str]:
+    """The convolutions and normalizations of Inception v3, which Keras only counts, in the order of our tables."""
+    return numbered(inceptionv3.convolution_order()) | {"logits": "predictions"}
+
+
+def inception_resnet_v2(layers: list[str]) -> dict[str, str]:
+    """Those of Inception-ResNet v2; the last convolution of each block, and that of the network, have names."""
+    rules = {"block{k}_{b}_up": "block{k}_{b}_conv", "end": "conv_7b", "end_bn": "conv_7b_bn", "logits": "predictions"}
+    return numbered(inception_resnetv2.convolution_order()) | table(rules)(layers)
+
+
+NASNET = {
+    "stem": "stem_conv1",
+    "stem_bn": "stem_bn1",
+    **{
+        rule: name
+        for ours, theirs, kind in (
+            ("stem{i}", "stem_{i}", "reduction"),
+            ("reduce{i}", "reduce_{i}", "reduction"),
+            ("cell{i}", "{i}", "normal"),
+        )
+        for rule, name in {
+            f"{ours}_squeeze": f"{kind}_conv_1_{theirs}",
+            f"{ours}_squeeze_bn": f"{kind}_bn_1_{theirs}",
+            f"{ours}_adjust": f"adjust_conv_projection_{theirs}",
+            f"{ours}_adjust_bn": f"adjust_bn_{theirs}",
+            f"{ours}_adjust{{n}}": f"adjust_conv_{{n}}_{theirs}",
+            f"{ours}_{{side}}_sep{{n}}_depthwise": f"separable_conv_{{n}}_{kind}_{{side}}_{theirs}_depthwise",
+            f"{ours}_{{side}}_sep{{n}}": f"separable_conv_{{n}}_{kind}_{{side}}_{theirs}",
+            f"{ours}_{{side}}_sep{{n}}_bn": f"separable_conv_{{n}}_bn_{kind}_{{side}}_{theirs}",
+        }.items()
+    },
+    "logits": "predictions",
+}
+
+
+def numbered(convolutions: Sequence[str]) -> dict[str, str]:
+    """The names for convolutions and their normalizations to which Keras gave numbers in this order.
+
+    The numbers that Keras gives go on from one network to the next, so `keras_applications` counts them anew from 0.
+    """
+    return {name: f"conv2d#{number}" for number, name in enumerate(convolutions)} | {
+        f"{name}_bn": f"batch_normalization#{number}" for number, name in enumerate(convolutions)
+    }
 
 
 def unchanged(tensors: Tensors) -> Tensors:
@@ -132,6 +207,21 @@ def without_biases(tensors: Tensors) -> Tensors:
     return kept
 
 
+def separated(tensors: Tensors) -> Tensors:
+    """Keras' separable convolutions as two layers each, `NAME_depthwise` and `NAME`."""
+    renamed = {}
+    for name, value in tensors.items():
+        name = name.replace(".depthwise_kernel", "_depthwise.kernel")
+        renamed[name.replace(".pointwise_kernel", ".kernel")] = value
+    return renamed
+
+
+def with_scales(tensors: Tensors) -> Tensors:
+    """A scale of 1 for every normalization, of which these networks have none."""
+    means = [name for name in tensors if name.endswith(".moving_mean")]
+    return tensors | {name.replace(".moving_mean", ".gamma"): np.ones_like(tensors[name]) for name in means}
+
+
 @dataclass(frozen=True)
 class Layout:
     """The names of one family, and how its weights are prepared before they are matched with ours."""
@@ -143,10 +233,16 @@ class Layout:
 LAYOUTS = {
     "vgg": Layout(table(VGG)),
     "resnet": Layout(table(RESNET), without_biases),
+    "keras_resnet_v2": Layout(table(RESNET_V2)),
+    "inception_v3": Layout(inception_v3, with_scales),
+    "inception_resnet_v2": Layout(inception_resnet_v2, with_scales),
+    "xception": Layout(table(XCEPTION), separated),
+    "nasnet": Layout(table(NASNET), separated),
     "densenet": Layout(table(DENSENET)),
     "mobilenet_v1": Layout(table(MOBILENET_V1)),
     "mobilenet_v2": Layout(table(MOBILENET_V2)),
     "mobilenet_v3": Layout(table(MOBILENET_V3)),
     "efficientnet": Layout(table(EFFICIENTNET)),
+    "efficientnet_v2": Layout(table(EFFICIENTNET_V2)),
     "convnext": Layout(table(CONVNEXT)),
 }

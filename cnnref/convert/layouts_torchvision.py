@@ -72,6 +72,21 @@ GOOGLENET = conv_and_norm(
     ".bn",
 ) | {"logits": "fc"}
 
+INCEPTION_V3 = conv_and_norm(
+    {
+        "conv1": "Conv2d_1a_3x3",
+        "conv2": "Conv2d_2a_3x3",
+        "conv3": "Conv2d_2b_3x3",
+        "conv4": "Conv2d_3b_1x1",
+        "conv5": "Conv2d_4a_3x3",
+        "mixed{module}_pool_project": "Mixed_{module}.branch_pool",
+        "mixed{module}_{branch}": "Mixed_{module}.branch{branch}",
+        "mixed{module}_{branch}_{place}": "Mixed_{module}.branch{branch}_{place}",
+    },
+    ".conv",
+    ".bn",
+) | {"logits": "fc"}
+
 SQUEEZENET = {
     "conv1": "features.0",
     "class_maps": "classifier.1",
@@ -119,6 +134,38 @@ EFFICIENTNET = conv_and_norm(
     "stage{s}_block{b}_se_reduce": "features.{s}.{b-1}.block.{p}.fc1",
     "stage{s}_block{b}_se_expand": "features.{s}.{b-1}.block.{p}.fc2",
     "logits": "classifier.1",
+}
+
+MNASNET = {
+    "stem": "layers.0",
+    "stem_bn": "layers.1",
+    "stage1_block1_depthwise": "layers.3",
+    "stage1_block1_depthwise_bn": "layers.4",
+    "stage1_block1_project": "layers.6",
+    "stage1_block1_project_bn": "layers.7",
+    "stage{s}_block{b}_expand": "layers.{s+6}.{b-1}.layers.0",
+    "stage{s}_block{b}_expand_bn": "layers.{s+6}.{b-1}.layers.1",
+    "stage{s}_block{b}_depthwise": "layers.{s+6}.{b-1}.layers.3",
+    "stage{s}_block{b}_depthwise_bn": "layers.{s+6}.{b-1}.layers.4",
+    "stage{s}_block{b}_project": "layers.{s+6}.{b-1}.layers.6",
+    "stage{s}_block{b}_project_bn": "layers.{s+6}.{b-1}.layers.7",
+    "end": "layers.14",
+    "end_bn": "layers.15",
+    "logits": "classifier.1",
+}
+
+REGNET = conv_and_norm(
+    {
+        "stem": "stem",
+        "stage{s}_block{b}_conv{c}": "trunk_output.block{s}.block{s}-{b-1}.f.{c:a}",
+        "stage{s}_block{b}_shortcut": "trunk_output.block{s}.block{s}-{b-1}.proj",
+    },
+    ".0",
+    ".1",
+) | {
+    "stage{s}_block{b}_se_reduce": "trunk_output.block{s}.block{s}-{b-1}.f.se.fc1",
+    "stage{s}_block{b}_se_expand": "trunk_output.block{s}.block{s}-{b-1}.f.se.fc2",
+    "logits": "fc",
 }
 
 SHUFFLENET_V2 = {
@@ -169,6 +216,13 @@ def vgg_features(layers: list[str]) -> dict[str, str]:
     return found
 
 
+def efficientnet_v2(layers: list[str]) -> dict[str, str]:
+    """The names of EfficientNet, with the last convolution behind six or seven stages."""
+    end = 8 if "stage7_block1_project" in layers else 7
+    rules = {ours: theirs.replace("features.8", f"features.{end}") for ours, theirs in EFFICIENTNET.items()}
+    return table(rules)(layers)
+
+
 def squeezenet_features(layers: list[str]) -> dict[str, str]:
     """SqueezeNet's fire modules and poolings have consecutive numbers, after conv1 and its ReLU."""
     found = {}
@@ -192,18 +246,42 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "vgg": (_layout(merged(vgg_features, table(VGG)), "classifier."),),
     "resnet": (RESNETS,),
     "resnext": (RESNETS,),
+    "wide_bottleneck_resnet": (RESNETS,),
+    "regnet": (_layout(table(REGNET), "fc."),),
+    "mnasnet": (_layout(table(MNASNET), "classifier."),),
     "densenet": (
         _layout(table(DENSENET), "classifier.", of="torchvision and timm"),
         _layout(table(DENSENET_FILES), "classifier.", of="torchvision's published files"),
     ),
     "googlenet": (
         # torchvision's own code converts ImageNet's normalization to this one.
-        Layout("torchvision", table(GOOGLENET), ("fc.",), {"same": 1e-3}, ("aux1.", "aux2."), normalization=HALF),
+        Layout(
+            "torchvision", table(GOOGLENET), ("fc.",), {"same": 1e-3}, ignored=("aux1.", "aux2."), normalization=HALF
+        ),
+    ),
+    "inception_v3": (
+        Layout(
+            "torchvision and timm",
+            table(INCEPTION_V3),
+            ("fc.",),
+            {"same": 1e-3},
+            ignored=("AuxLogits.",),
+            normalization=HALF,
+        ),
     ),
     "squeezenet": (_layout(merged(squeezenet_features, table(SQUEEZENET)), "classifier."),),
     "mobilenet_v2": (_layout(table(MOBILENET_V2), "classifier."),),
     "mobilenet_v3": (_layout(table(MOBILENET_V3), "classifier.", 1e-3),),
-    "efficientnet": (_layout(table(EFFICIENTNET), "classifier."),),
+    "efficientnet": (
+        Layout(
+            "torchvision",
+            table(EFFICIENTNET),
+            ("classifier.",),
+            other_epsilons=dict.fromkeys(("efficientnet_b5", "efficientnet_b6", "efficientnet_b7"), 1e-3),
+        ),
+    ),
+    # The weights of L take pixels normalized with HALF, which the catalogue of weights says.
+    "efficientnet_v2": (_layout(efficientnet_v2, "classifier.", 1e-3),),
     "shufflenet_v2": (_layout(table(SHUFFLENET_V2), "fc."),),
     "convnext": (_layout(table(CONVNEXT), "classifier."),),
 }  # fmt: skip

@@ -166,13 +166,19 @@ def _epsilon(model: keras.Model, layout: Layout) -> float:
         raise InputError(
             f"The networks of {layout.title} pad both sides equally; build {model.name} with padding='same'."
         )
-    return layout.epsilons[padding]
+    others = (epsilon for pattern, epsilon in layout.other_epsilons.items() if fnmatch(model.name, pattern))
+    return next(others, layout.epsilons[padding])
 
 
 def _pads_like_tensorflow(model: keras.Model) -> bool:
-    """Whether a strided convolution has TensorFlow's uneven padding."""
-    return any(
-        layer.padding == "same" and max(layer.strides) > 1 and max(layer.kernel_size) > 1
-        for layer in model.layers
-        if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D")
-    )
+    """Whether a strided convolution has TensorFlow's uneven padding, or an average does not count the zeros around."""
+    windows = {
+        "Conv2D": ("kernel_size", 2),
+        "DepthwiseConv2D": ("kernel_size", 2),
+        "AveragePooling2D": ("pool_size", 1),
+    }
+    for layer in model.layers:
+        size, least_stride = windows.get(type(layer).__name__, ("", 0))
+        if size and layer.padding == "same" and max(layer.strides) >= least_stride and max(getattr(layer, size)) > 1:
+            return True
+    return False

@@ -44,6 +44,7 @@ class Layout:
         classifier: Prefixes of the tensors that a network without its top does not have.
         epsilons: Epsilon of its batch normalization for each padding ("same", "tensorflow"; as in `models.blocks`).
             It has no networks with any other padding.
+        other_epsilons: Patterns of models of the family whose batch normalization has another epsilon there -> it.
         ignored: Prefixes of the tensors that are needed for training only.
         excluded: Patterns of models of the family that have no counterpart there -> the reason.
         normalization: The normalization with which the published weights were trained.
@@ -53,6 +54,7 @@ class Layout:
     names: Names
     classifier: tuple[str, ...]
     epsilons: Mapping[str, float] = field(default_factory=lambda: {"same": 1e-5})
+    other_epsilons: Mapping[str, float] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
     normalization: Normalization = IMAGENET

@@ -88,6 +88,8 @@ def pytorch_slots(model: keras.Model) -> list[Slot]:
             height, width, channels, multiplier = shape
             unfolded, axes = (channels, multiplier, height, width), DEPTHWISE_AXES
             shapes = ((channels * multiplier, 1, height, width),)
+            if height == width == 1:
+                shapes = (*shapes, (channels,))  # ConvNeXt V2's factors, which have an offset beside them
         elif weight == "kernel" and kind == "Dense":
             height, width, channels = flattened.get(layer.name, (1, 1, shape[0]))
             unfolded, axes = (shape[1], channels, height, width), KERNEL_AXES
@@ -116,8 +118,8 @@ def keras_slots(model: keras.Model) -> list[Slot]:
 
 
 def is_channel_scale(layer: Any) -> bool:
-    """Whether the layer only multiplies each channel by a number."""
-    return type(layer).__name__ == "DepthwiseConv2D" and tuple(layer.kernel_size) == (1, 1)
+    """Whether the layer is ConvNeXt's factor for each channel, which is `NAME_scale` in our networks."""
+    return type(layer).__name__ == "DepthwiseConv2D" and layer.name.endswith("_scale")
 
 
 def _weights(model: keras.Model) -> list[tuple[Any, str, Any]]:

@@ -12,28 +12,43 @@ from . import (  # noqa: F401  (importing a family registers its models)
     cifar_resnet,
     cnn_explainer,
     convnext,
+    convnextv2,
     densenet,
     efficientnet,
     efficientnet_lite,
+    efficientnetv2,
+    ghostnet,
     inception,
+    inception_resnetv2,
+    inceptionv3,
+    keras_resnetv2,
     lenet,
+    mnasnet,
     mnist_networks,
     mobilenetv1,
     mobilenetv2,
     mobilenetv3,
+    mobilenetv4,
+    mobileone,
+    nasnet,
     nin,
     preact_resnet,
+    regnet,
+    repvgg,
     resnet,
     resnext,
+    senet,
     shufflenetv2,
     squeezenet,
     vgg,
     wide_resnet,
+    xceptions,
     zeiler_fergus,
 )
 from .registry import Spec, build, builder, list_models, outline, spec
+from .reparameterized import fold_branches
 
-__all__ = ["Spec", "build", "builder", "list_models", "outline", "spec"]
+__all__ = ["Spec", "build", "builder", "fold_branches", "list_models", "outline", "spec"]
 
 
 def __getattr__(name: str) -> Callable[..., keras.Model]:

@@ -20,6 +20,8 @@ from .normalization import LAYER, checked_normalization, scale_and_offset
 #: A symbolic Keras tensor.
 Tensor = Any
 Padding = str | int
+#: The size of a square window, or height and width.
+Kernel = int | tuple[int, int]
 
 #: Slope of leaky ReLU below zero (Maas, Hannun, Ng: Rectifier Nonlinearities, 2013).
 LEAKY_SLOPE = 0.01
@@ -62,7 +64,7 @@ def normalize(image: Tensor, normalization: Any) -> Tensor:
 def conv(
     x: Tensor,
     filters: int,
-    kernel: int,
+    kernel: Kernel,
     stride: int = 1,
     *,
     padding: Padding = "same",
@@ -100,7 +102,7 @@ def depthwise_conv(
 def conv_bn(
     x: Tensor,
     filters: int,
-    kernel: int,
+    kernel: Kernel,
     stride: int = 1,
     *,
     padding: Padding = "same",
@@ -135,8 +137,15 @@ def batch_norm(x: Tensor, *, epsilon: float = 1e-5, activation: str | None = Non
     return activate(x, activation, name)
 
 
-def padded(x: Tensor, kernel: int, stride: int, padding: Padding, name: str) -> tuple[Tensor, str]:
-    """The tensor to convolve and the `padding` to pass to Keras. Raises TooSmallError, see `check_fits`."""
+def padded(x: Tensor, kernel: Kernel, stride: int, padding: Padding, name: str) -> tuple[Tensor, str]:
+    """The tensor to convolve and the `padding` to pass to Keras. Raises TooSmallError, see `check_fits`.
+
+    A window of height and width must have stride 1 and "same".
+    """
+    if isinstance(kernel, tuple):
+        if stride != 1 or padding != "same":
+            raise ValueError(f"{name}: a window of {kernel} needs stride 1 and padding 'same'.")
+        return x, "same"
     if padding == "tensorflow":
         check_fits(x, 1, stride, 0, name)
         return x, "same"
@@ -276,10 +285,10 @@ def strides_for_small_images(strides: Sequence[int]) -> list[int]:
     return [1 if index in reduced else stride for index, stride in enumerate(strides)]
 
 
-def multiple_of_eight(channels: float) -> int:
-    """The nearest multiple of 8, at least 8 and at most 10 % below `channels`, as the MobileNets round widths."""
+def multiple_of_eight(channels: float, least: float = 0.9) -> int:
+    """The nearest multiple of 8, at least 8 and at least `least` of `channels`; 0.9 is how the MobileNets round."""
     rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
+    return rounded + 8 if rounded < least * channels else rounded
 
 
 def check_fits(x: Tensor, window: int, stride: int, margin: int, name: str) -> None:

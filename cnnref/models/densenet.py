@@ -4,6 +4,7 @@ Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks
 
     densenet121         image 224x224x3 -> stem 112x112x64 -> 56x56 -> block1 56x56x256 -> 28x28x128
                         -> block2 28x28x512 -> 14x14x256 -> block3 14x14x1024 -> 7x7x512 -> block4 7x7x1024 -> classes
+    densenet161, 169, 201  the same with more layers in blocks 3 and 4, and in 161 a growth rate of 48
     densenet_bc_100_12  image 32x32x3 -> stem 32x32x24 -> block1 32x32x216 -> 16x16x108 -> block2 16x16x300
                         -> 8x8x150 -> block3 8x8x342 -> classes
     densenet121_cifar   image 32x32x3 -> stem 32x32x64 -> ... -> block4 4x4x1024 -> classes
@@ -28,7 +29,7 @@ from .blocks import (
     name_stage,
     pool,
 )
-from .registry import Variant, register
+from .registry import TORCHVISION, Variant, register
 
 
 @register(
@@ -45,6 +46,36 @@ from .registry import Variant, register
             params=8_062_504,
             macs=2_834_161_664,
             published={"imagenet": 74.98},  # table 3: 25.02 % error
+        ),
+        "densenet161": Variant(
+            blocks=(6, 12, 36, 24),
+            growth=48,
+            stem="imagenet",
+            trainable_params=28_681_000,
+            params=28_900_936,
+            macs=7_727_907_072,
+            published={"imagenet": 77.14},
+            source=TORCHVISION,
+        ),
+        "densenet169": Variant(
+            blocks=(6, 12, 32, 32),
+            growth=32,
+            stem="imagenet",
+            trainable_params=14_149_480,
+            params=14_307_880,
+            macs=3_359_843_328,
+            published={"imagenet": 75.6},
+            source=TORCHVISION,
+        ),
+        "densenet201": Variant(
+            blocks=(6, 12, 48, 32),
+            growth=32,
+            stem="imagenet",
+            trainable_params=20_013_928,
+            params=20_242_984,
+            macs=4_291_365_888,
+            published={"imagenet": 76.9},
+            source=TORCHVISION,
         ),
         "densenet121_cifar": Variant(
             blocks=(6, 12, 24, 16),

@@ -20,16 +20,16 @@ its convolutions and dense layer have 385 million.)
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
-from .blocks import Head, Padding, Tensor, conv_bn, dropout, global_average_pool, multiple_of_eight
-from .efficientnet import STAGES, Stage, inverted_stages
+from .blocks import Head, Padding, Tensor, conv_bn, dropout, global_average_pool
+from .efficientnet import STAGES, Blocks, inverted_stages, scaled
 from .registry import Variant, register
 
 SOURCE = "tensorflow/tpu, models/official/efficientnet/lite/README.md"
 
 
-def _variant(size: int, width: float, depth: float, dropout_rate: float, top1: float, **facts: int) -> Variant:
+def _variant(size: int, width: float, depth: float, dropout_rate: float, top1: float, **facts: Any) -> Variant:
     return Variant(
         width=width,
         depth=depth,
@@ -46,6 +46,7 @@ def _variant(size: int, width: float, depth: float, dropout_rate: float, top1: f
     classes=1000,
     paper="Liu, Tan et al., EfficientNet-Lite, 2020 (tensorflow/tpu)",
     year=2020,
+    phone=True,
     variants={
         "efficientnet_lite0": _variant(
             224, 1.0, 1.0, 0.2, 75.1, trainable_params=4_652_008, params=4_694_024, macs=385_187_552
@@ -75,22 +76,7 @@ def efficientnet_lite(
     survival: float = 0.8,
 ) -> Tensor:
     x = conv_bn(image, 32, 3, 2, padding=padding, activation="relu6", name="stem")
-    stages = scaled(STAGES, width, depth)
-    x = inverted_stages(x, stages, activation="relu6", squeeze=False, padding=padding, survival=survival)
+    stages = scaled(STAGES, width, depth, fixed=(0, len(STAGES) - 1))
+    x = inverted_stages(x, stages, Blocks("relu6", False, padding, survival))
     x = conv_bn(x, 1280, 1, activation="relu6", name="end")
     return top(x, lambda x: dropout(global_average_pool(x), dropout_rate))
-
-
-def scaled(stages: tuple[Stage, ...], width: float, depth: float) -> list[Stage]:
-    """The stages with more channels, and all but the first and the last with more blocks."""
-    ends = (0, len(stages) - 1)
-    return [
-        (
-            expansion,
-            kernel,
-            multiple_of_eight(filters * width),
-            count if at in ends else math.ceil(count * depth),
-            stride,
-        )
-        for at, (expansion, kernel, filters, count, stride) in enumerate(stages)
-    ]

@@ -34,6 +34,7 @@ EPSILON = 1e-3
     classes=1000,
     paper="Howard et al., MobileNets, arXiv 1704.04861, 2017",
     year=2017,
+    phone=True,
     variants={
         "mobilenet_v1": Variant(
             small_image=False,

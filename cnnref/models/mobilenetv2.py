@@ -45,6 +45,7 @@ STAGES = (
     classes=1000,
     paper="Sandler et al., MobileNetV2, CVPR 2018 (arXiv 1801.04381)",
     year=2018,
+    phone=True,
     variants={
         "mobilenet_v2": Variant(
             small_image=False,

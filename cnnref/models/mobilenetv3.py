@@ -87,6 +87,7 @@ CIFAR: dict[str, Any] = {"small_image": True, "input_shape": (32, 32, 3), "class
     classes=1000,
     paper="Howard et al., Searching for MobileNetV3, ICCV 2019 (arXiv 1905.02244)",
     year=2019,
+    phone=True,
     variants={
         # Table 3.
         "mobilenet_v3_large": Variant(

@@ -20,6 +20,10 @@ from .blocks import Head, TooSmallError, normalize
 Shape = tuple[int, int, int]
 Builder = Callable[..., "keras.Model"]
 
+#: The sources of published accuracies that several families share.
+TORCHVISION = "torchvision, weights IMAGENET1K_V1"
+KERAS = "keras.io/api/applications"
+
 #: The arguments that every builder has, in this order.
 COMMON = {
     "input_shape": None,
@@ -41,7 +45,7 @@ class Variant:
         published: the accuracy in percent for each data set: top-1 with one view of each image, unless `source` says
             otherwise.
         source: where that number is published; by default in the paper.
-        input_shape, classes: by default those of the family.
+        input_shape, classes, phone: by default those of the family.
         **fixed: keyword arguments of the family function that the variant fixes. The caller may choose the others.
     """
 
@@ -55,6 +59,7 @@ class Variant:
         source: str = "",
         input_shape: Shape | None = None,
         classes: int | None = None,
+        phone: bool | None = None,
         **fixed: Any,
     ) -> None:
         self.trainable_params = trainable_params
@@ -64,6 +69,7 @@ class Variant:
         self.source = source
         self.input_shape = input_shape
         self.classes = classes
+        self.phone = phone
         self.fixed = fixed
 
 
@@ -72,7 +78,7 @@ class Spec:
     """The facts about one model.
 
     `input_shape` is (height, width, channels). `published` is the accuracy in percent for each data set, and `source`
-    says where it is published.
+    says where it is published. `phone` says whether its paper made it for phones.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Spec:
     year: int
     published: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    phone: bool = False
 
 
 _specs: dict[str, Spec] = {}
@@ -93,7 +100,7 @@ _builders: dict[str, Builder] = {}
 
 
 def register(
-    *, input_shape: Shape, classes: int, paper: str, year: int, variants: Mapping[str, Variant]
+    *, input_shape: Shape, classes: int, paper: str, year: int, variants: Mapping[str, Variant], phone: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a builder for every row in `variants`; the decorated function is family(image, top, *, ...).
 
@@ -116,6 +123,7 @@ def register(
                 year=year,
                 published=MappingProxyType(row.published),
                 source=row.source or (paper if row.published else ""),
+                phone=phone if row.phone is None else row.phone,
             )
             _builders[name] = _builder(_specs[name], family, row.fixed)
         return family
@@ -124,8 +132,13 @@ def register(
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Sorted names of the models that match a pattern such as "lenet*"."""
-    return sorted(fnmatch.filter(_specs, pattern))
+    """Sorted names of the models that match a pattern such as "lenet*".
+
+    A pattern without "*", "?" or "[" is a name, or a part of names: "mobilenet" finds all MobileNets.
+    """
+    if pattern in _specs:
+        return [pattern]
+    return sorted(fnmatch.filter(_specs, pattern if set(pattern) & set("*?[") else f"*{pattern}*"))
 
 
 def spec(name: str) -> Spec:

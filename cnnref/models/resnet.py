@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .blocks import Head, Tensor, activate, add, conv_bn, global_average_pool, name_stage, pool
-from .registry import Variant, register
+from .blocks import Head, Tensor, activate, add, conv_bn, global_average_pool, name_stage, pool, squeeze_excite
+from .registry import TORCHVISION, Variant, register
 
 Block = Callable[..., Tensor]
 Blocks = tuple[int, int, int, int]
@@ -32,14 +32,27 @@ def basic_block(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
 
 
 def bottleneck(
-    x: Tensor, filters: int, stride: int, name: str, *, stride_first: bool = False, groups: int = 1, width: float = 1
+    x: Tensor,
+    filters: int,
+    stride: int,
+    name: str,
+    *,
+    stride_first: bool = False,
+    groups: int = 1,
+    width: float = 1,
+    squeeze: int = 0,
 ) -> Tensor:
-    """1x1 to `width * filters`, 3x3, 1x1 to 4 * filters, and a shortcut. [n, h, w, c] -> [n, h/s, w/s, 4 * filters]."""
+    """1x1 to `width * filters`, 3x3, 1x1 to 4 * filters, and a shortcut. [n, h, w, c] -> [n, h/s, w/s, 4 * filters].
+
+    With `squeeze`, squeeze-and-excitation follows that reduces the channels by this factor.
+    """
     inner = int(width * filters)
     first, second = (stride, 1) if stride_first else (1, stride)
     branch = conv_bn(x, inner, 1, first, name=f"{name}_conv1")
     branch = conv_bn(branch, inner, 3, second, groups=groups, name=f"{name}_conv2")
     branch = conv_bn(branch, 4 * filters, 1, activation=None, name=f"{name}_conv3")
+    if squeeze:
+        branch = squeeze_excite(branch, 4 * filters // squeeze, name=f"{name}_se")
     return add_relu(branch, shortcut(x, 4 * filters, stride, name), name)
 
 
@@ -68,7 +81,6 @@ def stem(image: Tensor, small_image: bool) -> Tensor:
     return pool(x, "max", 3, 2, padding=1, name="stem_pool")
 
 
-TORCHVISION = "torchvision, weights IMAGENET1K_V1"
 AUTHORS = "the authors' repository KaimingHe/deep-residual-networks, one view"
 
 

@@ -3,6 +3,8 @@
 Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations for Deep Neural Networks, CVPR 2017, tables 1 and 7.
 
     resnext50_32x4d        as ResNet-50, with the 3x3 twice as wide and in 32 groups
+    resnext101_32x8d       as ResNet-101, with the 3x3 four times as wide and in 32 groups
+    resnext101_64x4d       as ResNet-101, with the 3x3 four times as wide and in 64 groups
     resnext29_8x64d        image 32x32x3 -> stem 32x32x64 -> stage1 32x32x256 -> stage2 16x16x512 -> stage3 8x8x1024
                            -> mean -> 1024 -> classes
     resnext50_32x4d_cifar  image 32x32x3 -> stem 32x32x64 -> stage1 32x32x256 -> ... -> stage4 4x4x2048 -> classes
@@ -16,7 +18,7 @@ from __future__ import annotations
 from functools import partial
 
 from .blocks import Head, Tensor, global_average_pool, name_stage
-from .registry import Variant, register
+from .registry import TORCHVISION, Variant, register
 from .resnet import bottleneck
 from .resnet import stem as resnet_stem
 
@@ -47,6 +49,28 @@ def stages(x: Tensor, blocks: tuple[int, ...], groups: int, width: int) -> Tenso
             params=25_097_128,
             macs=4_230_479_872,
             published={"imagenet": 77.8},  # table 3: 22.2 % error
+        ),
+        "resnext101_32x8d": Variant(
+            stem="imagenet",
+            blocks=(3, 4, 23, 3),
+            groups=32,
+            width=8,
+            trainable_params=88_791_336,
+            params=88_994_216,
+            macs=16_414_015_488,
+            published={"imagenet": 79.31},
+            source=TORCHVISION,
+        ),
+        "resnext101_64x4d": Variant(
+            stem="imagenet",
+            blocks=(3, 4, 23, 3),
+            groups=64,
+            width=4,
+            trainable_params=83_455_272,
+            params=83_658_152,
+            macs=15_460_270_080,
+            published={"imagenet": 83.25},
+            source=TORCHVISION,
         ),
         "resnext50_32x4d_cifar": Variant(
             stem="cifar",

@@ -28,6 +28,7 @@ SQUEEZED = {2: 16, 3: 16, 4: 32, 5: 32, 6: 48, 7: 48, 8: 64, 9: 64}
     classes=1000,
     paper="Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, arXiv 1602.07360, 2016",
     year=2016,
+    phone=True,
     variants={
         "squeezenet1_0": Variant(
             stem=(96, 7, 2, "valid"),

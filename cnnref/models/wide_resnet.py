@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from .blocks import Head, Tensor, global_average_pool
 from .preact_resnet import BASIC, convolution, residual_stages
-from .registry import Variant, register
+from .registry import TORCHVISION, Variant, register
+from .resnet import Blocks, stem
+from .resnext import stages
 
 
 @register(
@@ -47,3 +49,42 @@ def wide_resnet(image: Tensor, top: Head, *, depth: int, width: int, drop: float
     x = convolution(image, 16, 3, 1, "stem")
     x = residual_stages(x, BASIC, (16 * width, 32 * width, 64 * width), (blocks,) * 3, option="B", drop=drop)
     return top(x, global_average_pool)
+
+
+@register(
+    input_shape=(224, 224, 3),
+    classes=1000,
+    paper="Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016 (arXiv 1605.07146)",
+    year=2016,
+    variants={
+        "wide_resnet50_2": Variant(
+            blocks=(3, 4, 6, 3),
+            width=2,
+            trainable_params=68_883_240,
+            params=68_951_464,
+            macs=11_398_021_120,
+            published={"imagenet": 78.47},
+            source=TORCHVISION,
+        ),
+        "wide_resnet101_2": Variant(
+            blocks=(3, 4, 23, 3),
+            width=2,
+            trainable_params=126_886_696,
+            params=127_024_552,
+            macs=22_753_050_624,
+            published={"imagenet": 78.85},
+            source=TORCHVISION,
+        ),
+    },
+)
+def wide_bottleneck_resnet(image: Tensor, top: Head, *, blocks: Blocks, width: int) -> Tensor:
+    """ResNet for ImageNet whose 3x3 convolutions are `width` times as wide.
+
+    Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016, section 3 (WRN-50-2-bottleneck).
+
+        image 224x224x3 -> stem 112x112x64 -> 56x56 -> stage1 56x56x256 -> stage2 28x28x512 -> stage3 14x14x1024
+              -> stage4 7x7x2048 -> mean -> 2048 -> classes
+
+    The stride is on the 3x3, as in torchvision. No deviation.
+    """
+    return top(stages(stem(image, small_image=False), blocks, groups=1, width=64 * width), global_average_pool)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chosen_names import chosen
 
 import cnnref
 from cnnref.convert import from_keras_applications
@@ -18,13 +19,21 @@ TENSORFLOW = {"padding": "tensorflow"}
 #: Normalization in front of a sum: where a stack of blocks has it, random scales around 1 would drown what comes later.
 RESIDUAL_ENDS = ("_3_bn", "_project_bn", "_project_BN")
 
-#: What the layers at the beginning of the Keras model do to an image of 0..255.
-PREPARATIONS = {
-    "EfficientNetB0": lambda image: image / 255,
-    "MobileNetV3Large": lambda image: image / 127.5 - 1,
-    "MobileNetV3Small": lambda image: image / 127.5 - 1,
-    "ConvNeXtTiny": lambda image: (image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+#: How the name of a Keras model begins -> what its first layers do to an image of 0..255.
+PREPARATIONS: dict[str, Any] = {
+    "MobileNetV3": lambda image: image / 127.5 - 1,
+    "EfficientNetB": lambda image: image / 255,
+    "EfficientNetV2B": lambda image: (image / 255 - IMAGENET_MEAN) / IMAGENET_STD,
+    "EfficientNetV2": lambda image: image / 128 - 1,
+    "ConvNeXt": lambda image: (image / 255 - IMAGENET_MEAN) / IMAGENET_STD,
 }
+
+
+def preparation(which: str) -> Any:
+    """What the Keras model of that name does to an image of 0..255; None if nothing."""
+    return next((PREPARATIONS[start] for start in PREPARATIONS if which.startswith(start)), None)
 
 
 def application(which: Any, **options: Any) -> Any:
@@ -64,35 +73,53 @@ def randomized(model: Any) -> Any:
 def apart(ours: Any, theirs: Any, prepare: Any = None) -> Any:
     """The largest difference as a part of the largest output; `prepare` is what the Keras model does to pixels."""
     random = np.random.default_rng(1)
-    given = random.uniform(0, 255, (2, *SHAPE)) if prepare else random.normal(size=(2, *SHAPE))
+    shape = (2, *ours.input_shape[1:])
+    given = random.uniform(0, 255, shape) if prepare else random.normal(size=shape)
     prepared = prepare(given) if prepare else given
     found = np.asarray(ours(np.float32(prepared), training=False))
     wanted = np.asarray(theirs(np.float32(given), training=False))
     return np.abs(found - wanted).max() / np.abs(wanted).max()
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "options"),
-    [
-        ("VGG16", "vgg16", {}),
-        ("VGG19", "vgg19", {}),
-        ("ResNet50", "resnet50_v1", {}),
-        ("ResNet101", "resnet101_v1", {}),
-        ("ResNet152", "resnet152_v1", {}),
-        ("DenseNet121", "densenet121", {}),
-        ("MobileNet", "mobilenet_v1", {}),
-        ("MobileNetV2", "mobilenet_v2", TENSORFLOW),
-        ("MobileNetV3Large", "mobilenet_v3_large", TENSORFLOW),
-        ("MobileNetV3Small", "mobilenet_v3_small", TENSORFLOW),
-        ("EfficientNetB0", "efficientnet_b0", TENSORFLOW),
-        ("ConvNeXtTiny", "convnext_tiny", {}),
-    ],
-)
+#: Keras' name, ours, and the options of ours.
+PEERS: list[tuple[str, str, dict[str, str]]] = [
+    ("VGG16", "vgg16", {}),
+    ("VGG19", "vgg19", {}),
+    ("ResNet50", "resnet50_v1", {}),
+    ("ResNet101", "resnet101_v1", {}),
+    ("ResNet152", "resnet152_v1", {}),
+    ("ResNet50V2", "resnet50_v2_keras", {}),
+    ("ResNet101V2", "resnet101_v2_keras", {}),
+    ("ResNet152V2", "resnet152_v2_keras", {}),
+    ("InceptionV3", "inception_v3", TENSORFLOW),
+    ("InceptionResNetV2", "inception_resnet_v2", {}),
+    ("Xception", "xception", {}),
+    ("NASNetMobile", "nasnet_mobile", {}),
+    ("NASNetLarge", "nasnet_large", {}),
+    ("DenseNet121", "densenet121", {}),
+    ("DenseNet169", "densenet169", {}),
+    ("DenseNet201", "densenet201", {}),
+    ("MobileNet", "mobilenet_v1", {}),
+    ("MobileNetV2", "mobilenet_v2", TENSORFLOW),
+    ("MobileNetV3Large", "mobilenet_v3_large", TENSORFLOW),
+    ("MobileNetV3Small", "mobilenet_v3_small", TENSORFLOW),
+    *((f"EfficientNetB{number}", f"efficientnet_b{number}", TENSORFLOW) for number in range(8)),
+    *((f"EfficientNetV2B{number}", f"efficientnet_v2_b{number}", TENSORFLOW) for number in range(4)),
+    *((f"EfficientNetV2{size}", f"efficientnet_v2_{size.lower()}", TENSORFLOW) for size in "SML"),
+    *((f"ConvNeXt{size}", f"convnext_{size.lower()}", {}) for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+]
+#: Keras refuses images of 64x64 for these.
+LARGER = ("InceptionV3", "InceptionResNetV2", "Xception")
+WANTED = chosen({ours for _, ours, _ in PEERS})
+
+
+@pytest.mark.parametrize(("theirs", "ours", "options"), [peer for peer in PEERS if peer[1] in WANTED])
 def test_the_weights_of_keras_applications_give_its_logits(theirs: Any, ours: Any, options: Any) -> None:
-    peer = randomized(application(theirs))
-    model = cnnref.build(ours, SHAPE, classifier_activation=None, **options)
+    shape = (96, 96, 3) if theirs in LARGER else SHAPE
+    peer = randomized(application(theirs, input_shape=shape))
+    model = cnnref.build(ours, shape, classifier_activation=None, **options)
     assert from_keras_applications(model, peer) is model
-    assert apart(model, peer, PREPARATIONS.get(theirs)) <= BOUND
+    assert apart(model, peer, preparation(theirs)) <= BOUND
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +189,9 @@ def test_what_is_no_model_is_named(mobilenet_v2: Any) -> None:
         from_keras_applications(cnnref.build("mobilenet_v2", SHAPE), {})
     pooled = application("MobileNetV2", include_top=False, pooling="avg")
     refused(cnnref.build("mobilenet_v2", SHAPE, include_top=False, padding="tensorflow"), pooled, "pooling=None")
+
+
+def test_every_network_of_keras_applications_is_compared() -> None:
+    theirs = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert {name for name, _, _ in PEERS} == theirs
+    assert len(theirs) == 38

@@ -1,12 +1,12 @@
 """Listed architectures, built small with random weights, and what the tests of their files ask for."""
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from chosen_names import chosen, every_name
 from numpy.typing import NDArray
 from small_models import answers, randomise, small_shape, some_images, spread
 
@@ -14,19 +14,23 @@ from cnnref import models
 from cnnref.exporters.contract import Contract, contract_of
 from cnnref.exporters.tensorflow.graph import frozen, serving_module
 
-#: Blocks that the smallest networks of the families do not have: bottlenecks; local response normalization and groups.
-OTHER_BLOCKS = ("resnet50_cifar", "alexnet_2012")
+#: Networks whose blocks a smaller one of the same family has.
+SAME_AS_A_SMALL_ONE = ("resnet50",)
 
 #: Large networks of layers that smaller ones have as well; they are written in float32 only.
-ONLY_FLOAT32 = {"alexnet_cifar", "preact_resnet164", "resnet50_cifar", "wrn_16_8", "zfnet_cifar"}
-
-
-def smallest_of_each_family() -> list[str]:
-    """The network with the fewest parameters of each family."""
-    smallest: dict[str, str] = {}
-    for spec in sorted(map(models.spec, models.list_models()), key=lambda spec: spec.params):
-        smallest.setdefault(spec.family, spec.name)
-    return sorted(smallest.values())
+ONLY_FLOAT32 = {
+    "alexnet_cifar",
+    "inception_resnet_v2",
+    "inception_v3",
+    "preact_resnet164",
+    "repvgg_a0",
+    "resnet50_cifar",
+    "resnet50_v2_keras",
+    "se_resnet50",
+    "wrn_16_8",
+    "xception",
+    "zfnet_cifar",
+}
 
 
 def architectures(*, reduced_precision: bool) -> list[str]:
@@ -34,9 +38,9 @@ def architectures(*, reduced_precision: bool) -> list[str]:
 
     `tests/conftest.py` says which of them the quick tests take.
     """
-    if os.environ.get("CNNREF_EVERY_NAME"):
+    if every_name():
         return models.list_models()
-    names = sorted({*smallest_of_each_family(), *OTHER_BLOCKS})
+    names = [name for name in chosen() if name not in SAME_AS_A_SMALL_ONE]
     # The same place in both lists, so that pytest runs all tests of a network one after the other.
     names.sort(key=lambda name: name in ONLY_FLOAT32)
     return [name for name in names if name not in ONLY_FLOAT32] if reduced_precision else names

@@ -17,6 +17,8 @@ torch.set_num_threads(1)
 #: The largest difference of logits, as a part of the largest logit.
 BOUND = 1e-5
 
+NORMS = (torch.nn.BatchNorm2d, torch.nn.LayerNorm)
+
 #: Names of parameters that are ConvNeXt's factors a channel.
 CHANNEL_SCALES = ("layer_scale", "gamma")
 
@@ -111,7 +113,7 @@ def randomized(peer: Any, size: Any, count: Any = 2) -> Any:
                 fill(owner, "weight", kernel)
                 fill(owner, "bias", offset)
                 hooks.append(module.register_forward_hook(to_unit_deviation))
-            elif isinstance(module, torch.nn.BatchNorm2d | torch.nn.LayerNorm):
+            elif isinstance(module, NORMS) or type(module).__name__ == "GlobalResponseNorm":
                 fill(owner, "weight", scale)
                 fill(owner, "bias", offset)
                 if isinstance(module, torch.nn.BatchNorm2d):

@@ -1,4 +1,6 @@
-"""Every model that is listed, with real weights and a small input: it computes, learns, and comes back from its file.
+"""A model of each family, with real weights and a small input: it computes, learns, and comes back from its file.
+
+With CNNREF_EVERY_NAME=1 it is every model that is listed.
 
 Each is built once, for seven classes, with its smallest input (but at least 32) and a little wider than high.
 """
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chosen_names import chosen
 from small_models import answers, forget, randomise, small_shape, smallest_square, some_images
 
 from cnnref import models
@@ -25,7 +28,7 @@ def each(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in QUICK else pytest.mark.exhaustive) for name in names]
 
 
-@pytest.fixture(scope="module", params=each(models.list_models()))
+@pytest.fixture(scope="module", params=each(sorted({*chosen(), *QUICK})))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chosen_names import chosen
 
 import cnnref
 from cnnref import arithmetic, models
@@ -71,6 +72,29 @@ LITERATURE = {
     "efficientnet_lite3": (8_197_096, 1.383, 10**9),
     "efficientnet_lite4": (13_006_568, 2.553, 10**9),
     "convnext_tiny": (28_589_128, 4.456, 10**9),
+    # As timm counts both.
+    "se_resnet50": (28_088_024, 4.1, 10**9),
+    "mobilenet_v4_conv_small": (3_774_024, 0.2, 10**9),
+    "ghostnet_1_0": (5_182_508, 141, 10**6),
+    "repvgg_a0": (9_108_968, 1.5, 10**9),
+    "convnext_v2_atto": (3_708_400, 0.55, 10**9),
+    "convnext_v2_huge": (660_289_640, 115, 10**9),
+}
+
+#: All parameters, with the statistics of batch normalization, as keras.applications counts them (its scales of
+#: normalization included, which InceptionV3 and InceptionResNetV2 have none of).
+KERAS = {
+    "efficientnet_v2_b0": 7_200_312,
+    "efficientnet_v2_b1": 8_212_124,
+    "efficientnet_v2_b2": 10_178_374,
+    "efficientnet_v2_b3": 14_467_622,
+    "resnet50_v2_keras": 25_613_800,
+    "resnet101_v2_keras": 44_675_560,
+    "resnet152_v2_keras": 60_380_648,
+    "xception": 22_910_480,
+    "nasnet_mobile": 5_326_716,
+    "nasnet_large": 88_949_818,
+    "convnext_xlarge": 350_196_968,
 }
 
 #: Trainable parameters of networks for 32x32 images, as their well-known PyTorch implementation counts them.
@@ -102,6 +126,11 @@ def test_the_sizes_are_those_of_the_literature(listed: Any) -> None:
     facts = models.spec(listed)
     assert facts.trainable_params == trainable
     assert round(facts.macs / unit, decimals(macs)) == macs
+
+
+@pytest.mark.parametrize("listed", KERAS)
+def test_the_parameters_are_those_that_keras_counts(listed: str) -> None:
+    assert models.spec(listed).params == KERAS[listed]
 
 
 @pytest.mark.parametrize("listed", KNOWN_FOR_SMALL_IMAGES)
@@ -144,7 +173,9 @@ def test_names_are_unique_and_fit_every_format(outline: Any) -> None:
     assert not [name for name in names if "." in name or "/" in name]
 
 
-def test_names_are_the_same_each_time(name: Any, outline: Any) -> None:
+@pytest.mark.parametrize("name", sorted({*chosen(), "lenet5", "resnet20"}))
+def test_names_are_the_same_each_time(name: Any) -> None:
+    outline = models.outline(name)
     again = models.outline(name)
     assert [one.name for one in again.operations] == [one.name for one in outline.operations]
     assert [one.path for one in again.weights] == [one.path for one in outline.weights]
@@ -201,8 +232,10 @@ def test_the_sizes_of_the_last_feature_maps_are_those_in_the_papers(listed: Any,
 def test_models_are_listed_by_pattern_in_order() -> None:
     assert models.list_models("lenet*") == ["lenet5", "lenet5_relu"]
     assert models.list_models("nothing*") == []
+    assert models.list_models("lenet5") == ["lenet5"]
+    assert models.list_models("enet5") == ["lenet5", "lenet5_relu"]
     assert NAMES == sorted(NAMES) == cnnref.list_models()
-    assert set(NAMES) >= set(LITERATURE)
+    assert set(NAMES) >= {*LITERATURE, *KERAS}
 
 
 @every_model

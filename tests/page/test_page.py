@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 import small_models
+from chosen_names import chosen
 from onnx import TensorProto, helper
 from opened import Opened
 
@@ -25,7 +26,7 @@ from cnnref.page import write as pages
 from cnnref.page.write import PageContents, Sample, page, write_page
 from cnnref.runtimes import find_bundle, list_bundles, read_bundle
 
-SMALL = [name for name in cnnref.list_models() if cnnref.spec(name).params <= 3_000_000]
+SMALL = [name for name in chosen() if cnnref.spec(name).params <= 3_000_000]
 HOSTILE = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", 'größer & "so"', "{title}"]
 
 STORED = "() => { const p = probabilities(); return [...storedGradCam(p.indexOf(Math.max(...p))).values] }"

@@ -217,6 +217,14 @@ def _mean(builder: GraphBuilder, x: str, name: str) -> str:
     return builder.node("ReduceMean", [x, builder.constant(np.array([1], np.int64), f"{name}.axes")], name, keepdims=1)
 
 
+def mean(builder: GraphBuilder, call: Call, x: Value) -> Value:
+    """keras.ops.mean over the channels, which are kept as one."""
+    operation = call.operation
+    if len(x.shape) != 4 or operation.axis not in ([-1], [3], -1, 3, (-1,), (3,)) or not operation.keepdims:
+        raise unsupported(call, "a mean over other axes than the channels, or that does not keep them")
+    return Value(_mean(builder, x.name, call.name), shape_of(call))
+
+
 def _require_channels(call: Call, x: Value, axis: int) -> None:
     if x.stored(axis) != 1:
         raise unsupported(call, f"normalizing along axis {axis}, which is not the channels")
@@ -247,6 +255,7 @@ WRITERS: dict[str, Writer] = {
     "LayerNormalization": layer_normalization,
     "LeakyReLU": leaky_relu,
     "MaxPooling2D": pooling("MaxPool"),
+    "Mean": mean,
     "Multiply": elementwise("Mul"),
     "Pad": pad,
     "Permute": transpose,
