@@ -126,18 +126,28 @@ def _strided_slice(call: Call) -> Rewritten | None:
 
 
 def _power(call: Call) -> Rewritten | None:
-    """x ** 0.75, of local response normalization, by square roots: XNNPACK has no power."""
+    """x ** 0.75 and x ** 0.5, of response normalizations, by square roots: XNNPACK has no power."""
     import tensorflow as tf
 
     exponent = keras.tree.flatten(call.arguments)[-1]
-    if len(call.inputs) != 1 or exponent != 0.75:
+    if len(call.inputs) != 1 or exponent not in (0.5, 0.75):
         return None
 
     def by_roots(x: Any) -> Any:
         root = tf.sqrt(x)
-        return root * tf.sqrt(root)
+        return root * tf.sqrt(root) if exponent == 0.75 else root
 
     return by_roots
+
+
+def _mean_of_channels(call: Call) -> Rewritten | None:
+    """The mean over the channels, which are kept as one, as a 1x1 convolution: XNNPACK's means are over pixels."""
+    import tensorflow as tf
+
+    shape, operation = call.inputs[0].shape, call.operation
+    if len(shape) != 4 or not operation.keepdims or operation.axis not in (-1, 3, [-1], [3], (-1,), (3,)):
+        return None
+    return lambda x: tf.nn.conv2d(x, tf.fill([1, 1, shape[3], 1], tf.cast(1 / shape[3], x.dtype)), 1, "VALID")
 
 
 def _edges(call: Call) -> Rewritten | None:
@@ -166,6 +176,7 @@ def _edges(call: Call) -> Rewritten | None:
 REWRITTEN: dict[str, Callable[[Call], Rewritten | None]] = {
     "Flatten": _flatten,
     "GetItem": _strided_slice,
+    "Mean": _mean_of_channels,
     "Pad": _edges,
     "Power": _power,
 }
