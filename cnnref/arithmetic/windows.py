@@ -139,6 +139,13 @@ def _sliced(call: Call) -> Window | None:
     return Window((1, 1), (rows.step, columns.step), padding)
 
 
+def averages_channels(call: Call) -> bool:
+    """Whether a call of keras.ops.mean averages the channels of each pixel, and keeps them as one."""
+    shape, operation = call.inputs[0].shape, call.operation
+    axes = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
+    return len(shape) == 4 and operation.keepdims and list(axes) in ([-1], [3])
+
+
 def sliced_ranges(call: Call) -> tuple[range | None, ...] | None:
     """The range that x[...] takes of each axis except the batch; None in place of a range for a single index.
 

@@ -5,17 +5,16 @@ He, Zhang, Ren, Sun: Identity Mappings in Deep Residual Networks, ECCV 2016.
     image 224x224x3 -> stem 112x112x64 -> 56x56 -> stage1 28x28x256 -> stage2 14x14x512 -> stage3 7x7x1024
           -> stage4 7x7x2048 -> mean -> 2048 -> classes
 
-Deviations from the paper, all of which the authors' code for ImageNet and keras.applications have: the last block of
-stages 1 to 3 has the stride, with a max pooling of 1x1 as its shortcut; stem, shortcuts and the last convolution of a
-block have biases; the max pooling of the stem is padded with zeros. `resnet50_v2` is the network of the paper.
+Deviations from the paper, all of which keras.applications has: the last block of stages 1 to 3 has the stride, with
+every other pixel of every other row as its shortcut; stem, shortcuts and the last convolution of a block have biases;
+the max pooling of the stem is padded with zeros. `resnet50_v2` is the network of the paper.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..environment import layers
-from .blocks import HE, Head, Tensor, add, batch_norm, conv, global_average_pool, name_stage, pool
+from .blocks import HE, Head, Tensor, add, batch_norm, conv, global_average_pool, name_stage, pool, set_name
 from .preact_resnet import convolution
 from .registry import KERAS, Variant, register
 from .resnet import Blocks
@@ -60,7 +59,7 @@ def block(x: Tensor, filters: int, stride: int, *, first: bool, name: str) -> Te
     if first:
         shortcut = conv(active, 4 * filters, 1, stride, initializer=HE, name=f"{name}_shortcut")
     else:
-        shortcut = layers.MaxPooling2D(1, stride, name=f"{name}_shortcut")(x) if stride > 1 else x
+        shortcut = set_name(x[:, ::stride, ::stride], f"{name}_shortcut") if stride > 1 else x
     branch = convolution(active, filters, 1, 1, f"{name}_conv1")
     branch = batch_norm(branch, activation="relu", name=f"{name}_conv1")
     branch = convolution(branch, filters, 3, stride, f"{name}_conv2")

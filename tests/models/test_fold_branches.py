@@ -3,11 +3,14 @@
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from small_models import answers, randomise, some_images
 
 from cnnref import models
 from cnnref.errors import InputError
+from cnnref.exporters.contract import contract_of
+from cnnref.exporters.onnx.model import onnx_model
 
 HALF = ((0.5,) * 3, (0.5,) * 3)
 
@@ -39,6 +42,15 @@ def test_the_probabilities_of_a_folded_network_are_the_same() -> None:
     np.testing.assert_allclose(
         answers(plain, some_images((32, 32, 3))), answers(model, some_images((32, 32, 3))), atol=1e-5
     )
+
+
+def test_both_forms_of_mobileone_are_written_as_onnx() -> None:
+    model = randomise(models.build("mobileone_s0", (32, 40, 3), classes=7))
+    images = some_images((32, 40, 3))
+    for form in (model, models.fold_branches(model)):
+        content = onnx_model(form, contract_of(form, form.name)).SerializeToString()
+        found = onnxruntime.InferenceSession(content).run(None, {"image": images})[0]
+        np.testing.assert_allclose(found, answers(form, images), rtol=0, atol=1e-5)
 
 
 def test_a_network_without_branches_is_refused() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...arithmetic.graph import Call
 from ...arithmetic.sizes import same_padding
+from ...arithmetic.windows import averages_channels
 from ...environment import keras
 from ...models.normalization import per_channel
 from .activations import activated, clip
@@ -219,8 +220,7 @@ def _mean(builder: GraphBuilder, x: str, name: str) -> str:
 
 def mean(builder: GraphBuilder, call: Call, x: Value) -> Value:
     """keras.ops.mean over the channels, which are kept as one."""
-    operation = call.operation
-    if len(x.shape) != 4 or operation.axis not in ([-1], [3], -1, 3, (-1,), (3,)) or not operation.keepdims:
+    if not averages_channels(call):
         raise unsupported(call, "a mean over other axes than the channels, or that does not keep them")
     return Value(_mean(builder, x.name, call.name), shape_of(call))
 

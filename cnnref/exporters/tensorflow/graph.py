@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ...arithmetic.execution import run_calls
 from ...arithmetic.graph import Call, Graph, trace
-from ...arithmetic.windows import sliced_ranges
+from ...arithmetic.windows import averages_channels, sliced_ranges
 from ...environment import keras, layers
 from ...errors import ExportError
 from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
@@ -144,9 +144,9 @@ def _mean_of_channels(call: Call) -> Rewritten | None:
     """The mean over the channels, which are kept as one, as a 1x1 convolution: XNNPACK's means are over pixels."""
     import tensorflow as tf
 
-    shape, operation = call.inputs[0].shape, call.operation
-    if len(shape) != 4 or not operation.keepdims or operation.axis not in (-1, 3, [-1], [3], (-1,), (3,)):
+    if not averages_channels(call):
         return None
+    shape = call.inputs[0].shape
     return lambda x: tf.nn.conv2d(x, tf.fill([1, 1, shape[3], 1], tf.cast(1 / shape[3], x.dtype)), 1, "VALID")
 
 
