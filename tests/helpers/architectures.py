@@ -21,8 +21,10 @@ LEFT_OUT = ("resnet50", "mobileone_s0")
 #: Large networks of layers that smaller ones have as well; they are written in float32 only.
 ONLY_FLOAT32 = {
     "alexnet_cifar",
+    "convnext_v2_atto",
     "inception_resnet_v2",
     "inception_v3",
+    "nasnet_mobile",
     "preact_resnet164",
     "repvgg_a0",
     "resnet50_cifar",
