@@ -24,13 +24,20 @@ def draw_weights(model: keras.Model, seed: int) -> None:
     """
     for index, variable in enumerate(model.trainable_variables):
         owner = model.get_layer(variable.path.split("/")[0])
-        name = variable.name.replace("depthwise_kernel", "depthwise").replace("pointwise_kernel", "pointwise")
-        initializer = getattr(owner, f"{name}_initializer", None)
+        initializer = _initializer_of(owner, variable.name)
         drawn = values(initializer, tuple(variable.shape), np.random.default_rng([seed, index]))
         if drawn is not None and getattr(owner, "starts_as_identity", False):
             drawn = with_identity(drawn)
         if drawn is not None:
             variable.assign(drawn)
+
+
+def _initializer_of(layer: keras.layers.Layer, name: str) -> Any:
+    """The initializer of a layer's variable; of a depthwise convolution Keras calls it by another name."""
+    short = name.replace("depthwise_kernel", "depthwise").replace("pointwise_kernel", "pointwise")
+    if short == "kernel" and hasattr(layer, "depthwise_initializer"):
+        short = "depthwise"
+    return getattr(layer, f"{short}_initializer", None)
 
 
 def values(initializer: object, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32] | None:

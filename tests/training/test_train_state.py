@@ -137,8 +137,9 @@ def test_what_is_not_random_stays() -> None:
         assert values(initializer, (3, 3), np.random.default_rng(0)) is None
 
 
-def test_first_weights_depend_on_the_seed_alone() -> None:
-    first, again, other = (models.build("resnet8", (16, 16, 3), 4) for _ in range(3))
+@pytest.mark.parametrize("name", ["resnet8", "mobilenet_v1_cifar"])  # the latter has depthwise convolutions
+def test_first_weights_depend_on_the_seed_alone(name: str) -> None:
+    first, again, other = (models.build(name, (32, 32, 3), 4) for _ in range(3))
     for model, seed in ((first, 1), (again, 1), (other, 2)):
         draw_weights(model, seed)
     kernels = [v.path for v in first.trainable_variables if len(v.shape) > 1]
