@@ -194,4 +194,4 @@ def test_what_is_no_model_is_named(mobilenet_v2: Any) -> None:
 def test_every_network_of_keras_applications_is_compared() -> None:
     theirs = {name for name in dir(keras.applications) if name[0].isupper()}
     assert {name for name, _, _ in PEERS} == theirs
-    assert len(theirs) == 38
+    assert len(theirs) == 40
