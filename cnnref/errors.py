@@ -23,6 +23,10 @@ class ExportError(RuntimeError):
     """A model cannot be written in the asked-for format, or the written file is not the model."""
 
 
+class NoFormError(ExportError):
+    """A network has no form in one format, because of one layer or operation, which the message names."""
+
+
 class VerificationError(RuntimeError):
     """A file of a bundle does not hold what the bundle promises."""
 

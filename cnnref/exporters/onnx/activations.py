@@ -9,7 +9,7 @@ from typing import Any
 
 from ...arithmetic.graph import Call
 from ...environment import keras
-from .graph import GraphBuilder, Value, unsupported
+from .graph import GraphBuilder, Value
 
 #: Keras' name of an activation that is one ONNX operator, the operator, and its attributes.
 ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -20,23 +20,25 @@ ONE_NODE: dict[str, tuple[str, dict[str, Any]]] = {
     "leaky_relu": ("LeakyRelu", {"alpha": 0.2}),
     "elu": ("Elu", {"alpha": 1.0}),
     "softplus": ("Softplus", {}),
-    "softmax": ("Softmax", {"axis": -1}),
+    "softmax": ("Softmax", {}),
 }
 
 
-def activated(builder: GraphBuilder, call: Call, x: Value, function: Any) -> Value:
-    """Apply one of Keras' activation functions."""
+def known(builder: GraphBuilder, call: Call, x: Value, function: Any) -> Value | None:
+    """Apply one of Keras' activation functions; None if it has no form here."""
     name = getattr(function, "__name__", str(function))
     if function is None or function is keras.activations.linear:
         return x
     if (name not in ONE_NODE and name not in COMPOSED) or keras.activations.get(name) is not function:
-        raise unsupported(call, f"activation {name!r} has no ONNX form here")
-    if name == "softmax" and x.maps:
-        raise unsupported(call, "softmax over feature maps")
+        return None
     place = call.name if x.name != call.name else f"{call.name}_{name}"
     if name in COMPOSED:
         return replace(x, name=COMPOSED[name](builder, x.name, place))
     kind, attributes = ONE_NODE[name]
+    if name == "softmax":
+        if x.flattened:
+            return None
+        attributes = {"axis": x.stored(-1) if x.maps else -1}
     return replace(x, name=builder.node(kind, [x.name], place, **attributes))
 
 

@@ -16,8 +16,8 @@ from ...errors import ExportError
 from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 from ..contract import Contract
 from .folding import fold
-from .graph import GraphBuilder, Value
-from .layers import write
+from .graph import BATCH, STORED, GraphBuilder, Value, kind_of
+from .writing import write_graph
 
 OPSETS = range(13, 25)
 DEFAULT_OPSET = 21
@@ -33,20 +33,16 @@ def onnx_model(
         ExportError: the model has a layer that this exporter does not know; the message names it.
     """
     graph, builder = trace(model), GraphBuilder(opset, [output.name for output in contract.results])
-    height, width, channels = contract.shape
-    values: dict[int, Value] = {}
     first = IMAGE
     if layout == "nhwc":
         first = builder.node("Transpose", [first], "image_nchw", perm=[0, 3, 1, 2])
     if contract.input_dtype == "uint8":
         # After the Transpose, which then moves a quarter of the bytes.
         first = builder.node("Cast", [first], "image_float", to=TensorProto.FLOAT)
-    values[id(graph.inputs[0])] = Value(first, (height, width, channels))
-    for call in graph.calls[1:]:
-        values[id(call.outputs[0])] = write(builder, call, [values[id(tensor)] for tensor in call.inputs])
+    results = write_graph(builder, graph, [Value(first, (BATCH, *contract.shape))])
     last: dict[str, str] = {}
-    for tensor, output in zip(graph.outputs, contract.outputs, strict=True):
-        value = builder.keras_order(values[id(tensor)], "output")
+    for result, output in zip(results, contract.outputs, strict=True):
+        value = _as_numbers_of(builder, result, output.dtype)
         if value in (IMAGE, first, *last):  # what goes in, or another output, under another name
             value = builder.node("Identity", [value], "output")
         last[value] = output.name
@@ -57,6 +53,13 @@ def onnx_model(
     if contract.top_k:
         _best_classes(builder, contract.top_k)
     return assemble(builder, contract, layout=layout)
+
+
+def _as_numbers_of(builder: GraphBuilder, result: Value, dtype: str) -> str:
+    """An output in Keras' order and with numbers of its own type."""
+    name = builder.read(result, "output", kind=kind_of(dtype))
+    wanted = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return name if wanted == STORED[kind_of(dtype)][1] else builder.node("Cast", [name], "output_cast", to=wanted)
 
 
 def _best_classes(builder: GraphBuilder, count: int) -> None:
