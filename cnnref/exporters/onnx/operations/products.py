@@ -27,7 +27,9 @@ def einsum(builder: GraphBuilder, call: Call, *operands: Any, **_options: Any) -
     sizes: dict[str, int] = {}
     for term, value in zip(given.split(","), values, strict=True):
         # Keras leaves some of these sizes open. A size of 1 goes with any other.
-        sizes.update((letter, size) for letter, size in zip(term, value.shape, strict=True) if sizes.get(letter, 1) == 1)
+        sizes.update(
+            (letter, size) for letter, size in zip(term, value.shape, strict=True) if sizes.get(letter, 1) == 1
+        )
         whole = builder.turned(value, value.order, call.name) if value.flattened else value
         names.append(builder.read(whole, call.name, order=whole.order, kind=kind))
         terms.append("".join(term[axis] for axis in whole.order))

@@ -353,8 +353,10 @@ def _fitted(operation: Any) -> Function:
 
     def fitted(images: Any) -> Any:
         crops, pads = operation.crop_to_aspect_ratio, operation.pad_to_aspect_ratio
-        if operation.data_format == "channels_first" or len(images.shape) != 4 or not (crops or pads):
+        if operation.data_format == "channels_first" or len(images.shape) != 4:
             return operation.call(images)
+        if not (crops or pads):
+            return _by_matrices(operation, images)
         height, width = images.shape[1:3]
         rows, columns = operation.size
         wanted = int(float(width * rows) / columns), int(float(height * columns) / rows)
@@ -365,11 +367,21 @@ def _fitted(operation: Any) -> Function:
         else:
             sizes = [max(size, fit) for size, fit in zip((height, width), wanted, strict=True)]
             top, left = int((sizes[0] - height) / 2), int((sizes[1] - width) / 2)
-            sides = (0, 0), (top, sizes[0] - height - top), (left, sizes[1] - width - left), (0, 0)
-            images = ops.pad(images, sides, constant_values=operation.fill_value)
+            # Keras puts the same on both sides, also where one row or column is left over.
+            images = ops.pad(images, ((0, 0), (top, top), (left, left), (0, 0)), constant_values=operation.fill_value)
         return ops.image.resize(images, operation.size, operation.interpolation, operation.antialias)
 
     return fitted
+
+
+def _by_matrices(operation: Any, images: Any) -> Any:
+    """Each row and each column of the result is a sum of rows and columns: one matrix each, found by resizing ones."""
+    for axis, equation in ((1, "bhwc,ih->biwc"), (2, "bhwc,jw->bhjc")):
+        before, after = images.shape[axis], operation.size[axis - 1]
+        ones = np.eye(before, dtype=np.float32)[None, :, :, None]
+        matrix = ops.image.resize(ones, (after, before), operation.interpolation, operation.antialias)
+        images = ops.einsum(equation, images, ops.reshape(matrix, (after, before)))
+    return images
 
 
 def _normalized(operation: Any) -> Function:
