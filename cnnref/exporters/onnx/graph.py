@@ -180,10 +180,14 @@ class GraphBuilder:
     def _unflattened(self, value: Value, name: str) -> Value:
         assert value.flattened is not None
         height, width, channels = value.flattened
+        key = ("unflattened", value.name)
+        if key in self._made:
+            return Value(self._made[key], value.shape, kind=value.kind)
         shape = self.integers([-1, channels, height, width], f"{name}_maps")
         turned = self.node("Reshape", [value.name, shape], f"{name}_unflatten")
         turned = self.node("Transpose", [turned], f"{name}_nhwc", perm=[0, 2, 3, 1])
-        return Value(self.node("Flatten", [turned], f"{name}_flatten", axis=1), value.shape)
+        self._made[key] = self.node("Flatten", [turned], f"{name}_flatten", axis=1)
+        return Value(self._made[key], value.shape, kind=value.kind)
 
     def read(self, value: Value, name: str, *, order: tuple[int, ...] | None = None, kind: str | None = None) -> str:
         """The name of a tensor in some order (Keras', if none is given) and of some kind of numbers.

@@ -282,7 +282,7 @@ class Tokens(layers.Layer):
 
     def call(self, x: Any) -> Any:
         batch = ops.shape(x)[0]
-        pixels = ops.reshape(x, (batch, -1, x.shape[-1]))
+        pixels = ops.reshape(x, (batch, x.shape[1] * x.shape[2], x.shape[3]))
         return ops.concatenate([ops.broadcast_to(self.token, (batch, 1, x.shape[-1])), pixels], 1)
 
 

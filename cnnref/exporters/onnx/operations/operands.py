@@ -68,8 +68,8 @@ def together(builder: GraphBuilder, call: Call, values: Sequence[Value], *kinds:
         tensors[0].flattened if alone and len({(value.flattened, value.shape) for value in tensors}) == 1 else None
     )
     if flattened is None:
-        tensors = [plain(builder, value, call.name) for value in tensors]
         values = [plain(builder, value, call.name) for value in values]
+        tensors = [value for value in values if value.constant is None]
         full = [value for value in tensors if value.rank == rank]
     largest = max(full, key=lambda value: (math.prod(value.shape), not value.in_order), default=None)
     order = largest.order if largest else tuple(range(rank))
