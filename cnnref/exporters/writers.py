@@ -124,9 +124,8 @@ class Writer:
             return IntegerWriter(self._function_of_floats, self.contract, calibration, self.options.integer_io).write
         from .onnx.int8 import int8_model
 
-        return lambda plan: self._serialized(
-            int8_model(self._float32_onnx, calibration, layout=self.options.layout, plan=plan)
-        )
+        written = self._native_onnx()
+        return lambda plan: self._serialized(int8_model(written, calibration, layout=self.options.layout, plan=plan))
 
     def trial_of(self, kind: ArtifactKind, folder: Path) -> Trial | None:
         """The training images to choose by, beside the float32 file in the folder."""
@@ -136,14 +135,18 @@ class Writer:
         return Trial(whole.read_bytes(), whole.suffix, self.options.layout, self.trial, self.contract.batch)
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
-        written, engine = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes
-        if kind.precision != "float32" and engine == "tf2onnx":
-            raise NoFormError("only the native engine writes it, and model.onnx went through tf2onnx.")
         if kind.precision == "fp16":
             from .onnx.float16 import float16_model
 
-            written = float16_model(written)
-        return self._serialized(written)
+            return self._serialized(float16_model(self._native_onnx()))
+        return self._serialized(self._float32_onnx[0])
+
+    def _native_onnx(self) -> onnx.ModelProto:
+        """The float32 graph that others are made from, with an open batch: calibration runs as many as it likes."""
+        written, engine = self._float32_onnx
+        if engine == "tf2onnx":
+            raise NoFormError("only the native engine writes it, and model.onnx went through tf2onnx.")
+        return written
 
     def _serialized(self, written: onnx.ModelProto) -> bytes:
         if self.contract.batch is not None:
