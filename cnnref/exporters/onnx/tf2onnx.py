@@ -55,7 +55,10 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
     _number(written.graph, ends)
     written.graph.name, written.graph.doc_string = contract.name, ""
     helper.set_model_props(written, contract.metadata())
-    onnx.checker.check_model(written, full_check=True)
+    try:
+        onnx.checker.check_model(written, full_check=True)
+    except Exception as error:  # an operator that tf2onnx does not know stays in the graph under its TensorFlow name
+        raise ExportError(f"What tf2onnx makes of {contract.name} is not valid ONNX: {error}") from error
     return written
 
 
