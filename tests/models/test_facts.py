@@ -72,17 +72,16 @@ LITERATURE = {
     "efficientnet_lite3": (8_197_096, 1.383, 10**9),
     "efficientnet_lite4": (13_006_568, 2.553, 10**9),
     "convnext_tiny": (28_589_128, 4.456, 10**9),
-    # As timm counts both.
+    # The parameters are those that timm counts.
     "se_resnet50": (28_088_024, 4.1, 10**9),
     "mobilenet_v4_conv_small": (3_774_024, 0.2, 10**9),
     "ghostnet_1_0": (5_182_508, 141, 10**6),
     "repvgg_a0": (9_108_968, 1.5, 10**9),
     "convnext_v2_atto": (3_708_400, 0.55, 10**9),
-    "convnext_v2_huge": (660_289_640, 115, 10**9),
 }
 
-#: All parameters, with the statistics of batch normalization, as keras.applications counts them (its scales of
-#: normalization included, which InceptionV3 and InceptionResNetV2 have none of).
+#: All parameters, with the statistics of batch normalization, of networks into which every weight of the one in
+#: keras.applications has been converted.
 KERAS = {
     "efficientnet_v2_b0": 7_200_312,
     "efficientnet_v2_b1": 8_212_124,
@@ -94,7 +93,6 @@ KERAS = {
     "xception": 22_910_480,
     "nasnet_mobile": 5_326_716,
     "nasnet_large": 88_949_818,
-    "convnext_xlarge": 350_196_968,
 }
 
 #: Trainable parameters of networks for 32x32 images, as their well-known PyTorch implementation counts them.
