@@ -12,7 +12,7 @@ import numpy as np
 from ...arithmetic.graph import Call, Graph
 from ...environment import keras, layers
 from ...models.normalization import per_channel
-from ..tensorflow.graph import Rewritten
+from ..tensorflow.forms import Rewritten
 
 #: A convolution of raw pixels pads with one pixel value for all channels, where that of normalized pixels pads with the
 #: mean of each. So many of the 256 levels may lie between the two: with the means of CIFAR-10, which are up to 7 levels

@@ -15,13 +15,17 @@ import numpy as np
 import cnnref
 from cnnref.environment import keras, quiet_stderr
 from cnnref.errors import ExportError, InputError, VerificationError
-from cnnref.models.saving import load_model
+from cnnref.runtimes import FAILED, read_bundle
+from cnnref.runtimes.bundle import MANIFEST
 
 from .table import UserNetwork, pictures
 
 #: The float32 file of each format in a bundle, and what Keras' `Model.export` calls the format.
 FILES = {"onnx": "model.onnx", "tflite": "model.tflite", "saved_model": "saved_model"}
 KERAS_FORMATS = {"onnx": "onnx", "tflite": "litert", "saved_model": "tf_saved_model"}
+
+#: What a bundle says of a file whose writer ran into an exception that is no refusal.
+FAILED_WRITING = "writing it failed with"
 
 RIGHT, REFUSED, WRONG, CRASHED, UNRUNNABLE = "right", "refused", "wrong", "crashed", "unrunnable"
 
@@ -60,7 +64,7 @@ def subject_of(network: UserNetwork, folder: Path) -> Subject:
     if network.refused:
         return Subject(network, path, None, [])
     images = pictures(model, 2, network.options)
-    return Subject(network, path, images, answers(load_model(path), network, images))
+    return Subject(network, path, images, answers(keras.saving.load_model(path, compile=False), network, images))
 
 
 def answers(model: Any, network: UserNetwork, images: Any) -> list[Any]:
@@ -79,16 +83,28 @@ def as_fed(network: UserNetwork, images: Any) -> Any:
 
 
 def exported_by_cnnref(subject: Subject, folder: Path) -> Iterator[Outcome]:
-    """Export to each format by itself, as the command does."""
-    network = subject.network
+    """Export to every format at once, as the command does, and run each file that is there."""
+    network, out = subject.network, folder / subject.network.name
+    begun, left_out, problem = time.perf_counter(), dict[str, str](), ("", "")
+    try:
+        with quiet_stderr():
+            left_out = cnnref.export(subject.path, out, precisions=["float32"], **network.options).left_out
+    except Exception as error:
+        problem = _verdict(error)
+        if (out / MANIFEST).is_file():  # some files did not compute what Keras computes, and the others are there
+            left_out = read_bundle(out).left_out
+    seconds = (time.perf_counter() - begun) / len(FILES)
     for form, file in FILES.items():
-        out = folder / f"{network.name}-{form}"
-
-        def export(out: Path = out, form: str = form) -> None:
-            cnnref.export(subject.path, out, formats=[form], precisions=["float32"], **network.options)
-
-        yield _outcome(subject, form, export, lambda out=out, file=file: out / file, subject.images)
-        shutil.rmtree(out, ignore_errors=True)
+        if (out / file).exists():
+            yield _compared(subject, form, out / file, subject.images, seconds)
+        elif (out / f"{file}{FAILED}").exists():
+            yield Outcome(network.name, form, WRONG, left_out.get(file, ""), seconds)
+        elif file in left_out:
+            verdict = CRASHED if FAILED_WRITING in left_out[file] else REFUSED
+            yield Outcome(network.name, form, verdict, left_out[file], seconds)
+        else:
+            yield Outcome(network.name, form, *problem, seconds)
+    shutil.rmtree(out, ignore_errors=True)
 
 
 def exported_by_keras(subject: Subject, folder: Path) -> Iterator[Outcome]:
@@ -99,35 +115,39 @@ def exported_by_keras(subject: Subject, folder: Path) -> Iterator[Outcome]:
         path = folder / f"{network.name}-keras" / file
         path.parent.mkdir(exist_ok=True)
 
-        def export(path: Path = path, form: str = form) -> None:
-            load_model(subject.path).export(path, format=KERAS_FORMATS[form], verbose=False)
-
-        yield _outcome(subject, form, export, lambda path=path: path, images)
+        begun = time.perf_counter()
+        try:
+            with quiet_stderr():
+                model = keras.saving.load_model(subject.path, compile=False)
+                answers(model, network, subject.images)  # Keras exports to ONNX only what was called
+                model.export(path, format=KERAS_FORMATS[form], verbose=False)
+        except Exception as error:
+            yield Outcome(network.name, form, *_verdict(error), time.perf_counter() - begun)
+        else:
+            yield _compared(subject, form, path, images, time.perf_counter() - begun)
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _outcome(subject: Subject, form: str, export: Callable[[], None], path: Callable[[], Path], images: Any) -> Outcome:
-    """Export, run the file, compare."""
-    network, begun = subject.network.name, time.perf_counter()
+def _verdict(error: Exception) -> tuple[str, str]:
+    """What an exception stands for, and its words."""
+    if isinstance(error, VerificationError):
+        return WRONG, str(error)
+    if isinstance(error, InputError | ExportError):
+        return (CRASHED if FAILED_WRITING in str(error) else REFUSED), str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return CRASHED, f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {error}"[:300]
+
+
+def _compared(subject: Subject, form: str, path: Path, images: Any, seconds: float) -> Outcome:
+    """Run a file, and compare what it gives with Keras."""
+    network = subject.network
     try:
         with quiet_stderr():
-            export()
-    except VerificationError as unlike:
-        return Outcome(network, form, WRONG, str(unlike), time.perf_counter() - begun)
-    except (InputError, ExportError) as refusal:
-        return Outcome(network, form, REFUSED, str(refusal), time.perf_counter() - begun)
-    except Exception as crash:
-        last = traceback.extract_tb(crash.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        return Outcome(network, form, CRASHED, f"{type(crash).__name__} in {place}: {crash}"[:300])
-    seconds = time.perf_counter() - begun
-    try:
-        with quiet_stderr():
-            found = RUNNERS[form](path(), images)
+            found = RUNNERS[form](path, images)
     except Exception as failure:
-        return Outcome(network, form, UNRUNNABLE, f"{type(failure).__name__}: {failure}"[:300], seconds)
-    problem = difference(found, subject.expected, subject.network.tolerance)
-    return Outcome(network, form, WRONG if problem else RIGHT, problem, seconds)
+        return Outcome(network.name, form, UNRUNNABLE, f"{type(failure).__name__}: {failure}"[:300], seconds)
+    problem = difference(found, subject.expected, network.tolerance)
+    return Outcome(network.name, form, WRONG if problem else RIGHT, problem, seconds)
 
 
 def difference(found: list[Any], expected: list[Any], tolerance: float) -> str:
