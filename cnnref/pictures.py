@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,17 +16,67 @@ from .files import read_regular, write_whole
 if TYPE_CHECKING:
     from PIL import Image
 
-#: How `read_picture` treats a file, in words; a bundle carries these so that others can do the same.
-RULE: dict[str, str] = {
+#: Two of the filters that Pillow resizes with, by the names that torchvision and timm have for them.
+INTERPOLATIONS = ("bilinear", "bicubic")
+
+
+@dataclass(frozen=True)
+class PictureRule:
+    """What is done to the size of a picture before a network sees it.
+
+    Attributes:
+        shorter_side: Pixels that the shorter side is resized to before the middle is cropped, as ImageNet's networks
+            are evaluated (torchvision: Resize, CenterCrop); None to crop the largest middle part and to resize that.
+        interpolation: "bilinear" or "bicubic", with antialiasing.
+
+    Raises:
+        InputError: there is no such interpolation, or the side is not positive.
+    """
+
+    shorter_side: int | None = None
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(INTERPOLATIONS)
+            raise InputError(f"There is no interpolation {self.interpolation!r}; choose one of {known}.")
+        side = self.shorter_side
+        if side is not None and (type(side) is not int or side < 1):
+            raise InputError(f"The shorter side is {side!r}; give a positive whole number of pixels.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule for a bundle: in words, so that others can do the same, and in numbers for programs."""
+        if self.shorter_side is None:
+            size = {
+                "crop": "the largest centred rectangle with the aspect ratio of the input",
+                "resize": (
+                    f"{self.interpolation} with antialiasing (Pillow's {self.interpolation.upper()}); a picture of the "
+                    "right size is not resampled"
+                ),
+            }
+        else:
+            size = {
+                "resize": (
+                    f"the shorter side to {self.shorter_side} pixels, {self.interpolation} with antialiasing (Pillow's "
+                    f"{self.interpolation.upper()}), the longer side in proportion, rounded down"
+                ),
+                "crop": "then the centred rectangle of the size of the input",
+            }
+        return {**READING, **size, "shorter_side": self.shorter_side, "interpolation": self.interpolation}
+
+
+#: What is done to every picture, whatever its size.
+READING: dict[str, str] = {
     "orientation": "the first frame of the file, turned upright as its EXIF orientation says",
     "transparency": "composited on white",
     "color": (
         "RGB, or grayscale with ITU-R 601 weights (0.299 red, 0.587 green, 0.114 blue); 16-bit values are "
         "divided by 257, floats are taken as 0..1 or else as 0..255; colour profiles are not applied"
     ),
-    "crop": "the largest centred rectangle with the aspect ratio of the input",
-    "resize": "bilinear with antialiasing (Pillow's BILINEAR); a picture of the right size is not resampled",
 }
+
+#: How pictures are read where nothing else is said.
+USUAL = PictureRule()
 
 #: The formats that are read. Pillow knows more: some start other programs (EPS), and some are not pictures.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -37,13 +88,14 @@ LARGEST_FILE, LARGEST_DECODED = 256 << 20, 360_000_000
 MOST_SCANS = 200
 
 
-def read_picture(source: Path | bytes, height: int, width: int, channels: int) -> np.ndarray:
-    """Read a picture as `RULE` says.
+def read_picture(source: Path | bytes, height: int, width: int, channels: int, rule: PictureRule = USUAL) -> np.ndarray:
+    """Read a picture as a network sees it.
 
     Args:
         source: the file, or its bytes.
         height, width: size of the result in pixels.
         channels: 1 for grayscale, 3 for RGB.
+        rule: how it comes to that size.
 
     Returns:
         uint8 [height, width, channels], values 0..255.
@@ -57,22 +109,41 @@ def read_picture(source: Path | bytes, height: int, width: int, channels: int) -
             f"A picture cannot be read as {height}x{width}x{channels}: "
             "height and width are at least 1, channels is 1 (grayscale) or 3 (RGB)."
         )
-    from PIL import Image
-
     image = _open(source)
-    image = image.convert("L" if channels == 1 else "RGB")
-    image = image.crop(_centre_box(image.width, image.height, width, height))
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    image = _sized(image.convert("L" if channels == 1 else "RGB"), height, width, rule)
     return np.array(image, np.uint8).reshape(height, width, channels)
 
 
-def resize_pictures(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pictures in another size, each as `read_picture` would have read it: cropped to the aspect ratio and resized.
+def _sized(image: Image.Image, height: int, width: int, rule: PictureRule) -> Image.Image:
+    """A picture of the wanted size, as the rule says."""
+    from PIL import Image
+
+    interpolation = Image.Resampling[rule.interpolation.upper()]
+    if rule.shorter_side is None:
+        image = image.crop(_centre_box(image.width, image.height, width, height))
+        return image if image.size == (width, height) else image.resize((width, height), interpolation)
+    # The side of the input where that is larger: a part of nothing is never cropped.
+    size = resized(image.width, image.height, max(rule.shorter_side, height, width))
+    if image.size != size:
+        image = image.resize(size, interpolation)
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)  # as torchvision rounds
+    return image.crop((left, top, left + width, top + height))
+
+
+def resized(width: int, height: int, shorter_side: int) -> tuple[int, int]:
+    """Width and height of a picture whose shorter side is resized to a number of pixels."""
+    if width <= height:
+        return shorter_side, shorter_side * height // width
+    return shorter_side * width // height, shorter_side
+
+
+def resize_pictures(images: np.ndarray, height: int, width: int, rule: PictureRule = USUAL) -> np.ndarray:
+    """Pictures in another size, each as `read_picture` would have read it.
 
     Args:
         images: uint8 [n, h, w, 1 or 3].
         height, width: size of the result in pixels.
+        rule: how they come to that size.
 
     Returns:
         uint8 [n, height, width, 1 or 3].
@@ -80,10 +151,9 @@ def resize_pictures(images: np.ndarray, height: int, width: int) -> np.ndarray:
     from PIL import Image
 
     found = np.empty((len(images), height, width, images.shape[3]), np.uint8)
-    box = _centre_box(images.shape[2], images.shape[1], width, height)
     for place, image in zip(found, images, strict=True):
-        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).crop(box)
-        place[:] = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)).reshape(place.shape)
+        picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+        place[:] = np.asarray(_sized(picture, height, width, rule)).reshape(place.shape)
     return found
 
 
@@ -174,7 +244,7 @@ def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
     else:
         top = 65_535.0
         if isinstance(transparent := image.info.get("transparency"), int):
-            values = np.where(values == transparent, top, values)  # becomes white, as `RULE` says
+            values = np.where(values == transparent, top, values)  # becomes white, as `READING` says
     if not (low >= 0 and high <= top):  # also true of NaN
         raise InputError(
             f"{name} holds values from {low:g} to {high:g}; "

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from cnnref.errors import InputError
-from cnnref.pictures import RULE, picture_size, read_picture, write_picture
+from cnnref.pictures import INTERPOLATIONS, PictureRule, picture_size, read_picture, write_picture
 
 
 def encoded(image: Any, kind: Any = "PNG", **options: Any) -> Any:
@@ -27,8 +27,12 @@ def noise(height: Any, width: Any, channels: Any = 3, seed: Any = 0) -> Any:
 
 
 def test_the_rule_is_stated_in_words() -> None:
-    assert RULE.keys() == {"orientation", "transparency", "color", "crop", "resize"}
-    assert all(RULE.values())
+    words = {"orientation", "transparency", "color", "crop", "resize"}
+    for rule in (PictureRule(), PictureRule(256, "bicubic")):
+        told = rule.to_json()
+        assert told.keys() == words | {"shorter_side", "interpolation"}
+        assert all(isinstance(told[word], str) and told[word] for word in words)
+        assert (told["shorter_side"], told["interpolation"]) == (rule.shorter_side, rule.interpolation)
 
 
 @settings(deadline=None, max_examples=30)
@@ -258,3 +262,26 @@ def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(InputError, match=r"pipe\.png is no regular file, so it is not read; give a picture"):
         read_picture(tmp_path / "pipe.png", 8, 8, 3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 60), st.integers(1, 60), st.integers(4, 40), st.integers(1, 20), st.sampled_from(INTERPOLATIONS)
+)
+def test_the_shorter_side_is_resized_and_the_middle_is_cropped_as_torchvision_does(
+    height: int, width: int, side: int, crop: int, interpolation: str
+) -> None:
+    functional = torchvision_transforms()
+    picture = noise(height, width)
+    found = read_picture(encoded(picture), crop, crop, 3, PictureRule(side, interpolation))
+    # torchvision pads a picture that is smaller than the crop with black; here it is resized to the crop at least.
+    resized = functional.resize(
+        Image.fromarray(picture), [max(side, crop)], getattr(functional.InterpolationMode, interpolation.upper())
+    )
+    np.testing.assert_array_equal(found, np.asarray(functional.center_crop(resized, [crop, crop])))
+
+
+@pytest.mark.parametrize("wrong", [{"interpolation": "nearest"}, {"shorter_side": 0}, {"shorter_side": 2.5}])
+def test_a_rule_that_makes_no_sense_is_refused(wrong: Any) -> None:
+    with pytest.raises(InputError, match="interpolation 'nearest'|shorter side is"):
+        PictureRule(**wrong)

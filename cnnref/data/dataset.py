@@ -73,7 +73,7 @@ class Dataset:
         )
 
     def resized(self, height: int, width: int) -> Dataset:
-        """The data set with its pictures resized as `pictures.RULE` says; itself if they have that size."""
+        """The data set with its pictures resized as `pictures.PictureRule` says; itself if they have that size."""
         if (height, width) == self.image_shape[:2]:
             return self
         train, test = (resize_pictures(images, height, width) for images in (self.train_images, self.test_images))

@@ -34,7 +34,7 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
 
     Args:
         path: the folder.
-        image_shape: height, width and channels that every picture is read as (see `pictures.RULE`); None
+        image_shape: height, width and channels that every picture is read as (see `pictures.PictureRule`); None
             takes the size of the first picture, in RGB.
 
     Returns:

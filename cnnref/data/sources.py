@@ -40,7 +40,7 @@ def load(
             it, Keras' cache and then Keras' download are tried.
         image_shape: height, width and channels of the pictures. By default those of folder:PATH have the size of the
             first picture, in RGB, and every other data set has its own shape. Pictures of another size are resized
-            as `pictures.RULE` says.
+            as `pictures.PictureRule` says.
         download: whether files may be downloaded.
 
     Raises:

@@ -12,12 +12,11 @@ from ..arithmetic import macs
 from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
 from ..files import refuse_existing, whole_folder
-from ..pictures import RULE
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from ..runtimes.tflm import require_tflm
 from .calibration import Calibration
-from .contract import LICENSE, Contract, contract_of
+from .contract import Contract, contract_of
 from .options import ExportOptions
 from .policies import cost_of_policies
 from .precisions import PRECISIONS, TARGETS, ArtifactKind, artifact_kinds, float32_file
@@ -277,11 +276,11 @@ def _manifest(
         },
         **ends,
         "preprocessing": contract.preprocessing,
-        "picture": RULE,
+        "picture": contract.picture.to_json(),
         "labels": list(contract.labels),
         "artifacts": artifacts,
         "calibration": calibration.to_json() if calibration else None,
         "left_out": left_out,
         "provenance": contract.provenance,
-        "license": LICENSE,
+        "license": contract.license,
     }

@@ -17,7 +17,7 @@ from ..environment import keras, layers
 from ..errors import ExportError, InputError
 from ..models.normalization import mean_and_std, per_channel
 from ..models.saving import weights_sha256
-from ..pictures import RULE
+from ..pictures import USUAL, PictureRule
 from ..runtimes.bundle import OUTPUT_DTYPES, PROBABILITIES, RESERVED, TOP_INDICES, TOP_SCORES, Output
 from .names import distinct, safe_name
 
@@ -35,6 +35,7 @@ class Contract:
     `top_k` is 0, or how many best classes are put out besides, as `top_indices` and `top_scores` [batch, top_k].
     `batch` is the number of images that every file takes, None where that is open. `outputs` are those of the network
     in Keras' order, by default the `probabilities` of a classifier, which has `labels`; other networks have none.
+    `picture` is how a photograph comes to the size of the input; `license` is that of the weights.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Contract:
     top_k: int = 0
     batch: int | None = None
     outputs: tuple[Output, ...] = ()
+    picture: PictureRule = USUAL
+    license: str = LICENSE
 
     def __post_init__(self) -> None:
         if not self.outputs:
@@ -76,10 +79,10 @@ class Contract:
             "labels": list(self.labels),
             "preprocessing": self.preprocessing,
             "color": self.color,
-            "picture": RULE,
+            "picture": self.picture.to_json(),
             "provenance": self.provenance,
             "weights_sha256": self.weights_sha256,
-            "license": LICENSE,
+            "license": self.license,
         }
 
     @property

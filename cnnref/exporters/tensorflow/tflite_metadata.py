@@ -21,7 +21,7 @@ from ...runtimes.tflite_metadata import (
     packed_files,
     read_standard_metadata,
 )
-from ..contract import LICENSE, Contract
+from ..contract import Contract
 
 #: Everything used here has been in the schema from its beginning.
 MIN_PARSER_VERSION = "1.0.0"
@@ -52,7 +52,7 @@ def standard_metadata(contract: Contract, *, input_dtype: str, labels_file: str 
                 }
             ],
             "author": "cnnref",
-            "license": LICENSE,
+            "license": contract.license,
             "min_parser_version": MIN_PARSER_VERSION,
         },
         IDENTIFIER,

