@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,9 +124,10 @@ def torchvision() -> None:
         ours = TORCHVISION_NAMES.get(name, name)
         if ours not in models.list_models() or not has_layout(ours, "torchvision"):
             continue
-        weights = list(peer.get_model_weights(name))
-        for one in weights:
+        for one in peer.get_model_weights(name):
             picture, scores = one.transforms(), one.meta["_metrics"]["ImageNet-1K"]
+            if math.isnan(scores["acc@1"]):  # VGG16's features for detectors, without a classifier
+                continue
             entries[f"{ours}.{one.name.lower()}"] = {
                 "url": one.url,
                 "sha256": prefix(one.url),
@@ -180,6 +182,7 @@ def keras_applications() -> None:
         with told_what_to_get() as asked, contextlib.suppress(InterruptedError):
             getattr(keras.applications, name)(weights="imagenet")
         entries[f"{ours}.keras"] = {
+            "keras_class": name,
             **asked[0],
             "top1": top1,
             "top5": top5,

@@ -265,23 +265,24 @@ def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    st.integers(1, 60), st.integers(1, 60), st.integers(4, 40), st.integers(1, 20), st.sampled_from(INTERPOLATIONS)
-)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(4, 40), st.integers(1, 20), st.sampled_from(INTERPOLATIONS))
 def test_the_shorter_side_is_resized_and_the_middle_is_cropped_as_torchvision_does(
     height: int, width: int, side: int, crop: int, interpolation: str
 ) -> None:
-    functional = torchvision_transforms()
-    picture = noise(height, width)
+    from torch_peers import torchvision_models
+
+    torchvision_models()  # makes it importable where its operators are not compiled
+    from torchvision.transforms import functional
+
+    picture = Image.fromarray(noise(height, width))
     found = read_picture(encoded(picture), crop, crop, 3, PictureRule(side, interpolation))
     # torchvision pads a picture that is smaller than the crop with black; here it is resized to the crop at least.
-    resized = functional.resize(
-        Image.fromarray(picture), [max(side, crop)], getattr(functional.InterpolationMode, interpolation.upper())
-    )
+    mode = getattr(functional.InterpolationMode, interpolation.upper())
+    resized = functional.resize(picture, [max(side, crop)], mode)
     np.testing.assert_array_equal(found, np.asarray(functional.center_crop(resized, [crop, crop])))
 
 
 @pytest.mark.parametrize("wrong", [{"interpolation": "nearest"}, {"shorter_side": 0}, {"shorter_side": 2.5}])
 def test_a_rule_that_makes_no_sense_is_refused(wrong: Any) -> None:
-    with pytest.raises(InputError, match="interpolation 'nearest'|shorter side is"):
+    with pytest.raises(InputError, match=r"interpolation 'nearest'|shorter side is"):
         PictureRule(**wrong)

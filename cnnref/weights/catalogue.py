@@ -44,6 +44,7 @@ class Weights:
         crop: Height and width of what the network sees; None for the usual size of the model.
         normalization: Mean and std of values 0..1, red, green, blue.
         package: Path of the file in an installed Python package that carries it; "" if none does.
+        keras_class: The function of keras.applications whose weights these are; "" for PyTorch's.
         bgr: Whether the network was trained on blue, green, red.
         options: What else the builder is to be given.
     """
@@ -64,6 +65,7 @@ class Weights:
     crop: int | None
     normalization: tuple[Numbers, Numbers]
     package: str = ""
+    keras_class: str = ""
     bgr: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     recommended: bool = False
@@ -161,6 +163,7 @@ def _weights(name: str, facts: dict[str, Any]) -> Weights:
         crop=facts.get("crop"),
         normalization=(tuple(facts["mean"]), tuple(facts["std"])),
         package=facts.get("package", ""),
+        keras_class=facts.get("keras_class", ""),
         bgr=facts.get("channels") == "bgr",
         options=facts.get("options", {}),
         recommended=facts.get("default", False),
