@@ -13,11 +13,13 @@ from .environment import lazy_names, prepare
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import arithmetic, convert, data, explain, exporters, models, page, peers, runtimes, training
+    from . import arithmetic, convert, data, explain, exporters, models, page, peers, runtimes, training, weights
+    from .convert import build
     from .exporters import export, load
-    from .models import build, list_models, spec
+    from .models import list_models, spec
     from .runtimes import benchmark, verify
     from .training import train
+    from .weights import list_weights
 
 __all__ = [
     "__version__",
@@ -30,6 +32,7 @@ __all__ = [
     "export",
     "exporters",
     "list_models",
+    "list_weights",
     "load",
     "models",
     "page",
@@ -39,16 +42,31 @@ __all__ = [
     "train",
     "training",
     "verify",
+    "weights",
 ]
 
-_ROOMS = ("arithmetic", "convert", "data", "explain", "exporters", "models", "page", "peers", "runtimes", "training")
+_ROOMS = (
+    "arithmetic",
+    "convert",
+    "data",
+    "explain",
+    "exporters",
+    "models",
+    "page",
+    "peers",
+    "runtimes",
+    "training",
+    "weights",
+)
 _name = lazy_names(
     __name__,
     {
         "exporters": ("export", "load"),
-        "models": ("build", "list_models", "spec"),
+        "convert": ("build",),
+        "models": ("list_models", "spec"),
         "runtimes": ("benchmark", "verify"),
         "training": ("train",),
+        "weights": ("list_weights",),
     },
 )
 

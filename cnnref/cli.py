@@ -25,6 +25,7 @@ from .commands.show import show
 from .commands.sweep import sweep
 from .commands.train import train
 from .commands.verify import verify
+from .commands.weights import weights
 from .errors import EXPECTED, printable, printable_lines
 from .version import __version__
 
@@ -40,6 +41,7 @@ for command in (
     models,
     show,
     recipes,
+    weights,
     train,
     runs,
     sweep,

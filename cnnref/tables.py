@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arithmetic import wording as words
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from .arithmetic import LayerRow
     from .models import Spec
     from .runtimes import Bundle, LayerNoise, Prediction, Timing
+    from .runtimes.picture_files import Scores
     from .training.comparing import Summary
     from .training.recipe import Recipe
     from .training.recipe_keys import RecipeKey
+    from .weights import Weights
 
 
 #: Colours that colour-blind people can tell apart, on light and on dark backgrounds.
@@ -92,6 +95,36 @@ def of_models(specs: Iterable[Spec]) -> Table:
     ]
     headings = ("model", "family", "input", "parameters", "MACs", "published", "year")
     return Table(headings, rows, numbers=(3, 4, 6), breakable=5)
+
+
+def of_scores(found: Mapping[str, Scores], published: Mapping[str, float]) -> Table:
+    """Top-1 and top-5 accuracy of each file on ImageNet, with what was published for its weights."""
+    rows = [
+        (name, f"{one.images:,}", f"{100 * one.top1:.2f} %", f"{100 * one.top5:.2f} %") for name, one in found.items()
+    ]
+    if published:
+        best, five = (f"{published[key]:.2f} %" if key in published else "-" for key in ("top1", "top5"))
+        rows.append(("published", "50,000", best, five))
+    return Table(("file", "pictures", "top-1", "top-5"), rows, numbers=(1, 2, 3))
+
+
+def of_weights(found: Iterable[tuple[Weights, Path | None]]) -> Table:
+    """Name, publisher, accuracy, size, licence and hash of published weights, and whether the file is here."""
+    rows = [
+        (
+            one.name,
+            one.publisher,
+            "-" if one.top1 is None else f"{one.top1:.2f}",
+            "-" if one.top5 is None else f"{one.top5:.2f}",
+            "-" if one.megabytes is None else f"{one.megabytes:,.1f}",
+            one.license,
+            f"{one.digest[0]} {one.digest[1][:8]}" if one.digest else "none",
+            "yes" if path else "-",
+        )
+        for one, path in found
+    ]
+    headings = ("weights", "publisher", "top-1 %", "top-5 %", "MB", "licence", "hash", "here")
+    return Table(headings, rows, numbers=(2, 3, 4))
 
 
 def markdown_of_models(specs: Iterable[Spec]) -> str:

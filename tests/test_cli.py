@@ -59,6 +59,7 @@ def test_it_answers_without_a_framework(command: list[str]) -> None:
         "models",
         "show",
         "recipes",
+        "weights",
         "train",
         "runs",
         "sweep",

@@ -66,6 +66,9 @@ def export(
     labels: Annotated[
         Path | None, typer.Option(help="Text file with the name of a class on each line, for a model from elsewhere.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Published weights for a model's name: imagenet, or a tag such as imagenet1k_v1.")
+    ] = None,
     mean: Annotated[
         str | None,
         typer.Option(help="Mean of the values 0..1 that a model from elsewhere takes: one number, or 0.5,0.5,0.5."),
@@ -88,6 +91,8 @@ def export(
     that was asked for is missing, or a file is wrong.
 
     Example: cnnref export runs/lenet5-mnist --out lenet5 --data-dir ~/datasets
+
+    Example: cnnref export resnet50 --weights imagenet --out resnet50
     """
     from ..exporters.bundle import export as write_bundle
     from ..exporters.precisions import FORMATS, float32_file
@@ -116,6 +121,7 @@ def export(
         target=target,
         dataset=dataset,
         data_dir=data_dir,
+        weights=weights,
         force=force,
         tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,21 @@ BundleName = Annotated[
     str,
     typer.Argument(help="A folder that `cnnref export` wrote, or the name of a shipped bundle such as lenet5-mnist."),
 ]
+
+
+def find_or_make(name: str) -> Path:
+    """The folder of a bundle; one of published weights is made in the cache when it is first asked for."""
+    from ..runtimes import find_bundle
+    from ..weights.catalogue import is_listed, weights
+
+    try:
+        return find_bundle(name)
+    except InputError:
+        if not is_listed(name):
+            raise
+    from ..exporters.published import cached_bundle
+
+    return cached_bundle(weights(name), tell=lambda step: print(step, file=sys.stderr) if "..." in step else None)
 
 
 def print_json(content: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import tables
-from .options import AsJson, BundleName, print_json
+from .options import AsJson, BundleName, find_or_make, print_json
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle, Prediction
@@ -32,14 +32,18 @@ def predict(
 ) -> None:
     """Classify pictures.
 
-    A picture is turned upright, cropped to its centre, resized (bilinear) and made gray or RGB, as the model needs.
+    A picture is turned upright, resized and cropped as the bundle says, and made gray or RGB, as the model needs.
+
+    Published weights by name are a bundle as well, which is made in the cache when they are first used.
 
     Example: cnnref predict lenet5-mnist photo.png --invert
-    """
-    from ..runtimes import find_bundle, read_bundle
-    from ..runtimes import predict as run
 
-    read = read_bundle(find_bundle(bundle))
+    Example: cnnref predict efficientnet_lite0 photo.jpg
+    """
+    from ..runtimes import predict as run
+    from ..runtimes import read_bundle
+
+    read = read_bundle(find_or_make(bundle))
     found = run(read, pictures, artifact=file, top=top, invert=invert)
     if plot:
         _plot_predictions(plot, read, found, invert)
@@ -55,6 +59,6 @@ def _plot_predictions(path: Path, bundle: Bundle, found: list[Prediction], inver
     from ..pictures import read_picture
     from ..plots import predictions
 
-    seen = [read_picture(Path(one.file), *bundle.shape) for one in found]
+    seen = [read_picture(Path(one.file), *bundle.shape, bundle.picture) for one in found]
     shown = [255 - picture if invert else picture for picture in seen]
     write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))

@@ -27,7 +27,7 @@ def train(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Weights to begin with: a bundle, a run folder, or a .keras, .pth or .safetensors file."),
+        typer.Option(help="Weights to begin with: imagenet, a bundle, a run, or a .keras, .pth or .safetensors file."),
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
     budget_minutes: Annotated[

@@ -12,15 +12,17 @@ from ..environment import lazy_names
 if TYPE_CHECKING:
     from .keras_applications import from_keras_applications
     from .matching import Conversion
+    from .published import build
     from .pytorch import convert_file, from_torch
 
-__all__ = ["Conversion", "convert_file", "from_keras_applications", "from_torch"]
+__all__ = ["Conversion", "build", "convert_file", "from_keras_applications", "from_torch"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "keras_applications": ("from_keras_applications",),
         "matching": ("Conversion",),
+        "published": ("build",),
         "pytorch": ("convert_file", "from_torch"),
     },
 )

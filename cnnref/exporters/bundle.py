@@ -15,6 +15,7 @@ from ..files import refuse_existing, whole_folder
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from ..runtimes.tflm import require_tflm
+from ..weights.catalogue import weights_of
 from .calibration import Calibration
 from .contract import Contract, contract_of
 from .options import ExportOptions
@@ -51,6 +52,7 @@ def export(
     target: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
+    weights: str | None = None,
     force: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
@@ -83,6 +85,8 @@ def export(
         dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
+        weights: published ones for the model that `source` names: "imagenet", a tag such as "imagenet1k_v1", or a name
+            of `cnnref.list_weights()`, which may also be given as `source`.
         force: replace an existing bundle.
         tell: is told what is being done.
 
@@ -117,6 +121,10 @@ def export(
         dataset=dataset,
         data_dir=data_dir,
     )
+    if weights is not None:
+        if not isinstance(source, str):
+            raise InputError(f"Weights {weights!r} are for a model of this package; give its name as the source.")
+        source = weights_of(source, weights).name
     return _export(source, Path(directory), options, force, tell)
 
 
@@ -143,6 +151,8 @@ def _export(
         top_k=options.top_k,
         batch=options.batch,
         scores=exported.fresh or bool(exported.dataset or options.dataset),
+        picture=exported.picture,
+        license=exported.license,
     )
     data = export_data_for(exported, contract, options)
     chosen, left_out = _choose(options, data)

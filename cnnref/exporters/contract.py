@@ -108,6 +108,8 @@ def contract_of(
     top_k: int = 0,
     batch: int | None = None,
     scores: bool = True,
+    picture: PictureRule = USUAL,
+    license: str = LICENSE,  # noqa: A002
 ) -> Contract:
     """Hold a model to the contract.
 
@@ -115,7 +117,7 @@ def contract_of(
         model: a functional model, or a sequential one that is built.
         name, provenance: see `Contract`.
         labels: by default the numbers from 0.
-        input_dtype, top_k, batch: see `Contract`.
+        input_dtype, top_k, batch, picture, license: see `Contract`.
         scores: whether a single vector that ends in neither softmax nor sigmoid gives the scores of classes (logits);
             if not, it is a measured value, and the network no classifier.
 
@@ -160,6 +162,8 @@ def contract_of(
         top_k=top_k,
         batch=batch,
         outputs=outputs,
+        picture=picture,
+        license=license,
     )
 
 

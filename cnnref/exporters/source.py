@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 
 from .. import environment
 from ..arrays import read_npz
+from ..convert.published import published
+from ..data.cifar_formats import CIFAR10_LABELS
 from ..environment import keras
 from ..errors import InputError
 from ..models import build, list_models, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import per_channel, scale_and_offset
 from ..models.saving import load_model
+from ..pictures import USUAL, PictureRule
 from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
 from ..runtimes.locate import find_model
 from ..training.run import Run
+from ..weights.catalogue import Weights, imagenet_classes, is_listed, weights
 from .card.provenance import provenance_of, recipe_table
 from .card.seeds import FILE as SEEDS
 from .card.seeds import seeds_of
+from .contract import LICENSE
 
 #: Pictures that an exported file is checked with if nothing better is known: noise, the same every time.
 NOISE = 8
@@ -48,7 +53,7 @@ class Source:
     `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
     are checked with. `documents` are what the bundle keeps of the run, file by file. `dataset` is what the model was
     trained on, as it is found on this machine. `fresh` weights are those of a name of the registry, exported for size
-    and speed.
+    and speed. `picture` is how a photograph comes to the size of the input, `license` that of the weights.
     """
 
     model: keras.Model
@@ -60,6 +65,8 @@ class Source:
     documents: dict[str, bytes] = field(default_factory=dict)
     dataset: str | None = None
     fresh: bool = False
+    picture: PictureRule = USUAL
+    license: str = LICENSE
 
 
 def load(name_or_path: str | Path) -> keras.Model:
@@ -94,9 +101,32 @@ def find_source(source: str | Path, *, unsafe_lambda: bool = False) -> Source:
         model = build(str(source), normalization=((0.5,) * channels, (0.25,) * channels))  # pixels of usual size
         draw_weights(model, seed=0)  # the same each time, so that the files are
         return replace(from_model(model, str(source)), fresh=True)
+    if is_listed(str(source)):
+        return from_weights(weights(str(source)))
     raise InputError(
         f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, a shipped "
         f"bundle ({', '.join(list_bundles())}), or one of the models {', '.join(list_models())}."
+    )
+
+
+def from_weights(entry: Weights) -> Source:
+    """Published weights, with the labels, the rule for pictures and the licence that the catalogue has.
+
+    Raises:
+        InputError: the file is neither on this machine nor can it be fetched.
+    """
+    labels = tuple(label for _, label in imagenet_classes()) if entry.dataset == "imagenet" else CIFAR10_LABELS
+    source = from_model(published(entry), entry.model, labels)
+    facts = {key: getattr(entry, key) for key in ("name", "dataset", "publisher", "url", "source")}
+    digest = {entry.digest[0]: entry.digest[1]} if entry.digest else {}
+    scores = {key: value for key, value in (("top1", entry.top1), ("top5", entry.top5)) if value is not None}
+    provenance = {**source.provenance, "weights": facts | digest | {"published": scores}}
+    return replace(
+        source,
+        provenance=provenance,
+        dataset=None if entry.dataset == "imagenet" else entry.dataset,  # too large to be loaded for an export
+        picture=entry.picture or USUAL,
+        license=entry.license,
     )
 
 
@@ -200,4 +230,6 @@ def _bundle(folder: Path, unsafe_lambda: bool) -> Source:
         bundle.document["provenance"],
         documents,
         bundle.document["provenance"].get("dataset"),
+        picture=bundle.picture,
+        license=str(bundle.document.get("license", LICENSE)),
     )

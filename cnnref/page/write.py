@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..explain.drawing.folding import stage_and_block
 from ..files import write_whole
+from ..pictures import USUAL, PictureRule
 from . import facts as page_facts
 from .bundle_scripts import bundle_scripts, ordered_files
 from .facts import PAGE, to_base64
@@ -53,6 +54,7 @@ class PageContents:
         shape: (height, width, channels) of the pictures.
         labels: the names of the classes.
         samples: pictures to offer; the last are left out where the page would become too large, never the first.
+        picture: how a photograph comes to the size of the input.
         facts_line: a sentence under the title.
         folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
     """
@@ -62,6 +64,7 @@ class PageContents:
     shape: tuple[int, int, int]
     labels: Sequence[str]
     samples: Sequence[Sample] = ()
+    picture: PictureRule = USUAL
     facts_line: str = ""
     folder: Path | None = None
 
@@ -92,6 +95,7 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         shape=bundle.shape,
         labels=tuple(bundle.labels),
         samples=(*first, *samples),
+        picture=bundle.picture,
         facts_line=_facts_line(bundle),
         folder=bundle.folder,
     )
@@ -117,6 +121,7 @@ def page(contents: PageContents) -> str:
     facts = {
         "name": contents.name,
         "shape": list(contents.shape),
+        "picture": asdict(contents.picture),
         "labels": list(contents.labels),
         "output": graph.graph.output[0].name,
         "channelsFirst": channels_first,
@@ -178,7 +183,7 @@ def _called(bundle: Bundle, number: int, label: int) -> str:
 def _picture(bundle: Bundle, path: Path) -> Sample:
     from ..pictures import read_picture
 
-    return Sample(read_picture(path, *bundle.shape), path.name)
+    return Sample(read_picture(path, *bundle.shape, bundle.picture), path.name)
 
 
 def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError, printable
+from ..pictures import USUAL, PictureRule
 
 FORMAT = "cnnref-bundle"
 #: The versions of a classifier's contract and of any other network's.
@@ -117,6 +118,16 @@ class Bundle:
     files: dict[str, ListedFile]
     left_out: dict[str, str]
     document: dict[str, Any]
+
+    @property
+    def picture(self) -> PictureRule:
+        """How a photograph comes to the size of the input. Older bundles crop first and resize bilinearly."""
+        rule = self.document.get("picture")
+        rule = rule if isinstance(rule, dict) else {}
+        try:
+            return PictureRule(rule.get("shorter_side"), rule.get("interpolation", USUAL.interpolation))
+        except (InputError, TypeError) as error:
+            raise InputError(f"{self.folder / MANIFEST}: the rule for pictures makes no sense: {error}") from None
 
     def runnable(self) -> list[Artifact]:
         """The artifacts that a runtime can run, in the order of bundle.json."""

@@ -68,7 +68,7 @@ def predict(
     found = []
     for start in range(0, len(files), BATCH):
         part = files[start : start + BATCH]
-        images = np.stack([read_picture(file, *bundle.shape) for file in part])
+        images = np.stack([read_picture(file, *bundle.shape, bundle.picture) for file in part])
         scores = runner.run(255 - images if invert else images)
         found += [_prediction(bundle, runner, file, row, top) for file, row in zip(part, scores, strict=True)]
     return found

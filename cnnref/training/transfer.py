@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 
 from .. import models
 from ..convert.matching import CLASSIFIERS
+from ..convert.published import published
 from ..convert.pytorch import convert, layout_of
 from ..environment import keras
 from ..errors import InputError
 from ..models.normalization import Normalization, normalization_of
 from ..models.saving import load_model
 from ..runtimes.locate import find_model
+from ..weights.catalogue import Weights, is_listed, weights_of
 from ..weights.reading import PYTORCH_FILES, SAFETENSORS_FILES, read_weights
 
 #: Layers of which the builder's `classifier_activation` decides; weights fit whatever it is.
@@ -32,10 +35,11 @@ def pretrained(name: str, source: str | Path, **options: Any) -> keras.Model:
 
     Args:
         name: one of `cnnref.list_models()`.
-        source: name of a shipped bundle, folder of a bundle or a run, a .keras file of one of our networks, or a file
-            of PyTorch weights as `cnnref.convert.from_torch` takes them. Of the latter, the width of the classifier is
-            read from the weights, images have the usual size, and the normalization that the publisher trained with
-            is put in front; most of timm's have ImageNet's, as is assumed, for others give `normalization`.
+        source: published weights ("imagenet", a tag, or a name of `cnnref.list_weights()`), name of a shipped bundle,
+            folder of a bundle or a run, a .keras file of one of our networks, or a file of PyTorch weights as
+            `cnnref.convert.from_torch` takes them. Of the latter, the width of the classifier is read from the
+            weights, images have the usual size, and the normalization that the publisher trained with is put in
+            front; most of timm's have ImageNet's, as is assumed, for others give `normalization`.
         **options: what else the builder of the network was given, such as `padding`; see `cnnref.build`.
 
     Returns:
@@ -48,6 +52,8 @@ def pretrained(name: str, source: str | Path, **options: Any) -> keras.Model:
     path = Path(source)
     if path.suffix in WEIGHT_FILES:
         return _from_pytorch(name, path, options)
+    if not path.exists() and (entry := _listed(name, str(source))):
+        return _published(entry, options)
     if path.is_file() and path.suffix != ".keras":
         known = ", ".join((".keras", *WEIGHT_FILES))
         raise InputError(f"{path} is not a file that weights are taken from; its name must end in one of {known}.")
@@ -95,6 +101,23 @@ def body_and_head(model: keras.Model) -> tuple[list[keras.layers.Layer], list[ke
     with_weights = [layer for layer in model.layers if layer.weights]
     body = [layer for layer in with_weights if layer.name not in CLASSIFIERS]
     return body, [layer for layer in with_weights if layer.name in CLASSIFIERS]
+
+
+def _listed(name: str, tag: str) -> Weights | None:
+    """The published weights of a model that a user calls by a tag or their whole name."""
+    return weights_of(name, tag) if is_listed(tag if tag.startswith(f"{name}.") else f"{name}.{tag}") else None
+
+
+def _published(entry: Weights, options: dict[str, Any]) -> keras.Model:
+    accepted = inspect.signature(models.builder(entry.model)).parameters
+    for option, needed in entry.options.items():
+        given = options.get(option, accepted[option].default)
+        if given != needed:
+            raise InputError(
+                f"{entry.name} is for {entry.model} with {option}={needed!r}, and it is built with {given!r}; "
+                f"choose other weights, or build it with {option}={needed!r}."
+            )
+    return published(entry, **options)
 
 
 def _from_pytorch(name: str, path: Path, options: dict[str, Any]) -> keras.Model:

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 from ..environment import lazy_names
 
 if TYPE_CHECKING:
+    from .catalogue import Weights, imagenet_classes, list_weights, weights
+    from .fetching import fetch
     from .reading import read_weights
 
-__all__ = ["read_weights"]
+__all__ = ["Weights", "fetch", "imagenet_classes", "list_weights", "read_weights", "weights"]
 
-__getattr__ = lazy_names(__name__, {"reading": ("read_weights",)})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "catalogue": ("Weights", "imagenet_classes", "list_weights", "weights"),
+        "fetching": ("fetch",),
+        "reading": ("read_weights",),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@ python classify_onnxruntime.py BUNDLE PICTURE... [--model model.int8.onnx]
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -12,8 +13,13 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 
-def read_picture(path: str, height: int, width: int, channels: int) -> np.ndarray:
-    """uint8 [height, width, channels]: upright, on white, gray or RGB, cropped to the middle, resized."""
+def read_picture(
+    path: str, height: int, width: int, channels: int, side: int | None = None, interpolation: str = "bilinear"
+) -> np.ndarray:
+    """uint8 [height, width, channels]: upright, on white, gray or RGB, and the middle in that size.
+
+    `side`: pixels that the shorter side is resized to before the middle is cropped; None crops first and resizes then.
+    """
     with Image.open(path, formats=("BMP", "GIF", "JPEG", "PNG", "WEBP")) as file:
         picture = ImageOps.exif_transpose(file)
     if picture.mode.startswith("I"):  # 16 bits a pixel
@@ -22,12 +28,21 @@ def read_picture(path: str, height: int, width: int, channels: int) -> np.ndarra
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
-    w = min(picture.width, max(1, round(picture.height * width / height)))
-    h = min(picture.height, max(1, round(picture.width * height / width)))
-    left, top = (picture.width - w) // 2, (picture.height - h) // 2
-    picture = picture.crop((left, top, left + w, top + h))
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    method = Image.Resampling[interpolation.upper()]
+    if side is None:
+        w = min(picture.width, max(1, round(picture.height * width / height)))
+        h = min(picture.height, max(1, round(picture.width * height / width)))
+        left, top = (picture.width - w) // 2, (picture.height - h) // 2
+        picture = picture.crop((left, top, left + w, top + h))
+        size = (width, height)
+    else:
+        side = max(side, height, width)
+        shorter = min(picture.size)
+        size = (side * picture.width // shorter, side * picture.height // shorter)
+    if picture.size != size:
+        picture = picture.resize(size, method)
+    left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+    picture = picture.crop((left, top, left + width, top + height))
     return np.asarray(picture).reshape(height, width, channels)
 
 
@@ -39,6 +54,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     try:
+        rule = json.loads((arguments.bundle / "bundle.json").read_bytes())["picture"]
+        how = (rule.get("shorter_side"), rule.get("interpolation", "bilinear"))
         labels = (arguments.bundle / "labels.txt").read_text(encoding="utf-8").splitlines()
         session = onnxruntime.InferenceSession(arguments.bundle / arguments.model, providers=["CPUExecutionProvider"])
         image = session.get_inputs()[0]
@@ -49,7 +66,7 @@ def main() -> None:
 
     for path in arguments.pictures:
         try:
-            pixels = read_picture(path, height, width, channels)
+            pixels = read_picture(path, height, width, channels, *how)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             sys.exit(f"{path} is not a picture that can be read ({error}).")
         if channels_first:

@@ -14,7 +14,7 @@ import pytest
 from deployed import ROOT, Site
 from PIL import Image
 
-from cnnref.pictures import read_picture
+from cnnref.pictures import PictureRule, read_picture
 from cnnref.runtimes import Bundle
 
 PROGRAMS = ("classify_onnxruntime", "classify_litert")
@@ -95,6 +95,9 @@ def test_the_programs_read_every_picture_as_the_package_does(program: str, tmp_p
     for name, path in written(tmp_path).items():
         for shape in ((28, 28, 1), (28, 28, 3), (20, 33, 3)):
             np.testing.assert_array_equal(module.read_picture(str(path), *shape), read_picture(path, *shape), name)
+            for rule in (PictureRule(32), PictureRule(35, "bicubic"), PictureRule(10, "bicubic")):
+                found = module.read_picture(str(path), *shape, rule.shorter_side, rule.interpolation)
+                np.testing.assert_array_equal(found, read_picture(path, *shape, rule), name)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

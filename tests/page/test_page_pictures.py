@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from picture_files import (
 from PIL import Image
 
 from cnnref.errors import InputError
-from cnnref.pictures import read_picture
+from cnnref.pictures import INTERPOLATIONS, PictureRule, read_picture
 
 
 @pytest.mark.parametrize("color", SAMPLES)
@@ -90,6 +91,23 @@ def test_pixels_of_any_size_become_any_other_as_in_pillow(reader: Reader, seed: 
             pixels[..., 3] = 255
         cases.append([text(pixels.tobytes()), source[1], source[0], *target])
         expected.append(read_picture(encoded(Image.fromarray(pixels)), *target).ravel().tolist())
+    assert reader.page.evaluate(RESIZE, cases) == expected
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 2**32 - 1))
+def test_the_shorter_side_is_resized_and_the_middle_is_cropped_as_in_pillow(reader: Reader, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    cases, expected = [], []
+    for _ in range(60):
+        source = tuple(int(side) for side in random.integers(1, 61, 2))
+        target = (*(int(side) for side in random.integers(1, 41, 2)), int(random.choice([1, 3])))
+        side = None if random.random() < 0.2 else int(random.integers(1, 61))
+        rule = PictureRule(side, str(random.choice(INTERPOLATIONS)))
+        pixels = noise(*source, 4, seed=int(random.integers(2**32)))
+        pixels[..., 3] = 255
+        cases.append([text(pixels.tobytes()), source[1], source[0], *target, asdict(rule)])
+        expected.append(read_picture(encoded(Image.fromarray(pixels)), *target, rule).ravel().tolist())
     assert reader.page.evaluate(RESIZE, cases) == expected
 
 

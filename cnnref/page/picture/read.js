@@ -1,6 +1,9 @@
 // From a picture file to what a network sees, as `cnnref predict` reads it: PNG by the page's own reader, the rest by
 // the browser's. Whatever is wrong with a file is told in one sentence.
-/** @import { Bytes, Pixels } from "./exif.js" */
+/**
+ * @import { Bytes, Pixels } from "./exif.js"
+ * @import { PictureRule } from "./resample.js"
+ */
 
 import { latin1, viewOf } from "./bytes.js";
 import { jpegSegments, takeOrientation, upright } from "./exif.js";
@@ -17,9 +20,10 @@ const STRIP = 2 ** 22; // pixels that a canvas holds at a time
  * @param {number} height
  * @param {number} width
  * @param {number} channels
+ * @param {PictureRule} [rule] how it comes to that size
  * @returns {Promise<Uint8Array<ArrayBuffer>>} [height, width, channels], values 0..255
  */
-export async function readPicture(blob, height, width, channels) {
+export async function readPicture(blob, height, width, channels, rule) {
   const name = blob.name || "The picture";
   const bytes = await blob.arrayBuffer().then(
     (buffer) => new Uint8Array(buffer),
@@ -35,7 +39,7 @@ export async function readPicture(blob, height, width, channels) {
   try {
     if (pixelsOf(bytes, kind) <= MOST_PIXELS) {
       const picture = upright(await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind)));
-      return readPixels(picture.rgba, picture.width, picture.height, height, width, channels);
+      return readPixels(picture.rgba, picture.width, picture.height, height, width, channels, rule);
     }
   } catch (error) {
     const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : messageOf(error);

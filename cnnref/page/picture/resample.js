@@ -3,7 +3,15 @@
 /**
  * @typedef {{ left: number, top: number, width: number, height: number }} Box of pixels
  * @typedef {Uint8Array | Uint8ClampedArray} Values
+ * @typedef {{ shorter_side: number | null, interpolation: string }} PictureRule
+ *   the shorter side before the middle is cropped, null to crop first; "bilinear" or "bicubic"
  */
+
+/**
+ * How pictures are read where nothing else is said.
+ * @type {PictureRule}
+ */
+const USUAL = { shorter_side: null, interpolation: "bilinear" };
 
 const PRECISION = 22; // bits behind the point of a weight
 
@@ -27,32 +35,51 @@ function centreBox(width, height, wantedWidth, wantedHeight) {
 }
 
 /**
- * For each of `wanted` places, which of `size` values it is the mean of: { first, weights }, weights * 2**22.
- * The weights fall off in a straight line; when shrinking, they reach as much further as the picture is larger.
- * @type {(size: number, wanted: number) => { first: number, weights: Int32Array }[]}
+ * How much a value counts at a distance, and how far that goes: in a straight line, or along Pillow's cubic.
+ * @type {Record<string, { reach: number, weight: (distance: number) => number }>}
  */
-function meansOf(size, wanted) {
+const RESAMPLERS = {
+  bilinear: { reach: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) },
+  bicubic: {
+    reach: 2,
+    weight: (distance) => {
+      const [x, a] = [Math.abs(distance), -0.5];
+      if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+      return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+    },
+  },
+};
+
+/**
+ * For each of `wanted` places, which of `size` values it is the mean of: { first, weights }, weights * 2**22.
+ * When shrinking, the weights reach as much further as the picture is larger.
+ * @type {(size: number, wanted: number, filter: string) => { first: number, weights: Int32Array }[]}
+ */
+function meansOf(size, wanted, filter) {
   const scale = size / wanted;
-  const reach = Math.max(1, scale);
+  const stretch = Math.max(1, scale);
+  const reach = RESAMPLERS[filter].reach * stretch;
   return Array.from({ length: wanted }, (_, place) => {
     const center = (place + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - reach + 0.5));
     const last = Math.min(size, Math.trunc(center + reach + 0.5));
     /** @type {(at: number) => number} */
-    const falling = (at) => Math.max(0, 1 - Math.abs((at + first - center + 0.5) * (1 / reach)));
+    const falling = (at) => RESAMPLERS[filter].weight((at + first - center + 0.5) * (1 / stretch));
     const weights = Float64Array.from({ length: last - first }, (_, at) => falling(at));
     const sum = weights.reduce((total, weight) => total + weight, 0);
-    return { first, weights: Int32Array.from(weights, (weight) => Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION)) };
+    /** @type {(weight: number) => number} */
+    const whole = (weight) => Math.trunc((weight < 0 ? -0.5 : 0.5) + (weight / sum) * 2 ** PRECISION);
+    return { first, weights: Int32Array.from(weights, whole) };
   });
 }
 
 /**
  * Resize the middle axis: [before, size, after] to [before, wanted, after].
- * @type {(values: Values, before: number, size: number, after: number, wanted: number) => Values}
+ * @type {(values: Values, before: number, size: number, after: number, wanted: number, filter: string) => Values}
  */
-function resizeAxis(values, before, size, after, wanted) {
+function resizeAxis(values, before, size, after, wanted, filter) {
   if (size === wanted) return values;
-  const means = meansOf(size, wanted);
+  const means = meansOf(size, wanted, filter);
   const found = new Uint8ClampedArray(before * wanted * after);
   let to = 0;
   for (let outer = 0; outer < before; outer++) {
@@ -109,16 +136,41 @@ function onWhite(value, alpha) {
  * @param {number} height
  * @param {number} width
  * @param {number} channels
+ * @param {PictureRule} rule how the picture comes to that size
  * @returns {Uint8Array<ArrayBuffer>} [height, width, channels], 1 (gray) or 3 (RGB) channels
  */
-export function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels) {
-  const box = centreBox(sourceWidth, sourceHeight, width, height);
-  const values = compose(rgba, sourceWidth, box, channels);
-  /** @type {(rows: number, from: Values) => Values} */
-  const across = (rows, from) => resizeAxis(from, rows, box.width, channels, width);
-  /** @type {(columns: number, from: Values) => Values} */
-  const down = (columns, from) => resizeAxis(from, 1, box.height, columns * channels, height);
+export function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels, rule = USUAL) {
+  if (rule.shorter_side === null) {
+    const box = centreBox(sourceWidth, sourceHeight, width, height);
+    const values = compose(rgba, sourceWidth, box, channels);
+    return Uint8Array.from(resize(values, box.height, box.width, channels, height, width, rule.interpolation));
+  }
+  const side = Math.max(rule.shorter_side, height, width);
+  const wide = sourceWidth > sourceHeight;
+  const fullWidth = wide ? Math.floor((side * sourceWidth) / sourceHeight) : side;
+  const fullHeight = wide ? side : Math.floor((side * sourceHeight) / sourceWidth);
+  const whole = compose(rgba, sourceWidth, { left: 0, top: 0, width: sourceWidth, height: sourceHeight }, channels);
+  const full = resize(whole, sourceHeight, sourceWidth, channels, fullHeight, fullWidth, rule.interpolation);
+  const [left, top] = [roundHalfEven((fullWidth - width) / 2), roundHalfEven((fullHeight - height) / 2)];
+  const found = new Uint8Array(height * width * channels);
+  for (let row = 0; row < height; row++) {
+    const from = ((top + row) * fullWidth + left) * channels;
+    found.set(full.subarray(from, from + width * channels), row * width * channels);
+  }
+  return found;
+}
+
+/**
+ * [rows, columns, channels] to [height, width, channels].
+ * @type {(values: Values, rows: number, columns: number, channels: number, height: number, width: number,
+ *         filter: string) => Values}
+ */
+function resize(values, rows, columns, channels, height, width, filter) {
+  /** @type {(count: number, from: Values) => Values} */
+  const across = (count, from) => resizeAxis(from, count, columns, channels, width, filter);
+  /** @type {(count: number, from: Values) => Values} */
+  const down = (count, from) => resizeAxis(from, 1, rows, count * channels, height, filter);
   // Each pass rounds, so that their order shows. Pillow (13 and later) begins with what saves most.
-  const tall = box.height > height && box.height - height > 2 * (box.width - width);
-  return Uint8Array.from(tall ? across(height, down(box.width, values)) : down(width, across(box.height, values)));
+  const tall = rows > height && rows - height > 2 * (columns - width);
+  return tall ? across(height, down(columns, values)) : down(width, across(rows, values));
 }

@@ -28,7 +28,7 @@ export function buildPicture() {
   async function readFile(given) {
     last = given;
     try {
-      const pixels = await readPicture(given, height, width, channels);
+      const pixels = await readPicture(given, height, width, channels, state.facts.picture);
       wrong.textContent = "";
       showPicture({
         values: inverted.input.checked ? Uint8Array.from(pixels, (value) => 255 - value) : pixels,

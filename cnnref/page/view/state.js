@@ -7,6 +7,7 @@
  * @typedef {object} Facts what write.py puts into the page
  * @property {string} name
  * @property {[number, number, number]} shape [height, width, channels]
+ * @property {import("../picture/resample.js").PictureRule} picture how a photograph comes to that size
  * @property {string[]} labels
  * @property {string} output
  * @property {boolean} channelsFirst

@@ -24,6 +24,7 @@ async function load() {
   const ort = await import(RUNTIME).catch(() => {
     throw new Error("ONNX Runtime Web is not in vendor/; classify.js says in its first lines how it gets there.");
   });
+  const { picture: rule } = await (await fetched("bundle.json")).json();
   const labels = (await (await fetched("labels.txt")).text()).trimEnd().split(/\r?\n/);
   const bytes = new Uint8Array(await (await fetched(model)).arrayBuffer());
   const session = await ort.InferenceSession.create(bytes).catch(() => {
@@ -32,18 +33,22 @@ async function load() {
   const { type, shape } = session.inputMetadata[0];
   const channelsFirst = shape[3] > 3;
   const [height, width, channels] = channelsFirst ? [shape[2], shape[3], shape[1]] : shape.slice(1);
-  return { ort, session, labels, type, shape, channelsFirst, height, width, channels };
+  return { ort, session, labels, rule, type, shape, channelsFirst, height, width, channels };
 }
 
-// The picture upright, on white, cropped to the middle and resized: values 0..255 in the model's order.
-async function pixels(file, { type, channelsFirst, height, width, channels }) {
+// The middle of the picture, upright, on white, in the size of the input: values 0..255 in the model's order.
+async function pixels(file, { rule, type, channelsFirst, height, width, channels }) {
   const picture = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
     throw new Error(`${file.name} is not a picture that this browser can read.`);
   });
-  const boxWidth = Math.min(picture.width, Math.max(1, Math.round((picture.height * width) / height)));
-  const boxHeight = Math.min(picture.height, Math.max(1, Math.round((picture.width * height) / width)));
-  const left = Math.floor((picture.width - boxWidth) / 2);
-  const top = Math.floor((picture.height - boxHeight) / 2);
+  // The whole picture's size, of which the canvas shows the middle, and where the middle begins.
+  const [sizes, wanted] = [[picture.width, picture.height], [width, height]];
+  const side = rule?.shorter_side && Math.max(rule.shorter_side, height, width);
+  const scale = side ? side / Math.min(...sizes) : Math.max(width / picture.width, height / picture.height);
+  const whole = sizes.map((size) => (side ? Math.floor(size * scale + 1e-9) : size * scale));
+  const start = whole.map((size, axis) =>
+    side ? Math.round((size - wanted[axis]) / 2) : Math.floor((size - wanted[axis]) / scale / 2) * scale,
+  );
 
   canvas.width = width;
   canvas.height = height;
@@ -51,7 +56,7 @@ async function pixels(file, { type, channelsFirst, height, width, channels }) {
   context.imageSmoothingQuality = "high";
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, left, top, boxWidth, boxHeight, 0, 0, width, height);
+  context.drawImage(picture, -start[0], -start[1], whole[0], whole[1]);
 
   const image = context.getImageData(0, 0, width, height);
   const area = width * height;
