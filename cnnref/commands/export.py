@@ -66,6 +66,9 @@ def export(
     labels: Annotated[
         Path | None, typer.Option(help="Text file with the name of a class on each line, for a model from elsewhere.")
     ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Folder of pictures that set the ranges of int8, instead of the data set's.")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Published weights for a model's name: imagenet, or a tag such as imagenet1k_v1.")
     ] = None,
@@ -121,6 +124,7 @@ def export(
         target=target,
         dataset=dataset,
         data_dir=data_dir,
+        calibrate=calibrate,
         weights=weights,
         force=force,
         tell=lambda step: print(f"{step} ...", file=sys.stderr),

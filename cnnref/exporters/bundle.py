@@ -52,6 +52,7 @@ def export(
     target: str | None = None,
     dataset: str | None = None,
     data_dir: str | Path | None = None,
+    calibrate: str | Path | None = None,
     weights: str | None = None,
     force: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -85,6 +86,8 @@ def export(
         dataset: what the model was trained on, where the source does not say it. Its training images calibrate int8,
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
+        calibrate: folder of pictures, however deep, that set the ranges of int8, read by the rule of the bundle: for
+            networks whose data set is not at hand, such as ImageNet's.
         weights: published ones for the model that `source` names: "imagenet", a tag such as "imagenet1k_v1", or a name
             of `cnnref.list_weights()`, which may also be given as `source`.
         force: replace an existing bundle.
@@ -120,6 +123,7 @@ def export(
         target=target,
         dataset=dataset,
         data_dir=data_dir,
+        calibrate=calibrate,
     )
     if weights is not None:
         if not isinstance(source, str):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..pictures import PictureRule, read_picture
 
 COUNT = 200
+#: Endings of the files that a folder is searched for.
+PICTURES = (".jpeg", ".jpg", ".png")
 #: Ranges that mean nothing need no more.
 NOISE = 8
 SEED = 0
@@ -68,6 +72,20 @@ def sample_of(training_images: NDArray[np.uint8], dataset: str, *, count: int = 
         raise InputError(f"{count} of {len(training_images)} images set no ranges for an integer file; give more.")
     chosen = np.random.default_rng(seed).permutation(len(training_images))[:count]
     return Calibration(training_images[np.sort(chosen)], f"training images of {dataset}", seed)
+
+
+def of_pictures(folder: Path, shape: tuple[int, int, int], rule: PictureRule, *, count: int = COUNT) -> Calibration:
+    """Draw `count` different picture files of a folder and its sub-folders; all of them where there are fewer.
+
+    Raises:
+        InputError: there is no such folder, no picture in it, or one that cannot be read.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    if not files:
+        raise InputError(f"{folder} is no folder with pictures ({', '.join(PICTURES)}) to calibrate int8 with.")
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(files))[:count])
+    images = np.stack([read_picture(files[index], *shape, rule) for index in chosen])
+    return Calibration(images, f"{len(images)} of {len(files)} pictures of the folder {folder.name}", SEED)
 
 
 def noise(shape: tuple[int, int, int], *, count: int = NOISE, seed: int = SEED) -> Calibration:

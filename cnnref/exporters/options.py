@@ -44,6 +44,7 @@ class ExportOptions:
     target: str | None = None
     dataset: str | None = None
     data_dir: str | Path | None = None
+    calibrate: str | Path | None = None
 
     def __post_init__(self) -> None:
         for what, value, choices in (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from ..data import Dataset, load
 from ..data.dataset import one_of_each_class_first
 from ..errors import DatasetError, InputError
 from ..runtimes import LabelledImages
-from .calibration import Calibration, noise, sample_of
+from .calibration import Calibration, noise, of_pictures, sample_of
 from .contract import Contract
 from .options import ExportOptions
 from .remedies import trial_images
@@ -44,6 +45,15 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
         InputError: a data set that was named, or is needed because int8 was asked for by name, is not there or does
             not fit.
     """
+    found = _of_dataset(source, contract, options)
+    if options.calibrate is None:
+        return found
+    return replace(
+        found, calibration=of_pictures(Path(options.calibrate), contract.shape, contract.picture), why_not=""
+    )
+
+
+def _of_dataset(source: Source, contract: Contract, options: ExportOptions) -> ExportData:
     dataset, data_dir = options.dataset, options.data_dir
     name = dataset or source.dataset
     if name is None:
@@ -54,15 +64,18 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
             )
         if source.fresh:
             return ExportData(source.images, source.sample_labels, noise(contract.shape))
-        why = "no calibration images: nothing says what it was trained on; give --dataset NAME --data-dir DATA"
-        if options.requires_int8:
+        why = (
+            "no calibration images: nothing says what it was trained on; give --dataset NAME --data-dir DATA, or "
+            "--calibrate PICTURES"
+        )
+        if options.requires_int8 and options.calibrate is None:
             raise InputError(f"{contract.name} cannot be written in int8, {why}.")
         return ExportData(source.images, source.sample_labels, why_not=why)
     explicit = dataset is not None or data_dir is not None
     try:
         data = load(name, data_dir, image_shape=contract.shape, download=explicit)
     except DatasetError as error:
-        if explicit or options.requires_int8:
+        if explicit or (options.requires_int8 and options.calibrate is None):
             raise
         return ExportData(source.images, source.sample_labels, why_not=f"no calibration images: {error}")
     if contract.is_classifier:

@@ -56,7 +56,9 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
             @tf.function(autograph=False, input_signature=[contents])
             def serve_jpeg(self, image_bytes: Any) -> dict[str, Any]:
                 pictures = tf.map_fn(
-                    lambda content: read_picture(content, contract.shape), image_bytes, fn_output_signature=tf.float32
+                    lambda content: read_picture(content, contract.shape, contract.picture),
+                    image_bytes,
+                    fn_output_signature=tf.float32,
                 )
                 pixels = tf.reshape(pictures, [contract.batch or -1, *contract.shape])
                 answers: dict[str, Any] = self.serve(tf.cast(pixels, dtype))

@@ -8,22 +8,42 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...pictures import USUAL, PictureRule
+
 WHITE = 255.0
 
 
-def read_picture(content: Any, shape: tuple[int, int, int]) -> Any:
+def read_picture(content: Any, shape: tuple[int, int, int], rule: PictureRule = USUAL) -> Any:
     """Pixels 0..255, float32 [height, width, channels], of one JPEG, PNG, GIF or BMP file in a string tensor."""
     import tensorflow as tf
 
     height, width, channels = shape
     pixels = tf.cast(tf.io.decode_image(content, expand_animations=False), tf.float32)
     pixels = _colours(pixels, channels)
-    pixels = _centre(pixels, height, width)
-    same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], [height, width]))
-    pixels = tf.cond(
-        same_size, lambda: pixels, lambda: tf.round(tf.image.resize(pixels, [height, width], antialias=True))
-    )
+    if rule.shorter_side is None:
+        pixels = _resized(_centre(pixels, height, width), [height, width], rule)
+    else:
+        rows, columns = tf.shape(pixels)[0], tf.shape(pixels)[1]
+        side, shorter = max(rule.shorter_side, height, width), tf.minimum(rows, columns)
+        size = tf.stack([side * rows // shorter, side * columns // shorter])
+        pixels = _resized(pixels, size, rule)
+        # tf.round takes halves to the even neighbour, as Python does.
+        top, left = tf.unstack(tf.cast(tf.round(tf.cast(size - [height, width], tf.float32) / 2), tf.int32))
+        pixels = pixels[top : top + height, left : left + width]
     return tf.ensure_shape(pixels, shape)
+
+
+def _resized(pixels: Any, size: Any, rule: PictureRule) -> Any:
+    """The pixels in another size; untouched in their own."""
+    import tensorflow as tf
+
+    same = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], size))
+    # Bicubic weights are negative in places, so that values can leave the range.
+    return tf.cond(
+        same,
+        lambda: pixels,
+        lambda: tf.clip_by_value(tf.round(tf.image.resize(pixels, size, rule.interpolation, antialias=True)), 0, 255),
+    )
 
 
 def _colours(pixels: Any, channels: int) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnref.exporters.tensorflow.pictures import read_picture
+from cnnref.pictures import PictureRule
 from cnnref.pictures import read_picture as read_with_pillow
 from cnnref.runtimes import read_samples
 
@@ -62,3 +63,14 @@ def test_the_second_signature_answers_as_the_first(bundle: Any) -> None:
     found = loaded.signatures["serve_jpeg"](image_bytes=tf.constant(contents))
     assert list(found) == ["probabilities"]
     np.testing.assert_allclose(found["probabilities"], samples.probabilities[:4], atol=1e-6)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(("height", "width"), [(40, 61), (61, 40), (12, 30), (32, 32)])
+def test_the_shorter_side_is_resized_and_the_middle_is_cropped(interpolation: str, height: int, width: int) -> None:
+    content = encoded("RGB", (width, height))
+    rule = PictureRule(32, interpolation)
+    found = np.asarray(read_picture(content, (28, 24, 3), rule))
+    wanted = read_with_pillow(content, 28, 24, 3, rule)
+    # Pillow rounds after each direction, and cuts off there what bicubic weights overshoot.
+    assert np.abs(found - wanted.astype(float)).max() <= 1 + 2 * (interpolation == "bicubic")
