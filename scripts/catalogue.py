@@ -202,8 +202,8 @@ def keras_applications() -> None:
         "dataset": "imagenet",
     }
     comment = (
-        "keras.applications' weights. URL and digest are those in its sources; MobileNet and MobileNetV2 have no digest\n"
-        "there, and no megabytes stand where its table of models has none.\n"
+        "keras.applications' weights. URL and digest are those in its sources; MobileNet and MobileNetV2 have no\n"
+        "digest there, and no megabytes stand where its table of models has none.\n"
         "Keras does not say how pictures were resized; the usual 256 and 224 stand here."
     )
     write("keras_applications.toml", comment, head, entries)

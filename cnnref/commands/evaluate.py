@@ -21,7 +21,9 @@ def evaluate(
     data_dir: DataDir = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="The data set, by default the one that the bundle was trained on, or imagenet's validation set."),
+        typer.Option(
+            help="The data set, by default the one that the bundle was trained on. imagenet is its validation set."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
