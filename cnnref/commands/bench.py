@@ -10,7 +10,7 @@ import typer
 
 from .. import tables
 from ..errors import InputError
-from .options import AsJson, BundleName, check_plot, print_json
+from .options import AsJson, BundleName, check_plot, find_or_make, print_json
 
 if TYPE_CHECKING:
     from ..runtimes import Timing
@@ -46,10 +46,10 @@ def bench(
     """
     from ..explain.drawing.tradeoff import draw_tradeoff
     from ..files import write_whole
-    from ..runtimes import benchmark, find_bundle, read_bundle, read_report
+    from ..runtimes import benchmark, read_bundle, read_report
     from ..runtimes.report import measured_accuracy
 
-    read = read_bundle(find_bundle(bundle))
+    read = read_bundle(find_or_make(bundle))
     read.must_run()
     if plot:
         check_plot(plot, force=force)  # before minutes are spent for nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +22,9 @@ NORMALIZATIONS: dict[str, Normalization | Literal["published"] | None] = {
 
 def convert(
     model: Annotated[str, typer.Argument(help="A name that `cnnref models` lists.")],
-    weights: Annotated[Path, typer.Argument(help="The file of PyTorch weights: .pth, .pt, .th, .bin or .safetensors.")],
+    weights: Annotated[
+        Path, typer.Argument(help="PyTorch weights: a .pth, .pt, .th, .bin or .safetensors file, or a name: imagenet.")
+    ],
     out: Annotated[Path, typer.Option(help="The .keras file to write.")],
     classes: Annotated[
         int | None, typer.Option(help="Number of classes in the weights; by default the model's.")
@@ -46,9 +48,20 @@ def convert(
     if normalization not in NORMALIZATIONS:
         raise InputError(f"normalization is {normalization!r}; choose {', '.join(NORMALIZATIONS)}.")
     from ..convert import convert_file
+    from ..weights.catalogue import weights_of
+    from ..weights.fetching import fetch
 
     scale = NORMALIZATIONS[normalization]
-    done = convert_file(model, weights, out, classes=classes, force=force, include_top=top, normalization=scale)
+    options: dict[str, Any] = {}
+    if not weights.exists() and not weights.suffix and weights.name == str(weights):
+        entry = weights_of(model, str(weights))
+        if entry.keras_class:
+            raise InputError(f"{entry.name} is a file of Keras; `cnnref export {entry.name} --out DIR` converts it.")
+        weights, options = fetch(entry), dict(entry.options)
+        scale = entry.normalization if normalization == "published" else scale
+    done = convert_file(
+        model, weights, out, classes=classes, force=force, include_top=top, normalization=scale, **options
+    )
     print(f"Converted {done.tensors} tensors ({done.parameters:,} numbers) from {done.layout}'s layout: {out}")
     if done.normalization:
         mean, deviation = (", ".join(f"{number:g}" for number in numbers) for numbers in done.normalization)

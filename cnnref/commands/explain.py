@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .options import BundleName, DataDir
+from .options import BundleName, DataDir, find_or_make
 
 
 def explain(
@@ -28,9 +28,9 @@ def explain(
 
     Example: cnnref explain lenet5-mnist --image digit.png
     """
-    from ..runtimes import find_bundle, read_bundle
+    from ..runtimes import read_bundle
 
-    read = read_bundle(find_bundle(bundle))
+    read = read_bundle(find_or_make(bundle))
     if image and report and not out:
         raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
     if report:

@@ -107,3 +107,33 @@ def test_the_command_lists_fetches_and_imports_no_tensorflow(lite0_file: Path) -
         "assert not {'tensorflow', 'keras', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=100, check=True)
+
+
+@pytest.mark.usefixtures("cache", "lite0_file")
+def test_the_command_convert_takes_a_name_of_the_catalogue(tmp_path: Path) -> None:
+    out = tmp_path / "lite0.keras"
+    done = run("convert", "efficientnet_lite0", "imagenet", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert "4,694,024 numbers" in done.output
+    np.testing.assert_allclose(
+        normalization_of(cnnref.load(out)), weights("efficientnet_lite0").normalization, rtol=1e-6
+    )
+    with pytest.raises(InputError, match=r"mobilenet_v2\.keras is a file of Keras"):
+        CliRunner().invoke(
+            app, ["convert", "mobilenet_v2", "keras", "--out", str(out)], catch_exceptions=False, standalone_mode=False
+        )
+
+
+def test_pictures_of_a_folder_calibrate_by_the_rule(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from cnnref.exporters.calibration import of_pictures
+
+    for number in range(3):
+        (tmp_path / "deep").mkdir(exist_ok=True)
+        Image.fromarray(np.full((9, 12, 3), 50 * number, np.uint8)).save(tmp_path / "deep" / f"{number}.png")
+    found = of_pictures(tmp_path, (8, 8, 3), PictureRule(9))
+    assert found.images.shape == (3, 8, 8, 3)
+    assert found.origin == f"3 of 3 pictures of the folder {tmp_path.name}"
+    with pytest.raises(InputError, match="is no folder with pictures"):
+        of_pictures(tmp_path / "absent", (8, 8, 3), PictureRule())
