@@ -124,6 +124,12 @@ def _sized(image: Image.Image, height: int, width: int, rule: PictureRule) -> Im
         return image if image.size == (width, height) else image.resize((width, height), interpolation)
     # The side of the input where that is larger: a part of nothing is never cropped.
     size = resized(image.width, image.height, max(rule.shorter_side, height, width))
+    limit = Image.MAX_IMAGE_PIXELS or 0
+    if size[0] * size[1] > limit:
+        raise InputError(
+            f"A picture of {image.width}x{image.height} pixels would have {size[0]}x{size[1]} when its shorter side is "
+            f"resized, which is more than {limit:,}; crop it first."
+        )
     if image.size != size:
         image = image.resize(size, interpolation)
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)  # as torchvision rounds

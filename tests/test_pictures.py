@@ -286,3 +286,8 @@ def test_the_shorter_side_is_resized_and_the_middle_is_cropped_as_torchvision_do
 def test_a_rule_that_makes_no_sense_is_refused(wrong: Any) -> None:
     with pytest.raises(InputError, match=r"interpolation 'nearest'|shorter side is"):
         PictureRule(**wrong)
+
+
+def test_a_picture_that_would_be_resized_beyond_all_measure_is_refused() -> None:
+    with pytest.raises(InputError, match=r"would have 25600000x256 .* crop it first"):
+        read_picture(encoded(Image.new("L", (100_000, 1))), 224, 224, 3, PictureRule(256))
