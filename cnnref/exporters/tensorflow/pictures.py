@@ -1,7 +1,7 @@
 """Encoded pictures to pixels inside a TensorFlow graph, by the rule of `cnnref.pictures`.
 
-Two things TensorFlow cannot do: it does not read the EXIF orientation, and its resampling rounds once where Pillow
-rounds twice, so that a pixel of a resized picture may differ by one level.
+Two things differ: TensorFlow does not read the EXIF orientation, and where Pillow begins with the other direction, a
+pixel of a resized picture may differ by one level.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ def _resized(pixels: Any, size: Any, rule: PictureRule) -> Any:
     """The pixels in another size; untouched in their own."""
     import tensorflow as tf
 
+    size = tf.convert_to_tensor(size)
+    rows = tf.shape(pixels)[0]
+
+    def pass_of(values: Any, wanted: Any) -> Any:
+        # Rounded and cut off after each direction, as Pillow does: bicubic weights overshoot at edges.
+        return tf.clip_by_value(tf.round(tf.image.resize(values, wanted, rule.interpolation, antialias=True)), 0, 255)
+
     same = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], size))
-    # Bicubic weights are negative in places, so that values can leave the range.
-    return tf.cond(
-        same,
-        lambda: pixels,
-        lambda: tf.clip_by_value(tf.round(tf.image.resize(pixels, size, rule.interpolation, antialias=True)), 0, 255),
-    )
+    return tf.cond(same, lambda: pixels, lambda: pass_of(pass_of(pixels, tf.stack([rows, size[1]])), size))
 
 
 def _colours(pixels: Any, channels: int) -> Any:
