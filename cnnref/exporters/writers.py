@@ -12,13 +12,14 @@ from typing import Any
 import onnx
 
 from ..environment import keras
-from ..errors import ExportError, InputError
+from ..errors import ExportError, InputError, NoFormError
 from ..models.saving import save_model
 from ..runtimes import LabelledImages
 from ..runtimes.runner import one_line
 from .calibration import Calibration
 from .contract import Contract
 from .onnx.model import fix_batch, onnx_model
+from .onnx.tf2onnx import NEWEST_OPSET
 from .options import ExportOptions
 from .precisions import ArtifactKind, float32_file
 from .preparation import with_names_for_tensorflow
@@ -123,9 +124,8 @@ class Writer:
             return IntegerWriter(self._function_of_floats, self.contract, calibration, self.options.integer_io).write
         from .onnx.int8 import int8_model
 
-        return lambda plan: self._serialized(
-            int8_model(self._float32_onnx, calibration, layout=self.options.layout, plan=plan)
-        )
+        written = self._native_onnx()
+        return lambda plan: self._serialized(int8_model(written, calibration, layout=self.options.layout, plan=plan))
 
     def trial_of(self, kind: ArtifactKind, folder: Path) -> Trial | None:
         """The training images to choose by, beside the float32 file in the folder."""
@@ -135,12 +135,18 @@ class Writer:
         return Trial(whole.read_bytes(), whole.suffix, self.options.layout, self.trial, self.contract.batch)
 
     def _onnx(self, kind: ArtifactKind) -> bytes:
-        written = self._float32_onnx  # with an open batch: what calibrates it runs as many images as it likes
         if kind.precision == "fp16":
             from .onnx.float16 import float16_model
 
-            written = float16_model(written)
-        return self._serialized(written)
+            return self._serialized(float16_model(self._native_onnx()))
+        return self._serialized(self._float32_onnx[0])
+
+    def _native_onnx(self) -> onnx.ModelProto:
+        """The float32 graph that others are made from, with an open batch: calibration runs as many as it likes."""
+        written, engine = self._float32_onnx
+        if engine == "tf2onnx":
+            raise NoFormError("only the native engine writes it, and model.onnx went through tf2onnx.")
+        return written
 
     def _serialized(self, written: onnx.ModelProto) -> bytes:
         if self.contract.batch is not None:
@@ -154,15 +160,26 @@ class Writer:
         return tflite_model(self._function, self.contract, precision=kind.precision)
 
     @cached_property
-    def _float32_onnx(self) -> onnx.ModelProto:
+    def _float32_onnx(self) -> tuple[onnx.ModelProto, str]:
+        """The float32 file and the engine that wrote it: tf2onnx takes what the native one has no form for."""
         opset, layout = self.options.onnx_opset, self.options.layout
         if self.options.engine == "tf2onnx":
-            from .onnx.tf2onnx import onnx_model_by_tf2onnx
+            return self._by_tf2onnx(opset), "tf2onnx"
+        try:
+            return onnx_model(self.model, self.contract, opset=opset, layout=layout), "native"
+        except NoFormError as reason:
+            try:
+                from .tensorflow.graph import require_tensorflow
 
-            return onnx_model_by_tf2onnx(
-                self._module, self.contract, opset=self.options.onnx_opset, layout=self.options.layout
-            )
-        return onnx_model(self.model, self.contract, opset=opset, layout=layout)
+                require_tensorflow()
+                return self._by_tf2onnx(min(opset, NEWEST_OPSET)), "tf2onnx"
+            except (ExportError, ImportError) as error:
+                raise NoFormError(f"{reason} {one_line(error, LONGEST_REASON // 2)}") from error
+
+    def _by_tf2onnx(self, opset: int) -> onnx.ModelProto:
+        from .onnx.tf2onnx import onnx_model_by_tf2onnx
+
+        return onnx_model_by_tf2onnx(self._module, self.contract, opset=opset, layout=self.options.layout)
 
     @cached_property
     def _module(self) -> Any:
@@ -190,7 +207,9 @@ class Writer:
 
     def _facts(self, kind: ArtifactKind) -> dict[str, Any]:
         if kind.format == "onnx":
-            return {"layout": self.options.layout, "opset": self.options.onnx_opset, "engine": self.options.engine}
+            written, engine = self._float32_onnx
+            opset = next(used.version for used in written.opset_import if used.domain in ("", "ai.onnx"))
+            return {"layout": self.options.layout, "opset": opset, "engine": engine}
         if (kind.format, kind.precision) == ("tflite", "int8"):
             from .tensorflow.integers import input_dtype_of
 

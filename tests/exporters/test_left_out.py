@@ -16,18 +16,18 @@ from cnnref.runtimes import Bundle, read_bundle, read_report, verify
 
 
 @keras.saving.register_keras_serializable("cnnref_tests")
-class Hue(layers.Layer):
+class Digamma(layers.Layer):
     """An operator that neither ONNX nor TFLite has; TensorFlow itself computes it."""
 
     def call(self, x: Any) -> Any:
         import tensorflow as tf
 
-        return tf.image.adjust_hue(x, 0.1)
+        return tf.math.digamma(x + 1)
 
 
 def network(name: str = "odd_one") -> Any:
     image = keras.Input((6, 6, 3))
-    x = Hue(name=name)(layers.Rescaling(1 / 255)(image))
+    x = Digamma(name=name)(layers.Rescaling(1 / 255)(image))
     return keras.Model(image, layers.Dense(2, activation="softmax")(layers.Flatten()(x)), name="odd")
 
 
@@ -46,7 +46,7 @@ def test_the_format_that_can_be_written_is_there_and_holds(partial: Bundle) -> N
 
 
 def test_each_reason_is_one_line_and_stands_wherever_a_reader_looks(partial: Bundle) -> None:
-    assert "AdjustHue" in partial.left_out["model.tflite"]
+    assert "Digamma" in partial.left_out["model.tflite"]
     assert "same graph as model.onnx" in partial.left_out["model.fp16.onnx"]
     assert "calibration images" in partial.left_out["model.int8.tflite"]
     card = (partial.folder / "README.md").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_each_reason_is_one_line_and_stands_wherever_a_reader_looks(partial: Bun
     ("options", "words"),
     [
         ({"formats": ["onnx"]}, r"model\.onnx cannot be written: "),
-        ({"formats": ["saved_model", "tflite"]}, r"model\.tflite cannot be written: .*AdjustHue"),
+        ({"formats": ["saved_model", "tflite"]}, r"model\.tflite cannot be written: .*Digamma"),
         ({"precisions": ["fp16"]}, r"model\.fp16\.onnx cannot be written: .*; model\.fp16\.tflite cannot be written"),
     ],
 )
@@ -85,3 +85,25 @@ def test_the_command_says_what_is_missing_and_its_exit_status_does(tmp_path: Pat
     assert row.rstrip().endswith("left out")
     done = CliRunner().invoke(app, ["verify", str(out)])
     assert done.exit_code == 0
+
+
+@keras.saving.register_keras_serializable("cnnref_tests")
+class Softsign(layers.Layer):
+    """An operator that tf2onnx has, computed by TensorFlow and not by keras.ops."""
+
+    def call(self, x: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.nn.softsign(x)
+
+
+def test_what_the_native_engine_has_no_form_for_goes_through_tf2onnx(tmp_path: Path) -> None:
+    image = keras.Input((6, 6, 3))
+    x = layers.Normalization(mean=[100.0, 120, 140], variance=[900.0, 900, 900])(image)
+    x = layers.Flatten()(Softsign(name="odd_one")(layers.Conv2D(4, 3)(x)))
+    made = cnnref.export(keras.Model(image, layers.Dense(2, activation="softmax")(x)), tmp_path / "out")
+    written = made.document["artifacts"]["model.onnx"]
+    assert (written["engine"], written["opset"]) == ("tf2onnx", 18)
+    assert "only the native engine" in made.left_out["model.fp16.onnx"]
+    assert "`model.onnx` was written by tf2onnx at opset 18" in (made.folder / "README.md").read_text(encoding="utf-8")
+    assert verify(made.folder).ok

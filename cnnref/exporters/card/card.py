@@ -56,7 +56,7 @@ def card(bundle: Bundle, report: Report) -> str:
         *_arithmetic(bundle),
         *_rounding(bundle),
         *_integers(bundle),
-        *_left_out(bundle),
+        *_engines_and_gaps(bundle),
     ]
     shown = bundle.classes and channels in (1, 3) and bundle.batch in (None, 1)
     if shown and "model.onnx" in bundle.artifacts and bundle.artifacts["model.onnx"].layout == "nhwc":
@@ -213,9 +213,12 @@ def _integers(bundle: Bundle) -> list[str]:
     return lines
 
 
-def _left_out(bundle: Bundle) -> list[str]:
-    """The files that were left out, with the reasons, which are escaped: converters and layers name what they like."""
+def _engines_and_gaps(bundle: Bundle) -> list[str]:
+    """What tf2onnx wrote, and what was left out, with the reasons, which are escaped: layers name what they like."""
     lines = []
+    for file, entry in bundle.document["artifacts"].items():
+        if entry.get("engine") == "tf2onnx":
+            lines += [f"`{file}` was written by tf2onnx at opset {entry['opset']}.", ""]
     for file, why in bundle.left_out.items():
         lines += [f"There is no `{file}`: {MARKDOWN.sub(ESCAPED, why)}", ""]
     return lines

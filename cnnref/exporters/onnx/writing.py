@@ -47,6 +47,8 @@ def write(builder: GraphBuilder, call: Call, inputs: Sequence[Value]) -> list[Va
     """
     operation, kind = call.operation, type(call.operation).__name__
     is_layer = isinstance(operation, keras.Layer)
+    if getattr(operation, "quantization_mode", None):
+        raise unsupported(call, "its weights are integers; they are exported as floats where the export prepares it")
     if type(operation).__module__.startswith("keras."):
         table = LAYERS if is_layer else OPERATIONS
         found = _by_table(builder, call, inputs, table[kind]) if kind in table else None
