@@ -5,7 +5,9 @@
 
 /**
  * How many places a window of `kernel` cells has on an axis of `n` cells; 0 where it does not fit.
- * @type {(n: number, kernel: number, sizes?: { stride?: number, before?: number, after?: number, dilation?: number }) => number}
+ * @type {(
+ *   n: number, kernel: number, sizes?: { stride?: number, before?: number, after?: number, dilation?: number }
+ * ) => number}
  */
 export function positions(n, kernel, { stride = 1, before = 0, after = 0, dilation = 1 } = {}) {
   const steps = Math.floor((n + before + after - dilation * (kernel - 1) - 1) / stride);

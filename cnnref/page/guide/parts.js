@@ -10,7 +10,9 @@
  * @property {(listener: () => void) => void} onPicture calls the listener whenever the picture has changed
  * @property {{ layers: GuideLayer[] }} network
  * @typedef {HTMLTableElement & { show: () => void }} EditTable
- * @typedef {HTMLDivElement & { at: number, playing: () => boolean, go: (place: number) => void, stop: () => void }} Player
+ * @typedef {HTMLDivElement & {
+ *   at: number, playing: () => boolean, go: (place: number) => void, stop: () => void
+ * }} Player
  */
 
 import { button, colourOf, darkMode, h, inkOn, magnitude, set, stillMode } from "../view/elements.js";

@@ -21,6 +21,7 @@ from cnnref.exporters.micro.model import micro_model
 from cnnref.exporters.micro.operators import operators_of
 from cnnref.exporters.micro.program import data_source, escaped, sources
 from cnnref.exporters.micro.write import write_micro
+from cnnref.models.initializers import draw_weights
 from cnnref.pictures import write_picture
 from cnnref.runtimes import benchmark, open_artifact, predict, read_report, verify
 from cnnref.runtimes.litert import ReferenceKernels
@@ -263,6 +264,7 @@ def network(*inner: Any, shape: tuple[int, int, int] = (12, 10, 3), classes: int
 )
 def test_a_network_has_few_operators_and_agrees_with_keras(inner: list[Any], kinds: list[str], tmp_path: Path) -> None:
     model = network(*inner)
+    draw_weights(model, seed=0)
     contract = contract_of(model, "small")
     images = np.random.default_rng(1).integers(0, 256, (40, 12, 10, 3), np.uint8)
     content = micro_model(model, contract, noise(contract.shape, count=50))
