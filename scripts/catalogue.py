@@ -137,10 +137,10 @@ def torchvision() -> None:
                 "resize": picture.resize_size[0],
                 "crop": picture.crop_size[0],
                 "interpolation": picture.interpolation.value,
-                # GoogLeNet's own code shifts ImageNet's normalization to this one.
+                # The code of these networks shifts ImageNet's normalization to this one.
                 **(
                     PREPARATIONS["tf"]
-                    if name == "googlenet"
+                    if name in SHIFTED
                     else {"mean": list(picture.mean), "std": list(picture.std)}
                 ),
                 "source": one.meta["recipe"],
