@@ -113,15 +113,14 @@ def test_unknown_sources_are_refused(tmp_path: Path) -> None:
 def test_a_reduced_file_that_fails_loses_its_name_and_the_rest_is_kept(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnref.exporters.tensorflow import tflite
+    from cnnref.exporters.tensorflow.integers import IntegerWriter
 
-    honest = tflite.tflite_model
+    honest = IntegerWriter.write
 
-    def wrong(function: Any, contract: Any, *, precision: Any, **kwargs: Any) -> Any:
-        content = honest(function, contract, precision=precision, **kwargs)
-        return content.replace(b'"labels": ["0"', b'"labels": ["9"') if precision == "int8" else content
+    def wrong(writer: Any, *arguments: Any) -> bytes:
+        return honest(writer, *arguments).replace(b'"labels": ["0"', b'"labels": ["9"')
 
-    monkeypatch.setattr(tflite, "tflite_model", wrong)
+    monkeypatch.setattr(IntegerWriter, "write", wrong)
     with pytest.raises(VerificationError, match=r"model\.int8\.tflite: embedded labels: label 0 is '9'"):
         cnnref.export(run.folder, tmp_path / "out", formats=["tflite"])
     kept = read_bundle(tmp_path / "out")
