@@ -138,11 +138,7 @@ def torchvision() -> None:
                 "crop": picture.crop_size[0],
                 "interpolation": picture.interpolation.value,
                 # The code of these networks shifts ImageNet's normalization to this one.
-                **(
-                    PREPARATIONS["tf"]
-                    if name in SHIFTED
-                    else {"mean": list(picture.mean), "std": list(picture.std)}
-                ),
+                **(PREPARATIONS["tf"] if name in SHIFTED else {"mean": list(picture.mean), "std": list(picture.std)}),
                 "source": one.meta["recipe"],
                 "default": True if one is peer.get_model_weights(name).DEFAULT else None,
             }
