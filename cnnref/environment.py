@@ -31,6 +31,9 @@ THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 #: The backends of Keras that training runs on, and what to install for each.
 BACKENDS = {"tensorflow": "tensorflow", "jax": "'cnnref[jax]'", "torch": "torch"}
 
+#: Where Keras keeps the variables that have no values yet.
+WAITING = "uninitialized_variables"
+
 #: The packages whose versions a run or a bundle records.
 PACKAGES = (
     "cnnref",
@@ -132,6 +135,24 @@ def lazy_names(package: str, files: Mapping[str, Sequence[str]]) -> Callable[[st
         return value
 
     return load
+
+
+@contextlib.contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Let Keras make networks whose weights have shapes and no values, which costs next to no memory and time.
+
+    Keras keeps a list of the variables that it made so, and gives all of them their values when the next scope of this
+    kind ends, whoever opened it: gigabytes, if many networks were looked at. What was made in here is taken off it.
+    """
+    from keras.src.backend.common import global_state
+
+    with keras.StatelessScope(initialize_variables=False):
+        waiting = global_state.get_global_attribute(WAITING, [], set_to_default=True)
+        before = len(waiting)
+        try:
+            yield
+        finally:
+            del waiting[before:]
 
 
 def seed_everything(seed: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import h5py
 
-from ..environment import keras
+from ..environment import keras, shapes_alone
 from ..errors import InputError
 
 #: The members of a .keras file that are read; Keras may write assets (vocabularies) besides, which no CNN has.
@@ -273,7 +273,7 @@ def _refuse_sizes(config: dict[str, Any], stored: int, path: Path) -> None:
 
     The network is built once without allocating memory: in a stateless scope, Keras makes variables with shapes alone.
     """
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         model = keras.saving.deserialize_keras_object(json.loads(json.dumps(config)), safe_mode=True)
     if not isinstance(model, keras.Model):
         raise InputError(f"{path} holds a {type(model).__name__} and no model.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..environment import keras
+from ..environment import keras, shapes_alone
 from ..errors import InputError, did_you_mean
 from .blocks import Head, TooSmallError, normalize
 
@@ -196,7 +196,7 @@ def outline(name: str, input_shape: Shape | None = None, classes: int | None = N
     Raises:
         InputError: as `build`.
     """
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         return build(name, input_shape, classes, **options)
 
 
@@ -285,7 +285,7 @@ def _smallest_square(family: Callable[..., Any], arguments: Mapping[str, Any], c
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            with keras.StatelessScope(initialize_variables=False):
+            with shapes_alone():
                 family(keras.Input((middle, middle, channels)), Head(1, None, include_top=False), **arguments)
             high = middle
         except TooSmallError:

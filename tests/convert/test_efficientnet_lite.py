@@ -32,8 +32,8 @@ def logits(images: np.ndarray, weights: Path) -> tuple[np.ndarray, np.ndarray]:
     model = cnnref.build("efficientnet_lite0", classifier_activation=None, normalization=LITE)
     from_torch(model, weights)
     theirs, ours = [], []
-    for start in range(0, len(images), 50):
-        batch = images[start : start + 50].astype(np.float32)
+    for start in range(0, len(images), 10):
+        batch = images[start : start + 10].astype(np.float32)
         with torch.no_grad():
             theirs.append(peer(channels_first((batch - 127) / 128)).numpy())
         ours.append(np.asarray(model(batch, training=False)))

@@ -213,3 +213,12 @@ def test_a_model_is_named_by_a_text() -> None:
 def test_a_seed_gives_the_weights_that_published_runs_began_with() -> None:
     seed_everything(0)
     assert weights_sha256(models.build("lenet5")).startswith("623878da34a0")
+
+
+def test_an_outline_never_gets_values() -> None:
+    """Keras would give all that wait their values when it traces a layer the next time: many gigabytes."""
+    outline = models.outline("lenet5")
+    with keras.StatelessScope():
+        keras.layers.Dense(1).build((None, 1))
+    assert all(variable._value is None for variable in outline.variables)
+    assert outline.count_params() == 61706

@@ -8,7 +8,7 @@ import pytest
 from torch_peers import timm_models, torchvision_models
 
 import cnnref
-from cnnref.environment import keras
+from cnnref.environment import keras, shapes_alone
 from cnnref.errors import InputError
 from cnnref.weights.catalogue import PUBLISHERS, Weights, imagenet_classes, list_weights, weights, weights_of
 
@@ -76,7 +76,7 @@ def test_keras_asks_for_the_same_file(entry: Weights) -> None:
 
     with (
         mock.patch("keras.src.utils.file_utils.get_file", get_file),
-        keras.StatelessScope(initialize_variables=False),
+        shapes_alone(),
         pytest.raises(InterruptedError),
     ):
         getattr(keras.applications, entry.keras_class)(weights="imagenet")
