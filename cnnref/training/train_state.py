@@ -11,6 +11,7 @@ from typing import Any
 
 from ..environment import keras, ops
 from ..errors import InputError
+from ..models.blocks import set_name
 from .recipe import Recipe
 from .schedules import WarmupDecay
 
@@ -131,12 +132,26 @@ def smaller(model: keras.Model, size: int) -> keras.Model:
         raise InputError(f"low_resolution.size is {size}, and the pictures are {height} pixels high; give less.")
     image = keras.Input((size, max(1, round(size * width / height)), channels))
     try:
-        return keras.models.clone_model(model, image, clone_function=lambda layer: layer)
+        return keras.models.clone_model(model, image, clone_function=lambda layer: layer, call_function=_called)
     except ValueError:
         raise InputError(
             f"low_resolution.size is {size}, and {model.name} does not take pictures of that height: they are too "
             "small for it, or it does not pool over the whole picture before it classifies; choose another size, or 0."
         ) from None
+
+
+def _called(operation: Any, *args: Any, **kwargs: Any) -> Any:
+    """An operation of a network, on maps of another size.
+
+    Only a channel shuffle depends on the size: it reshapes [batch, height, width, channels] to more axes and back, and
+    such a reshape keeps the height and width of the network that it was made for.
+    """
+    if type(operation).__name__ == "Reshape" and not isinstance(operation, keras.layers.Layer):
+        before, target = operation._inbound_nodes[0].input_tensors[0].shape, tuple(operation.newshape)
+        if len(before) > 3 and target[1:3] == before[1:3]:
+            maps = args[0]
+            return set_name(ops.reshape(maps, (target[0], *maps.shape[1:3], *target[3:])), operation.name)
+    return operation(*args, **kwargs)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,9 @@ from PIL import Image
 
 import cnnref
 from cnnref import models
+from cnnref.environment import keras
 from cnnref.errors import InputError
+from cnnref.models.blocks import channel_shuffle
 from cnnref.models.initializers import draw_weights
 from cnnref.training import Recipe, Run, budget, checkpoint
 from cnnref.training.callbacks import Callback
@@ -49,6 +51,18 @@ def test_smaller_is_the_network_that_would_be_built_for_that_size_with_the_same_
     np.testing.assert_allclose(small(images), native(images), atol=1e-5)
     assert whole.output_shape == (None, 5)
     assert whole(np.zeros((1, 48, 48, 3), np.float32)).shape == (1, 5)
+
+
+def test_a_channel_shuffle_is_made_for_every_size() -> None:
+    def small_shuffle(size: int) -> keras.Model:
+        image = keras.Input((size, size, 6))
+        return keras.Model(image, channel_shuffle(image, 3, "shuffle"), name="shuffle")
+
+    small, native = smaller(small_shuffle(8), 4), small_shuffle(4)
+    assert small.output_shape == (None, 4, 4, 6)
+    images = np.arange(2 * 4 * 4 * 6, dtype=np.float32).reshape(2, 4, 4, 6)
+    np.testing.assert_array_equal(small(images), native(images))
+    assert [one.name for one in small.operations[1:]] == [one.name for one in native.operations[1:]]
 
 
 def test_the_width_goes_with_the_height() -> None:
