@@ -144,9 +144,9 @@ def shapes_alone() -> Iterator[None]:
     Keras keeps a list of the variables that it made so, and gives all of them their values when the next scope of this
     kind ends, whoever opened it: gigabytes, if many networks were looked at. What was made in here is taken off it.
     """
-    from keras.src.backend.common import global_state
-
     with keras.StatelessScope(initialize_variables=False):
+        from keras.src.backend.common import global_state  # after Keras itself, whose import explains what fails
+
         waiting = global_state.get_global_attribute(WAITING, [], set_to_default=True)
         before = len(waiting)
         try:
