@@ -7,9 +7,10 @@ import signal
 import sys
 import tempfile
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from .commands.bench import bench
 from .commands.convert import convert
@@ -37,6 +38,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class Command(TyperCommand):
+    """A command whose help names the kind of a value only where an option has one, which a flag has not."""
+
+    def get_params(self, ctx: Any) -> Any:
+        params = super().get_params(ctx)
+        for param in params:
+            if getattr(param, "is_bool_flag", False):
+                param.metavar = ""
+        return params
+
+
 for command in (
     models,
     show,
@@ -54,7 +67,7 @@ for command in (
     convert,
     quickstart,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(asked: bool) -> None:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import VerificationError
 from .exporters.bundle import export
 from .exporters.proof import reference_test_set
 from .pictures import write_picture
-from .runtimes import benchmark, predict, read_samples, verify
+from .runtimes import Report, benchmark, predict, read_samples, verify
 from .tables import Table
 from .training import train
 
 RECIPE = "lenet5-digits"
 
 
-def run_quickstart(out: Path | None = None) -> Table:
+@dataclass(frozen=True)
+class Outcome:
+    """What was found about each file, a row each, and for each file that could not be written why."""
+
+    table: Table
+    left_out: dict[str, str]
+
+
+def run_quickstart(out: Path | None = None) -> Outcome:
     """Run every step and print what it found.
 
     Args:
         out: folder for the run and the bundle; by default runs/quickstart, or the next free runs/quickstart-N.
 
     Returns:
-        A row a file: size, largest difference to Keras, accuracy on the test set, milliseconds an image.
+        A row a file: size, largest difference to Keras, accuracy on the test set, milliseconds an image; and the files
+        that were left out.
+
+    Raises:
+        VerificationError: a file does not hold.
     """
     folder = out or _unused(Path("runs"))
     tell(f"1. Train LeNet-5 on scikit-learn's handwritten digits (recipe {RECIPE})")
@@ -36,7 +50,8 @@ def run_quickstart(out: Path | None = None) -> Table:
     tell("3. Verify each file in its runtime")
     report = verify(bundle.folder, test_set=reference_test_set(bundle, None, None))
     checks = {check.file: check for check in report.checks}
-    tell(f"   {'all files hold' if report.ok else '; '.join(report.problems)}")
+    for line in verdict(report):
+        tell(f"   {line}")
 
     tell("4. Predict a picture that the network has not seen")
     samples = read_samples(bundle)
@@ -58,7 +73,20 @@ def run_quickstart(out: Path | None = None) -> Table:
                 f"{timing.p50_ms:.3f}",
             )
         )
-    return Table(("file", "size", "largest difference to Keras", "accuracy", "ms an image"), rows, numbers=(1, 2, 3, 4))
+    columns = ("file", "size", "largest difference to Keras", "accuracy", "ms an image")
+    return Outcome(Table(columns, rows, numbers=(1, 2, 3, 4)), bundle.left_out)
+
+
+def verdict(report: Report) -> list[str]:
+    """Whether all files hold, and a line for each file that was left out.
+
+    Raises:
+        VerificationError: a file does not hold.
+    """
+    if not report.ok:
+        raise VerificationError(f"{'; '.join(report.problems)}.")
+    left_out = [f"no {file}: {why}" for file, why in report.left_out.items()]
+    return ["all files that were written hold" if left_out else "all files hold", *left_out]
 
 
 def tell(line: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import tables
-from ..errors import InputError
+from ..errors import InputError, printable
 from .options import AsJson, BundleName, DataDir, find_or_make, print_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def evaluate(
     """
     from ..data import load
     from ..data.imagenet import NAMES
+    from ..data.sources import FOLDER
     from ..runtimes import accuracy, open_artifact, read_bundle
 
     read = read_bundle(find_or_make(bundle))
@@ -48,10 +49,22 @@ def evaluate(
         raise InputError(f"{bundle} does not say what it was trained on; give --dataset.")
     if name.lower() in NAMES:
         return _on_imagenet(read, data_dir, as_json=as_json)
+    if dataset is None and name.startswith(FOLDER) and not Path(name.removeprefix(FOLDER)).is_dir():
+        raise InputError(
+            f"{bundle} was trained on a folder called {name.removeprefix(FOLDER)!r}, whose place a bundle does not "
+            f"keep; name it with --dataset {FOLDER}PATH."
+        )
     data = load(name, data_dir, image_shape=read.shape)
     if data.classes != max(read.classes, len(read.labels)):
         raise InputError(
             f"{data.name} has {data.classes} classes and {bundle} has {read.classes}; choose another data set."
+        )
+    if other := [(ours, theirs) for ours, theirs in zip(read.labels, data.labels, strict=False) if ours != theirs]:
+        ours, theirs = map(printable, other[0])
+        print(
+            f"cnnref: {len(other)} of the {data.classes} classes are called otherwise in {data.name} than in {bundle}: "
+            f"where the bundle says {ours}, the data set says {theirs}, and they count as the same class.",
+            file=sys.stderr,
         )
     found = {
         artifact.name: accuracy(open_artifact(read, artifact.name), data.test_images, data.test_labels)

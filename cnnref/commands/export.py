@@ -10,10 +10,7 @@ import typer
 
 from .. import tables
 from ..errors import InputError
-from .options import DataDir, Force
-
-#: The exit status if a format that was not asked for by name is missing, and the other files are written and verified.
-INCOMPLETE = 3
+from .options import INCOMPLETE, DataDir, Force
 
 
 def export(
@@ -23,14 +20,16 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="A format to write: onnx, tflite or saved_model; by default all. keras writes model.keras alone.",
+            help="A format to write: onnx, tflite or saved_model, or several as tflite,onnx; by default all. keras "
+            "writes model.keras alone.",
         ),
     ] = None,
     precisions: Annotated[
         list[str] | None,
         typer.Option(
             "--precision",
-            help="A precision to write beside float32: fp16, dynamic or int8; by default all. float32 writes no other.",
+            help="A precision to write beside float32: fp16, dynamic or int8, or several as fp16,int8; by default all. "
+            "float32 writes no other.",
         ),
     ] = None,
     opset: Annotated[int | None, typer.Option(help="Opset of the ONNX files, 13 to 24; by default 21.")] = None,
@@ -109,8 +108,8 @@ def export(
         labels=_lines(labels),
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
-        formats=formats or None,
-        precisions=precisions or None,
+        formats=_separate(formats),
+        precisions=_separate(precisions),
         opset=opset,
         layout=layout,
         engine=engine,
@@ -139,6 +138,11 @@ def export(
     print(f"Verified and written: {bundle.folder}{without}")
     if missing:
         raise typer.Exit(INCOMPLETE)
+
+
+def _separate(given: list[str] | None) -> list[str] | None:
+    """The names of an option that was given several times, or once with commas between the names."""
+    return [name.strip() for text in given or () for name in text.split(",")] or None
 
 
 def _lines(path: Path | None) -> list[str] | None:

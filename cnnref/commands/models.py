@@ -35,7 +35,8 @@ def models(
     found = [facts for facts in found if family in (None, facts.family) and (facts.phone or not phone)]
     if not found:
         among = [f" in the family {family}"] * bool(family) + [" made for phones"] * phone
-        raise InputError(f"No model{''.join(among)} matches {pattern!r}; `cnnref models` lists all.")
+        hint = did_you_mean(pattern, list_models() if not among else [], most=3)
+        raise InputError(f"No model{''.join(among)} matches {pattern!r}; {hint}`cnnref models` lists all.")
     if as_json:
         return print_json([{**vars(facts), "published": dict(facts.published)} for facts in found])
     if markdown:

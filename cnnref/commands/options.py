@@ -11,6 +11,9 @@ import typer
 
 from ..errors import InputError
 
+#: The exit status if a file is missing that was not asked for by name, and the other files are written and verified.
+INCOMPLETE = 3
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -45,10 +48,12 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2))
 
 
-def check_plot(path: Path, *, force: bool) -> None:
+def check_plot(path: Path, *, force: bool, only_png: bool = False) -> None:
     """Raise InputError unless a picture may be written to `path`."""
     from ..explain.drawing.network import FORMS
 
+    if only_png and path.suffix.lower() != ".png":
+        raise InputError(f"{path} is to be a PNG file; end its name in .png.")
     if path.suffix[1:].lower() not in FORMS:
         raise InputError(f"{path} does not name a kind of picture that can be drawn; end it in .png, .svg or .pdf.")
     if path.is_dir():

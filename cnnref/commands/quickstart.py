@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .options import INCOMPLETE
+
 
 def quickstart(
     out: Annotated[
@@ -15,8 +17,13 @@ def quickstart(
 ) -> None:
     """Train LeNet-5 on 1,438 handwritten digits, export it, verify every file and predict one. It takes a minute.
 
+    The exit status is 3 if a file could not be written; the reason is printed.
+
     Example: cnnref quickstart
     """
     from ..quickstart import run_quickstart
 
-    run_quickstart(out).print()
+    done = run_quickstart(out)
+    done.table.print()
+    if done.left_out:
+        raise typer.Exit(INCOMPLETE)

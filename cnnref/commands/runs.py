@@ -42,9 +42,7 @@ def runs(
             raise InputError(f"There is no run in {given[0]}; `cnnref train RECIPE` makes one.")
         return tables.of_runs(found).print()
     if plot:
-        check_plot(plot, force=force)
-        if plot.suffix.lower() != ".png":
-            raise InputError(f"{plot} is to be a PNG file; end its name in .png.")
+        check_plot(plot, force=force, only_png=True)
     changed = differences(given)
     found = [summary_of(Run(Path(folder))) for folder in given]
     if plot:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from ..errors import InputError
 from .options import AsJson, DataDir, Force, print_json
 
 
@@ -32,6 +33,10 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
     budget_minutes: Annotated[
         float | None, typer.Option(help="Measure this machine and train as many epochs as fit into this many minutes.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures in a step instead of the recipe's.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate instead of the recipe's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
     validation: Annotated[int | None, typer.Option(help="Number of training images kept for validation.")] = None,
@@ -63,9 +68,14 @@ def train(
 
     from ..training import override, parse_settings, read_recipe, recipe_for
 
+    if not coordinator and (processes != 1 or process):
+        raise InputError("Several processes train together through one of them; give its --coordinator HOST:PORT.")
     given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation, "precision": precision}
+    given["batch_size"] = batch_size
     chosen = recipe_for(recipe, data) if data else read_recipe(recipe)
     chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
+    if learning_rate is not None:
+        chosen = replace(chosen, optimizer=replace(chosen.optimizer, learning_rate=learning_rate))
     changed = replace(chosen, **{key: value for key, value in given.items() if value is not None})
     from ..training import train as run_training  # takes seconds; a misspelt recipe has been reported before
 

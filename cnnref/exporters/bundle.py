@@ -237,6 +237,8 @@ def _require_what_was_named(
     else:
         there = {entry["precision"] for entry in artifacts.values() if entry["format"] != "keras"}
         refused = [kind for kind in missing if kind.precision in named and kind.precision not in there]
+    if options.integer_io != "float32":  # an option of one file asks for that file
+        refused += [kind for kind in missing if (kind.format, kind.precision) == ("tflite", "int8")]
     if options.target is not None and TARGETS[options.target].file in left_out:
         refused.append(TARGETS[options.target])
     if not refused and all(entry["format"] == "keras" for entry in artifacts.values()):

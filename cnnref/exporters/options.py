@@ -65,9 +65,29 @@ class ExportOptions:
             raise InputError(f"The image size is {self.image_size!r}; give one side, or height and width, from 1 on.")
         if self.onnx_opset not in OPSETS:
             raise InputError(f"opset {self.onnx_opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+        self._refuse_what_has_no_use()
         if self.target is not None and self.top_k:
             raise InputError(
                 "The target micro has no operator for the best classes; leave out top-k, or export to it by itself."
+            )
+
+    def _refuse_what_has_no_use(self) -> None:
+        """Raise InputError for an option of a file that is not among those to write."""
+        onnx = [
+            *[f"layout {self.layout!r}"] * (self.layout != "nhwc"),
+            *[f"opset {self.opset}"] * (self.opset is not None),
+            *[f"engine {self.engine!r}"] * (self.engine != "native"),
+        ]
+        if onnx and "onnx" not in self.wanted_formats:
+            raise InputError(
+                f"The {' and the '.join(onnx)} would be for ONNX files, and none is to be written; add the format "
+                "onnx, or leave that out."
+            )
+        integers = "tflite" in self.wanted_formats and "int8" in (self.precisions or PRECISIONS)
+        if self.integer_io != "float32" and not integers:
+            raise InputError(
+                f"The integer input and output type {self.integer_io!r} would be for model.int8.tflite, which is not "
+                "to be written; add the format tflite and the precision int8, or leave that out."
             )
 
     @property
@@ -92,4 +112,4 @@ class ExportOptions:
     @property
     def requires_int8(self) -> bool:
         """Whether int8 was asked for by name, so that missing calibration images are an error."""
-        return "int8" in (self.precisions or ()) or self.target is not None
+        return "int8" in (self.precisions or ()) or self.target is not None or self.integer_io != "float32"

@@ -16,7 +16,7 @@ from ..arrays import read_npz
 from ..convert.published import published
 from ..data.cifar_formats import CIFAR10_LABELS
 from ..environment import keras
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..models import build, list_models, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import per_channel, scale_and_offset
@@ -25,7 +25,7 @@ from ..pictures import USUAL, PictureRule
 from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
 from ..runtimes.locate import find_model
 from ..training.run import Run
-from ..weights.catalogue import Weights, imagenet_classes, is_listed, weights
+from ..weights.catalogue import Weights, imagenet_classes, is_listed, list_weights, weights
 from .card.provenance import provenance_of, recipe_table
 from .card.seeds import FILE as SEEDS
 from .card.seeds import seeds_of
@@ -103,9 +103,10 @@ def find_source(source: str | Path, *, unsafe_lambda: bool = False) -> Source:
         return replace(from_model(model, str(source)), fresh=True)
     if is_listed(str(source)):
         return from_weights(weights(str(source)))
+    hint = did_you_mean(str(source), [*list_bundles(), *list_models(), *list_weights()], most=3)
     raise InputError(
-        f"There is nothing to export at {source}; give the folder of a run or a bundle, a .keras file, a shipped "
-        f"bundle ({', '.join(list_bundles())}), or one of the models {', '.join(list_models())}."
+        f"There is nothing to export at {source}; {hint}give the folder of a run or a bundle, a .keras file, a shipped "
+        f"bundle ({', '.join(list_bundles())}), or a name that `cnnref models` or `cnnref weights` lists."
     )
 
 

@@ -102,8 +102,10 @@ class Writer:
         path.write_bytes(content)
         facts: dict[str, Any] = {}
         if kind.format == "tflite":
-            from .tensorflow.integers import float_tensors, layers_of
+            from .tensorflow.integers import float_tensors, layers_of, output_scales
 
+            if scales := output_scales(content):
+                facts["output_scales"] = scales
             if names := layers_of(float_tensors(content)):
                 facts["float_layers"] = list(names)
         elif remedy is not None and remedy.plan.in_floats:

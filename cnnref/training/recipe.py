@@ -28,6 +28,9 @@ USUAL_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
 #: Bytes of the largest recipe, sides in pixels of the largest pictures, and what a seed is below.
 LARGEST_RECIPE, LARGEST_IMAGE, SEEDS = 1 << 20, 2048, 1 << 32
 
+#: The keys of a recipe that decide no weight.
+NO_WEIGHT = ("name", "description", "published", "views")
+
 #: The folder of the recipes that come with the package.
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
@@ -247,7 +250,7 @@ class Recipe:
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the weights (not of name, description, views and published numbers)."""
         plain = dataclasses.asdict(self)
-        for key in ("name", "description", "published", "views"):
+        for key in NO_WEIGHT:
             del plain[key]
         if not self.low_resolution.size:  # runs begun before there was such a thing can be resumed
             del plain["low_resolution"]
@@ -269,6 +272,7 @@ def read_recipe(source: str | Path) -> Recipe:
     if path.suffix != ".toml":
         path = SHIPPED / f"{source}.toml"
         if str(source) not in list_recipes():
+            _refuse_what_is_no_recipe(str(source))
             hint = did_you_mean(str(source), list_recipes())
             raise InputError(
                 f"There is no recipe {str(source)!r}; {hint}choose {', '.join(list_recipes())}, "
@@ -283,6 +287,21 @@ def read_recipe(source: str | Path) -> Recipe:
         raise InputError(f"The recipe {path} is not valid TOML: {printable(str(error))}.") from None
     table.setdefault("name", path.stem)
     return recipe_from(table, str(path))
+
+
+def _refuse_what_is_no_recipe(source: str) -> None:
+    """Raise InputError for a model and for a folder, which may be taken for what a recipe is."""
+    if source in list_models():
+        raise InputError(
+            f"There is no recipe {source!r}, but a model of that name: `cnnref train {source} --data folder:PATH` "
+            f"trains it on pictures of yours, --data cifar10 on that data set, and {source!r} can be the model of a "
+            "recipe of yours."
+        )
+    if Path(source).is_dir():
+        raise InputError(
+            f"{source} is a folder and no recipe; `cnnref train MODEL --data folder:{source}` trains on the pictures "
+            "in it."
+        )
 
 
 def recipe_from(table: dict[str, Any], where: str) -> Recipe:

@@ -29,11 +29,12 @@ from .budget import epochs_that_fit, measure
 from .callbacks import Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
 from .checkpoint import Progress
 from .cluster import is_first_process
-from .engines import make_engine
+from .engines import check_devices, make_engine
 from .engines.progressive_resizing import ProgressiveResizing
 from .evaluation import recompute_statistics, validate
 from .phases import Phase, Pictures, phases_of
-from .recipe import Recipe, read_recipe
+from .recipe import NO_WEIGHT, Recipe, read_recipe
+from .recipe_keys import keys_of
 from .results import write_results
 from .run import Run
 from .train_state import TrainState, computing_in, keep_ends_exact, smaller
@@ -186,6 +187,7 @@ class Trainer:
         Raises:
             InputError: recipe, data and starting weights do not fit each other. Nothing has been written then.
         """
+        check_devices(settings.devices)
         # The split is for choices that are compared with each other, so it does not change with the seed.
         pictures = Pictures(*dataset.split(recipe.validation, seed=0))
         count = len(pictures.images)
@@ -403,10 +405,17 @@ def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> Non
     if resume:
         if not run.recipe.is_file():
             raise InputError(f"There is no run in {run.folder} to resume; start it without --resume.")
-        if read_recipe(run.recipe).fingerprint() != recipe.fingerprint():
+        before = read_recipe(run.recipe)
+        if before.fingerprint() != recipe.fingerprint():
+            now = {one.key: one.value for one in keys_of(recipe)}
+            others = [
+                f"{one.key} is {one.value!r} there and {now[one.key]!r} here"
+                for one in keys_of(before)
+                if one.value != now[one.key] and one.key.partition(".")[0] not in NO_WEIGHT
+            ]
             raise InputError(
-                f"The run in {run.folder} was started with other settings; resume it with those in its "
-                "recipe.toml, or start over with --force."
+                f"The run in {run.folder} was started with other settings ({', '.join(others)}); resume it with those "
+                "in its recipe.toml, or start over with --force."
             )
         return
     refuse_existing(run.folder, force=force, marker=run.recipe.name, hint="continue it with --resume, ")

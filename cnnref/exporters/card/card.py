@@ -199,6 +199,7 @@ def _integers(bundle: Bundle) -> list[str]:
             "",
         ]
     for file, artifact in bundle.artifacts.items():
+        lines += _integer_ends(bundle, file)
         remedy = bundle.document["artifacts"][file].get("remedy")
         if remedy:
             lines += [
@@ -211,6 +212,21 @@ def _integers(bundle: Bundle) -> list[str]:
             names = ", ".join(MARKDOWN.sub(ESCAPED, name) for name in artifact.float_layers)
             lines += [f"These layers of `{file}` compute in floats: {names}.", ""]
     return lines
+
+
+def _integer_ends(bundle: Bundle, file: str) -> list[str]:
+    """What the whole numbers stand for that a file takes and gives, where it does."""
+    artifact, scales = bundle.artifacts[file], bundle.document["artifacts"][file].get("output_scales", {})
+    if not scales:
+        return []
+    pixels = {"int8": "pixel values minus 128 as int8", "uint8": "pixel values as uint8"}.get(
+        artifact.input_dtype, f"pixel values as {artifact.input_dtype}"
+    )
+    given = ", ".join(
+        f"`{name}` as {artifact.output_dtype}, where q stands for (q - ({one['zero_point']})) * {one['scale']:.9g}"
+        for name, one in scales.items()
+    )
+    return [f"`{file}` takes {pixels} and gives {given}.", ""]
 
 
 def _engines_and_gaps(bundle: Bundle) -> list[str]:

@@ -78,6 +78,15 @@ def short(name: str) -> str:
     return name.split(";")[0]
 
 
+def output_scales(content: bytes) -> dict[str, dict[str, float]]:
+    """For each output that is whole numbers, by its name: it stands for (number - zero_point) * scale."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    outputs = Interpreter(model_content=content).get_signature_runner().get_output_details()
+    found = {name: detail["quantization"] for name, detail in outputs.items() if detail["dtype"] in (np.int8, np.uint8)}
+    return {name: {"scale": float(scale), "zero_point": int(zero)} for name, (scale, zero) in sorted(found.items())}
+
+
 def float_tensors(content: bytes) -> list[str]:
     """What a .tflite computes in floats, by the names of the results; the conversions at its ends aside."""
     return [

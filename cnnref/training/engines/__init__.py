@@ -36,6 +36,16 @@ class Engine(Protocol):
         ...
 
 
+def check_devices(devices: str) -> None:
+    """Raise InputError if "all" devices are asked for and the backend trains on one only."""
+    backend = keras.backend.backend()
+    if devices == "all" and backend != "jax":
+        raise InputError(
+            f"All devices train together with Keras on JAX only, and Keras runs on {backend}; set KERAS_BACKEND=jax, "
+            "or leave the devices at one."
+        )
+
+
 def make_engine(
     state: TrainState,
     plan: BatchPlan,
@@ -53,19 +63,14 @@ def make_engine(
         devices: "one", or "all": data-parallel on every device of the host, and of all hosts of a JAX cluster.
 
     Raises:
-        InputError: the backend trains on one device only and there are several.
+        InputError: see `check_devices`.
     """
+    check_devices(devices)
     backend = keras.backend.backend()
     if backend == "jax":
         from .jax import JaxEngine
 
         return JaxEngine(state, plan, pictures, devices=devices)
-    from ...environment import accelerators
-
-    if devices == "all" and (found := len(accelerators())) > 1:
-        raise InputError(
-            f"There are {found} GPUs, and Keras on {backend} trains on one; set KERAS_BACKEND=jax to train on all."
-        )
     batches = plan.batches(pictures.images, pictures.labels, first_step, last_step)
     if backend == "torch":
         from .torch import TorchEngine
