@@ -15,7 +15,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from . import arithmetic, convert, data, explain, exporters, models, page, peers, runtimes, training, weights
     from .convert import build
-    from .exporters import export, load
+    from .exporters import export, load, predict
     from .models import list_models, spec
     from .runtimes import benchmark, verify
     from .training import train
@@ -37,6 +37,7 @@ __all__ = [
     "models",
     "page",
     "peers",
+    "predict",
     "runtimes",
     "spec",
     "train",
@@ -61,7 +62,7 @@ _ROOMS = (
 _name = lazy_names(
     __name__,
     {
-        "exporters": ("export", "load"),
+        "exporters": ("export", "load", "predict"),
         "convert": ("build",),
         "models": ("list_models", "spec"),
         "runtimes": ("benchmark", "verify"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,9 @@ USUAL = PictureRule()
 #: The formats that are read. Pillow knows more: some start other programs (EPS), and some are not pictures.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
+#: How the names of files in these formats end, in lower case; a folder is searched for them.
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
 #: Bytes of the largest file that is read as a picture, and of the largest picture in memory: 89 million pixels in RGBA.
 LARGEST_FILE, LARGEST_DECODED = 256 << 20, 360_000_000
 
@@ -112,6 +116,30 @@ def read_picture(source: Path | bytes, height: int, width: int, channels: int, r
     image = _open(source)
     image = _sized(image.convert("L" if channels == 1 else "RGB"), height, width, rule)
     return np.array(image, np.uint8).reshape(height, width, channels)
+
+
+def picture_files(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files that are named, and the pictures in folders that are named, however deep, sorted by their paths.
+
+    A name is taken as it is; in a folder the ending decides, and what begins with a dot is left alone.
+
+    Raises:
+        InputError: nothing is named, or a folder has no picture.
+    """
+    files: list[Path] = []
+    for place in map(Path, [given] if isinstance(given, str | Path) else given):
+        if not place.is_dir():
+            files.append(place)
+            continue
+        inside = (path.relative_to(place) for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES)
+        shown = [place / path for path in inside if not any(part.startswith(".") for part in path.parts)]
+        found = [path for path in shown if not path.is_dir()]
+        if not found:
+            raise InputError(f"{place} holds no picture ({', '.join(SUFFIXES)}); name another folder, or files.")
+        files += found
+    if not files:
+        raise InputError("no pictures were given; name one or more picture files.")
+    return files
 
 
 def _sized(image: Image.Image, height: int, width: int, rule: PictureRule) -> Image.Image:

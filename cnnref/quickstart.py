@@ -78,15 +78,16 @@ def run_quickstart(out: Path | None = None) -> Outcome:
 
 
 def verdict(report: Report) -> list[str]:
-    """Whether all files hold, and a line for each file that was left out.
+    """Whether all files hold, and a line for each file that was not checked or left out.
 
     Raises:
         VerificationError: a file does not hold.
     """
     if not report.ok:
         raise VerificationError(f"{'; '.join(report.problems)}.")
-    left_out = [f"no {file}: {why}" for file, why in report.left_out.items()]
-    return ["all files that were written hold" if left_out else "all files hold", *left_out]
+    open_ends = [f"{check.file}: {check.note}" for check in report.checks if not check.checked]
+    open_ends += [f"no {file}: {why}" for file, why in report.left_out.items()]
+    return ["all files that were written and could be checked hold" if open_ends else "all files hold", *open_ends]
 
 
 def tell(line: str) -> None:

@@ -25,12 +25,13 @@ from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.exporters.precisions import KINDS
 from cnnref.pictures import write_picture
+from cnnref.training.run import Run
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = cnnref.build("lenet5", normalization=([0.1], [0.3]))
-    return cnnref.export(model, tmp_path_factory.mktemp("cli") / "fresh", dataset="digits").folder
+    return cnnref.export(model, tmp_path_factory.mktemp("cli") / "fresh", dataset="digits", integer_io="uint8").folder
 
 
 def run(*arguments: object) -> Result:
@@ -303,6 +304,36 @@ def test_predict_names_classes_and_draws(bundle: Path, tmp_path: Path) -> None:
     assert plain != inverted
 
 
+def test_predict_takes_folders_tells_bad_pictures_and_prints_csv(bundle: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for name in ("a.png", "deep/b.png", "c.png", ".hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_picture(tmp_path / name, random.integers(0, 256, (28, 28, 1), dtype=np.uint8))
+    (tmp_path / "c.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = run("predict", bundle, tmp_path, tmp_path / "absent.jpg", "--csv", "--top", 2)
+    assert found.exit_code == 1
+    rows = [line.split(",") for line in found.stdout.splitlines()]
+    assert rows[0] == ["file", "class_1", "score_1", "class_2", "score_2"]
+    assert [row[0] for row in rows[1:]] == [str(tmp_path / "a.png"), str(tmp_path / "deep" / "b.png")]
+    assert all(float(first) >= float(second) for _, _, first, _, second in rows[1:])
+    assert [line.split(" ")[1] for line in found.stderr.splitlines()] == [
+        str(tmp_path / "c.png"),
+        str(tmp_path / "absent.jpg"),
+    ]
+    (tmp_path / "empty").mkdir()
+    drawing = tmp_path / "drawing.png"
+    drawing.write_text("mine")
+    for arguments, words in (
+        ((tmp_path / "empty",), "holds no picture"),
+        ((tmp_path / "a.png", "--plot", drawing), "--force"),
+        ((tmp_path / "a.png", "--plot", tmp_path / "x.jpg"), "end its name in .png"),
+        ((tmp_path / "a.png", "--csv", "--json"), "give one of them"),
+    ):
+        assert words in str(run("predict", bundle, *arguments).exception)
+    assert drawing.read_text() == "mine"
+
+
 def test_bench_times_every_file(bundle: Path) -> None:
     found = json.loads(run("bench", bundle, "--runs", "3", "--no-peers", "--json").output)
     assert [timing["file"] for timing in found["timings"]] == [kind.file for kind in KINDS]
@@ -318,6 +349,35 @@ def test_evaluate_tests_every_file(bundle: Path) -> None:
     assert found["images"] == 359
     assert set(found["accuracy"]) == {kind.file for kind in KINDS}
     assert len({found["accuracy"][name] for name in ("model.onnx", "model.tflite", "saved_model")}) == 1
+    one = run("evaluate", bundle, "--dataset", "digits", "--file", "model.tflite", "--json")
+    assert json.loads(one.stdout)["accuracy"] == {"model.tflite": found["accuracy"]["model.tflite"]}
+    assert one.stderr == ""
+
+
+def test_evaluating_on_other_classes_says_so(bundle: Path, tmp_path: Path) -> None:
+    for label in "0123456789":
+        (tmp_path / "digits" / (label if label != "9" else "nine")).mkdir(parents=True)
+        for number in range(4):
+            picture = np.full((28, 28, 1), 10 * number + int(label), np.uint8)
+            write_picture(tmp_path / "digits" / (label if label != "9" else "nine") / f"{number}.png", picture)
+    found = run("evaluate", bundle, "--dataset", f"folder:{tmp_path / 'digits'}", "--file", "model.onnx")
+    assert "1 of the 10 classes are called otherwise" in found.stderr
+    assert "where the bundle says 9, the data set says nine" in found.stderr
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    document = json.loads((copy / "bundle.json").read_text())
+    document["provenance"]["dataset"] = "folder:digits"
+    (copy / "bundle.json").write_text(json.dumps(document))
+    assert "name it with --dataset folder:PATH" in str(run("evaluate", copy).exception)
+
+
+def test_a_file_of_integers_says_what_they_stand_for(bundle: Path) -> None:
+    entry = json.loads((bundle / "bundle.json").read_text())["artifacts"]["model.int8.tflite"]
+    assert entry["output_scales"] == {"probabilities": {"scale": 1 / 256, "zero_point": 0}}
+    assert (
+        "`model.int8.tflite` takes pixel values as uint8 and gives `probabilities` as uint8, where q stands for "
+        "(q - (0)) * 0.00390625." in (bundle / "README.md").read_text()
+    )
 
 
 def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
@@ -328,6 +388,18 @@ def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
     only = ("--format", "onnx", "--precision", "float32")
     assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", *only).output
     assert list(json.loads(run("evaluate", tmp_path / "bundle", "--json").output)["accuracy"]) == ["model.onnx"]
+    of_run = json.loads(run("evaluate", tmp_path / "run", "--json").output)
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert of_run["accuracy"] == {"model.keras": pytest.approx(results["test"]["accuracy"])}
+    write_picture(tmp_path / "digit.png", np.load(tmp_path / "run" / "samples.npz")["images"][0])
+    trained = tmp_path / "run" / "model.keras"
+    alike = [
+        cnnref.predict(source, tmp_path / "digit.png")[0]
+        for source in (tmp_path / "bundle", Run(tmp_path / "run"), trained, cnnref.load(trained))
+    ]
+    assert [one.artifact for one in alike] == ["model.onnx", "model.keras", "model.keras", "model.keras"]
+    assert {one.top[0][0] for one in alike} == {"0"}
+    np.testing.assert_allclose([one.probabilities for one in alike[1:]], [alike[0].probabilities] * 3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -354,6 +426,26 @@ def test_a_mistake_gets_one_sentence(command: list[str], words: str, tmp_path: P
     assert len(found.stderr.splitlines()) == 1
     assert "Traceback" not in found.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_is_answered_with_what_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    for command, words in (
+        (("models", "resnt50"), "did you mean 'resnet50'"),
+        (("train", "resnet50"), "`cnnref train resnet50 --data folder:PATH`"),
+        (("train", tmp_path / "pets"), f"`cnnref train MODEL --data folder:{tmp_path / 'pets'}`"),
+        (("train", "lenet5-digits", "--processes", 2), "give its --coordinator"),
+        (("train", "lenet5-digits", "--lr", "-1"), "optimizer.learning_rate is -1.0"),
+        (("export", "resnet5", "--out", tmp_path / "out"), "did you mean 'resnet56' or 'resnet50'"),
+        (("predict", tmp_path / "absent.keras", "x.png"), "There is no file"),
+    ):
+        assert words in str(run(*command).exception)
+    assert len(str(run("export", "nope", "--out", tmp_path / "out").exception)) < 400
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
+def test_flags_have_no_kind_of_value_in_the_help() -> None:
+    assert "bool" not in run("train", "--help").output
 
 
 def test_a_picture_replaces_no_folder_and_no_file_without_force(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ BundleName = Annotated[
 ]
 
 
+ModelName = Annotated[
+    str,
+    typer.Argument(help="A bundle, a run or a .keras file; or the name of a shipped bundle or of published weights."),
+]
+
+
 def find_or_make(name: str) -> Path:
     """The folder of a bundle; one of published weights is made in the cache when it is first asked for."""
     from ..runtimes import find_bundle

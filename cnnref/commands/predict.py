@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import tables
-from .options import AsJson, BundleName, find_or_make, print_json
+from ..errors import InputError, printable, printable_lines
+from .options import AsJson, ModelName, check_plot, print_json
 
 if TYPE_CHECKING:
-    from ..runtimes import Bundle, Prediction
+    from ..runtimes import Prediction
+    from ..runtimes.classifier import Classifier
+
+#: Pictures that --plot draws at most.
+DRAWN = 50
 
 
 def predict(
-    bundle: BundleName,
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files (PNG, JPEG and others) of any size.")],
+    bundle: ModelName,
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Picture files (PNG, JPEG and others) of any size, or folders of them.")
+    ],
     file: Annotated[
         str | None,
         typer.Option("--file", help="File of the bundle to run, such as model.onnx, model.tflite or saved_model."),
@@ -28,37 +38,69 @@ def predict(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw the pictures with their probabilities into this PNG file.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing drawing.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures.
 
-    A picture is turned upright, resized and cropped as the bundle says, and made gray or RGB, as the model needs.
+    A picture is turned upright, resized and cropped as the bundle says, and made gray or RGB, as the model needs. A
+    picture that cannot be read is told, the others are classified, and the exit status is 1.
 
     Published weights by name are a bundle as well, which is made in the cache when they are first used.
 
     Example: cnnref predict lenet5-mnist photo.png --invert
 
-    Example: cnnref predict efficientnet_lite0 photo.jpg
+    Example: cnnref predict efficientnet_lite0 photos --csv
+
+    Example: cnnref predict runs/flowers rose.jpg
     """
+    from ..exporters.classifier import found_network, load_classifier
     from ..runtimes import predict as run
-    from ..runtimes import read_bundle
 
-    read = read_bundle(find_or_make(bundle))
-    found = run(read, pictures, artifact=file, top=top, invert=invert)
     if plot:
-        _plot_predictions(plot, read, found, invert)
-    if as_json:
-        return print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
-    return tables.of_predictions(found).print()
+        check_plot(plot, force=force, only_png=True)
+    if as_csv and as_json:
+        raise InputError("--csv and --json are two ways to print the same; give one of them.")
+    classifier = load_classifier(
+        found_network(bundle, tell=lambda step: print(step, file=sys.stderr) if "..." in step else None), file
+    )
+    bad: list[InputError] = []
+    found = run(classifier, pictures, top=top, invert=invert, on_bad=bad.append)
+    for error in bad:
+        print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
+    if plot and found:
+        _draw(plot, classifier, found, invert)
+    if as_csv:
+        _print_csv(found)
+    elif as_json:
+        print_json([{"file": str(one.file), "top": [list(pair) for pair in one.top]} for one in found])
+    elif found:
+        tables.of_predictions(found).print()
+    if bad:
+        raise typer.Exit(1)
 
 
-def _plot_predictions(path: Path, bundle: Bundle, found: list[Prediction], invert: bool) -> None:
+def _print_csv(found: Sequence[Prediction]) -> None:
+    """A row a picture: the file, then class and score of the best, the second, and so on."""
+    most = max((len(one.top) for one in found), default=0)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", *(f"{what}_{place}" for place in range(1, most + 1) for what in ("class", "score"))])
+    for one in found:
+        best = [value for label, score in one.top for value in (printable(label), f"{score:.6f}")]
+        writer.writerow([printable(str(one.file), most=4096), *best])
+
+
+def _draw(path: Path, classifier: Classifier, found: list[Prediction], invert: bool) -> None:
     import numpy as np
 
     from ..files import write_whole
     from ..pictures import read_picture
     from ..plots import predictions
 
-    seen = [read_picture(Path(one.file), *bundle.shape, bundle.picture) for one in found]
+    drawn = found[:DRAWN]
+    seen = [read_picture(one.file, *classifier.shape, classifier.picture) for one in drawn]
     shown = [255 - picture if invert else picture for picture in seen]
-    write_whole(path, predictions(shown, np.stack([one.probabilities for one in found]), bundle.labels))
+    write_whole(path, predictions(shown, np.stack([one.probabilities for one in drawn]), classifier.labels))
+    only = f" (the first {len(drawn)} of {len(found)} pictures)" if len(drawn) < len(found) else ""
+    print(f"Drawn: {path}{only}", file=sys.stderr)

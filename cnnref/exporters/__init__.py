@@ -11,13 +11,20 @@ from ..environment import lazy_names
 
 if TYPE_CHECKING:
     from .bundle import export
+    from .classifier import predict
     from .contract import Contract, contract_of
     from .source import load
 
-__all__ = ["Contract", "contract_of", "export", "load"]
+__all__ = ["Contract", "contract_of", "export", "load", "predict"]
 
 __getattr__ = lazy_names(
-    __name__, {"bundle": ("export",), "contract": ("Contract", "contract_of"), "source": ("load",)}
+    __name__,
+    {
+        "bundle": ("export",),
+        "classifier": ("predict",),
+        "contract": ("Contract", "contract_of"),
+        "source": ("load",),
+    },
 )
 
 

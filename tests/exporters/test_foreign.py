@@ -87,6 +87,11 @@ def test_int8_by_name_without_calibration_images_is_refused(foreign: Any, tmp_pa
         ({"integer_io": "int4"}, "'int4'"),
         ({"precisions": ["fp8"]}, "no precision 'fp8'"),
         ({"opset": 12}, "choose 13 to 24"),
+        ({"opset": 17, "formats": ["tflite"]}, "opset 17 would be for ONNX files"),
+        ({"layout": "nchw", "formats": ["keras"]}, "layout 'nchw' would be for ONNX files"),
+        ({"integer_io": "uint8", "formats": ["onnx"]}, "would be for model.int8.tflite, which is not to be written"),
+        ({"integer_io": "uint8", "precisions": ["fp16"]}, "would be for model.int8.tflite"),
+        ({"integer_io": "uint8"}, "cannot be written in int8, no calibration images"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(foreign: Any, tmp_path: Path, arguments: Any, words: Any) -> None:

@@ -136,7 +136,9 @@ def test_force_deletes_no_folder_that_is_not_a_run(tmp_path: Path) -> None:
 
 
 def test_resuming_with_other_settings_is_refused(finished: Run) -> None:
-    with pytest.raises(InputError, match=r"started with other settings; resume it with those in its recipe\.toml"):
+    with pytest.raises(
+        InputError, match=r"\(batch_size is 64 there and 65 here\); resume it with those in its recipe\.toml"
+    ):
         train(finished.folder, replace(RECIPE, batch_size=65), resume=True)
 
 
