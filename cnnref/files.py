@@ -138,21 +138,27 @@ def remove_partial(folder: Path, name: str = "") -> None:
                 each.unlink(missing_ok=True)
 
 
+def cache_folder() -> Path:
+    """Where this package keeps what it can make or fetch again: ~/.cache/cnnref, or below XDG_CACHE_HOME."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cnnref"
+
+
 @contextlib.contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a folder, so that two processes of this user do not write it at the same time.
 
     The lock is a file in the user's temporary folder, not beside the folder, and ends with the process that holds it.
+    With `wait`, the block begins when the other process has ended.
 
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds it, and it is not waited for.
     """
     locks = Path(tempfile.gettempdir()) / f"cnnref-locks-{os.getuid() if hasattr(os, 'getuid') else ''}"
     locks.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(os.path.realpath(folder).encode(errors="surrogateescape")).hexdigest()[:32]
     lock = FileLock(locks / f"{name}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise InputError(
             f"{folder} is being written by another process; wait for it, or choose another folder."

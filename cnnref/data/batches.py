@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..stored_pictures import ImageSource
 from .augmentation import Augmentation, Changes
 
 Batch = tuple[NDArray[Any], NDArray[np.int64]]
@@ -46,6 +47,11 @@ class BatchPlan:
         """The number of full batches in the training images; the pictures left over differ from epoch to epoch."""
         return self.shape[0] // self.batch_size
 
+    @property
+    def batch_bytes(self) -> int:
+        """The most bytes that the pictures of a batch take: those of float32."""
+        return 4 * self.batch_size * int(np.prod(self.shape[1:]))
+
     def step(self, number: int) -> tuple[NDArray[np.int64], Changes]:
         """The indices of the pictures [batch_size] and their changes at a step, counted from 0 over the whole run."""
         epoch, batch = divmod(number, self.steps_per_epoch)
@@ -56,7 +62,7 @@ class BatchPlan:
         random = np.random.default_rng([self.seed, CHANGES, number])
         return chosen, self.augmentation.draw((self.batch_size, *self.shape[1:]), random, mirrored)
 
-    def batches(self, images: NDArray[np.uint8], labels: NDArray[np.int64], first: int, last: int) -> Iterator[Batch]:
+    def batches(self, images: ImageSource, labels: NDArray[np.int64], first: int, last: int) -> Iterator[Batch]:
         """The batches of the steps `first` to `last` - 1.
 
         Yields:

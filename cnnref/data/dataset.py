@@ -1,4 +1,4 @@
-"""A data set in memory: its checks, its division into parts, and its statistics."""
+"""A data set in memory or in its cache: its checks, its division into parts, and its statistics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError, InputError
 from ..pictures import resize_pictures
+from ..stored_pictures import ImageSource, part_of
 
 #: Images that `channel_statistics` reads at a time, which limits its memory.
 CHUNK = 1000
@@ -25,9 +26,9 @@ class Dataset:
     """
 
     name: str
-    train_images: np.ndarray = field(repr=False)
+    train_images: ImageSource = field(repr=False)
     train_labels: np.ndarray = field(repr=False)
-    test_images: np.ndarray = field(repr=False)
+    test_images: ImageSource = field(repr=False)
     test_labels: np.ndarray = field(repr=False)
     #: Names of the classes, in the order of the labels.
     labels: tuple[str, ...]
@@ -45,7 +46,7 @@ class Dataset:
         height, width, channels = self.train_images.shape[1:]
         return height, width, channels
 
-    def split(self, validation: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def split(self, validation: int, seed: int) -> tuple[ImageSource, np.ndarray, ImageSource, np.ndarray]:
         """Divide the training images: (training images, labels, validation images, labels).
 
         The validation part has exactly `validation` images, with each class in proportion (by largest remainder).
@@ -66,9 +67,9 @@ class Dataset:
         held = pick(self.train_labels, proportional(counts, validation), seed)
         kept = ~held
         return (
-            self.train_images[kept],
+            part_of(self.train_images, kept),
             self.train_labels[kept],
-            self.train_images[held],
+            part_of(self.train_images, held),
             self.train_labels[held],
         )
 
@@ -76,7 +77,9 @@ class Dataset:
         """The data set with its pictures resized as `pictures.PictureRule` says; itself if they have that size."""
         if (height, width) == self.image_shape[:2]:
             return self
-        train, test = (resize_pictures(images, height, width) for images in (self.train_images, self.test_images))
+        train, test = (
+            resize_pictures(np.asarray(images), height, width) for images in (self.train_images, self.test_images)
+        )
         return replace(self, train_images=train, test_images=test)
 
 
@@ -128,7 +131,7 @@ def pick(labels: np.ndarray, quotas: np.ndarray, seed: int) -> np.ndarray:
     return chosen
 
 
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(images: ImageSource) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of every channel, over values scaled to 0..1.
 
     Args:
@@ -147,14 +150,15 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
             f"and this is {images.dtype} {list(images.shape)}."
         )
     values = np.arange(256) / 255
-    means, deviations = [], []
-    for channel in range(images.shape[3]):
-        counts = np.zeros(256, np.int64)
-        for start in range(0, len(images), CHUNK):
-            counts += np.bincount(images[start : start + CHUNK, :, :, channel].ravel(), minlength=256)
-        mean = float(counts @ values / counts.sum())
-        means.append(mean)
-        deviations.append(float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum())))
+    counts = np.zeros((images.shape[3], 256), np.int64)
+    for start in range(0, len(images), CHUNK):
+        chunk = images[start : start + CHUNK]
+        for channel, found in enumerate(counts):
+            found += np.bincount(chunk[..., channel].ravel(), minlength=256)
+    means = [float(found @ values / found.sum()) for found in counts]
+    deviations = [
+        float(np.sqrt(found @ (values - mean) ** 2 / found.sum())) for found, mean in zip(counts, means, strict=True)
+    ]
     return tuple(means), tuple(deviations)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import DatasetError, InputError
-from ..files import sha256_of
-from ..pictures import picture_size, read_picture
+from ..errors import DatasetError, InputError, printable
+from ..files import cache_folder, sha256_of
+from ..pictures import picture_size
+from ..stored_pictures import ImageSource
 from .dataset import Dataset
+from .decoding import in_memory
+from .picture_cache import Part, Parts, cached_pictures
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 #: Files that Windows creates in folders of pictures, in lower case.
@@ -23,9 +27,14 @@ TEST_NAMES = ("test", "val", "valid", "validation")
 SPLIT_SEED = 0
 #: One in this many pictures is for the test.
 TEST_ONE_IN = 5
+#: Environment variable: how many megabytes of decoded pictures are held in memory, where nothing is said 256. A folder
+#: with more is decoded into a cache.
+MEMORY_VARIABLE, USUAL_MEGABYTES = "CNNREF_FOLDER_MEGABYTES", 256
 
 
-def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset:
+def read_folder(
+    path: Path, image_shape: tuple[int, int, int] | None, *, cache: Path | None = None, quiet: bool = False
+) -> Dataset:
     """Read a folder of pictures; the sorted names of the sub-folders are the labels.
 
     With train/ and test/ (or val/, valid/, validation/) inside, these are the two parts; otherwise about a fifth of
@@ -36,6 +45,9 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
         path: the folder.
         image_shape: height, width and channels that every picture is read as (see `pictures.PictureRule`); None
             takes the size of the first picture, in RGB.
+        cache: the folder that more pictures than are held in memory are decoded into, once (see `picture_cache`); by
+            default one in the user's cache.
+        quiet: whether nothing is said on standard error while they are decoded.
 
     Returns:
         The data set; its name is folder: and the last part of the path, its source is the whole path.
@@ -50,27 +62,36 @@ def read_folder(path: Path, image_shape: tuple[int, int, int] | None) -> Dataset
     train_path, test_path = _parts(path)
     train = _classes(train_path, at_least=2)
     shape = image_shape or (*picture_size(train[min(train)][0]), 3)
-    labels = tuple(train)
-    if test_path is None:
-        images, targets = _read(train, labels, shape)
+    test = None if test_path is None else _classes(test_path, at_least=1)
+    if test is not None and (odd := sorted(test.keys() ^ train.keys())):
+        raise DatasetError(f"{train_path} and {test_path} must hold the same classes; only one has {', '.join(odd)}.")
+
+    def divide() -> Parts:
+        if test is not None:
+            return _part(train), _part(test)
         held = _division(train)
-        train_images, train_labels = images[~held], targets[~held]
-        test_images, test_labels = images[held], targets[held]
+        return _chosen(train, ~held), _chosen(train, held)
+
+    classes = [train] if test is None else [train, test]
+    count = sum(len(files) for part in classes for files in part.values())
+    train_images: ImageSource
+    test_images: ImageSource
+    if count * math.prod(shape) <= 10**6 * _megabytes_in_memory():
+        parts = divide()
+        train_images, test_images = (in_memory(part.files, shape) for part in parts)
+        train_labels, test_labels = (part.labels for part in parts)
     else:
-        test = _classes(test_path, at_least=1)
-        if odd := sorted(test.keys() ^ train.keys()):
-            raise DatasetError(
-                f"{train_path} and {test_path} must hold the same classes; only one has {', '.join(odd)}."
-            )
-        train_images, train_labels = _read(train, labels, shape)
-        test_images, test_labels = _read(test, labels, shape)
+        place = cache or cache_folder() / "pictures"
+        train_images, train_labels, test_images, test_labels = cached_pictures(
+            where, classes, shape, divide, cache=place, quiet=quiet
+        )
     return Dataset(
         name=f"folder:{where.name or where}",  # without the path, because bundles that are published hold it
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
         test_labels=test_labels,
-        labels=labels,
+        labels=tuple(train),
         source=str(where),
     )
 
@@ -173,18 +194,21 @@ def _visible(path: Path) -> list[Path]:
     )
 
 
-def _read(
-    classes: dict[str, list[Path]], labels: tuple[str, ...], shape: tuple[int, int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images [n, *shape] and labels [n], class after class."""
-    counts = [len(classes[label]) for label in labels]
-    try:
-        images = np.empty((sum(counts), *shape), np.uint8)
-    except (MemoryError, ValueError) as error:
-        raise InputError(
-            f"{sum(counts):,} pictures of shape {list(shape)} cannot be held in memory ({error})."
-        ) from None
-    pictures = (picture for label in labels for picture in classes[label])
-    for place, picture in zip(images, pictures, strict=True):
-        place[:] = read_picture(picture, *shape)
-    return images, np.repeat(np.arange(len(labels), dtype=np.int64), counts)
+def _part(classes: Mapping[str, list[Path]]) -> Part:
+    """All pictures, class after class."""
+    return Part([file for files in classes.values() for file in files], [len(files) for files in classes.values()])
+
+
+def _chosen(classes: Mapping[str, list[Path]], mask: np.ndarray) -> Part:
+    """The pictures of a mask bool [n]."""
+    part = _part(classes)
+    files = [file for file, kept in zip(part.files, mask, strict=True) if kept]
+    return Part(files, np.bincount(part.labels[mask], minlength=len(classes)).tolist())
+
+
+def _megabytes_in_memory() -> int:
+    """How many megabytes of decoded pictures are held in memory."""
+    text = os.environ.get(MEMORY_VARIABLE) or str(USUAL_MEGABYTES)
+    if not text.isdecimal():
+        raise InputError(f"{MEMORY_VARIABLE} is {printable(text)!r}; give a whole number of megabytes.")
+    return int(text)

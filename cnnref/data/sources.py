@@ -30,6 +30,8 @@ def load(
     *,
     image_shape: tuple[int, int, int] | None = None,
     download: bool = True,
+    cache: Path | None = None,
+    quiet: bool = False,
 ) -> Dataset:
     """Read a data set.
 
@@ -42,6 +44,8 @@ def load(
             first picture, in RGB, and every other data set has its own shape. Pictures of another size are resized
             as `pictures.PictureRule` says.
         download: whether files may be downloaded.
+        cache: where a folder: that is larger than memory is decoded into; by default the user's cache.
+        quiet: whether nothing is said on standard error meanwhile.
 
     Raises:
         InputError: there is no such data set, or it has another number of channels.
@@ -49,7 +53,7 @@ def load(
     """
     folder = None if data_dir is None else _existing(Path(data_dir), "")
     if name.startswith(FOLDER):
-        return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape)
+        return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape, cache=cache, quiet=quiet)
     known = _known_name(name)
     dataset = (
         read_digits()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..pictures import PictureRule, read_picture
+from ..stored_pictures import ImageSource
 
 COUNT = 200
 #: Endings of the files that a folder is searched for.
@@ -62,7 +63,7 @@ class Calibration:
         }
 
 
-def sample_of(training_images: NDArray[np.uint8], dataset: str, *, count: int = COUNT, seed: int = SEED) -> Calibration:
+def sample_of(training_images: ImageSource, dataset: str, *, count: int = COUNT, seed: int = SEED) -> Calibration:
     """Draw `count` different training images; all of them where there are fewer.
 
     Raises:

@@ -22,6 +22,7 @@ from ..models.saving import load_model
 from ..runtimes import FAILED, Bundle, LabelledImages, Report, read_bundle, read_samples, verify, write_report
 from ..runtimes.bundle import MANIFEST, PROBABILITIES, REPORT
 from ..runtimes.runner import one_line
+from ..stored_pictures import ImageSource
 from .card.card import card
 from .contract import Contract
 from .preparation import in_float64
@@ -32,7 +33,7 @@ BATCH = 64
 LARGEST_ROUNDING = 1e-3
 
 
-def keras_outputs(model: keras.Model, images: NDArray[np.uint8]) -> list[NDArray[Any]]:
+def keras_outputs(model: keras.Model, images: ImageSource) -> list[NDArray[Any]]:
     """What Keras gives for raw pixels: every output [n, ...] in Keras' order, numbers with fractions as float32."""
     # Called, and not by `predict`: that compiles anew for a last batch of another size, and TensorFlow warns of it.
     starts = range(0, len(images), BATCH)
@@ -45,7 +46,7 @@ def keras_outputs(model: keras.Model, images: NDArray[np.uint8]) -> list[NDArray
     return [one.astype(np.float32) if one.dtype.kind not in "iub" else one for one in whole]
 
 
-def keras_answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def keras_answers(model: keras.Model, images: ImageSource) -> NDArray[np.float32]:
     """The same of a network with one output."""
     (answers,) = keras_outputs(model, images)
     return np.asarray(answers, np.float32)

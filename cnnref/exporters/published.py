@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..files import cache_folder
 from ..version import __version__
 from ..weights.catalogue import Weights
-from ..weights.fetching import Place, cache_folder, fetch
+from ..weights.fetching import Place, fetch
 
 #: What classifies a photograph: one float32 file, which is written in seconds.
 FORMATS, PRECISIONS = ("onnx",), ("float32",)

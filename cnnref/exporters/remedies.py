@@ -26,6 +26,7 @@ from ..runtimes.litert import LiteRTRunner
 from ..runtimes.onnx_runtime import OnnxRunner
 from ..runtimes.runner import FixedBatch, Runner
 from ..runtimes.verification import SIZE_COUNTS_FROM
+from ..stored_pictures import ImageSource
 from .calibration import METHOD, PLAIN, IntegerPlan
 
 #: Training images that the trial takes, apart from those that set the ranges, and how many show the noise of layers.
@@ -152,9 +153,7 @@ def best_of(tried: Mapping[IntegerPlan, tuple[float, bytes]]) -> IntegerPlan:
     return min(tried, key=lambda plan: tried[plan][0])
 
 
-def trial_images(
-    images: NDArray[np.uint8], labels: NDArray[Any], dataset: str, *, seed: int, after: int
-) -> LabelledImages:
+def trial_images(images: ImageSource, labels: NDArray[Any], dataset: str, *, seed: int, after: int) -> LabelledImages:
     """Training images that follow the first `after` ones in the order of the seed, which set the ranges."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[after : after + COUNT])
     return LabelledImages(images[chosen], labels[chosen], dataset)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..stored_pictures import ImageSource
 from .bundle import PROBABILITIES, TOP_INDICES, TOP_SCORES, Artifact, Bundle
 from .report import Check, Outcome
 from .runner import Runner
@@ -29,7 +30,7 @@ class LabelledImages:
     `reference` is what Keras gives for the images, float32 [n, classes]; empty where Keras has not been asked.
     """
 
-    images: NDArray[np.uint8]
+    images: ImageSource
     labels: NDArray[np.int64]
     dataset: str
     reference: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
@@ -46,7 +47,7 @@ class Runs(Protocol):
     def run(self, images: NDArray[Any]) -> NDArray[np.float32]: ...
 
 
-def accuracy(runner: Runs, images: NDArray[Any], labels: NDArray[Any], batch: int = BATCH) -> float:
+def accuracy(runner: Runs, images: ImageSource, labels: NDArray[Any], batch: int = BATCH) -> float:
     """Top-1 accuracy from 0 to 1; a single output means class 1 from 0.5 on.
 
     Args:
@@ -70,18 +71,18 @@ def top1(scores: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(scores.argmax(axis=1), np.int64)
 
 
-def run_in_batches(runner: Runs, images: NDArray[Any], batch: int) -> NDArray[np.float32]:
+def run_in_batches(runner: Runs, images: ImageSource, batch: int) -> NDArray[np.float32]:
     """Probabilities [n, classes] of any number of images, `batch` at a time."""
     return np.concatenate([runner.run(part) for part in batches(images, batch)])
 
 
-def answers_in_batches(runner: Runner, images: NDArray[Any], batch: int) -> dict[str, NDArray[Any]]:
+def answers_in_batches(runner: Runner, images: ImageSource, batch: int) -> dict[str, NDArray[Any]]:
     """Every output [n, ...] by its name, of any number of images, `batch` at a time."""
     parts = [runner.answer(part) for part in batches(images, batch)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def batches(images: NDArray[Any], batch: int) -> Iterator[NDArray[Any]]:
+def batches(images: ImageSource, batch: int) -> Iterator[NDArray[Any]]:
     """The images, `batch` at a time; the last part may be shorter."""
     if len(images) == 0:
         raise InputError("there are no images to run.")

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from ..data.augmentation import shift
 from ..environment import keras, ops
+from ..stored_pictures import ImageSource
 
 #: The most values, and the most pictures, that are evaluated at once.
 VALUES, PICTURES = 4_000_000, 500
 
 
-def evaluate(
-    model: keras.Model, images: NDArray[np.uint8], labels: NDArray[np.int64], views: str = ""
-) -> dict[str, Any]:
+def evaluate(model: keras.Model, images: ImageSource, labels: NDArray[np.int64], views: str = "") -> dict[str, Any]:
     """Test a classifier of raw pixels.
 
     Args:
@@ -45,7 +44,7 @@ def evaluate(
     }
 
 
-def validate(network: keras.Model, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, float]:
+def validate(network: keras.Model, images: ImageSource, labels: NDArray[np.int64]) -> dict[str, float]:
     """Mean cross-entropy in nats and accuracy (0..1) of a network that gives logits; nothing for no images."""
     if not len(labels):
         return {}
@@ -79,7 +78,7 @@ def views_of(images: NDArray[Any], views: str) -> Iterable[tuple[float, NDArray[
             yield weight, moved
 
 
-def batch_size(images: NDArray[Any]) -> int:
+def batch_size(images: ImageSource) -> int:
     """How many of these pictures [n, height, width, channels] are evaluated at once."""
     return min(max(1, VALUES // int(np.prod(images.shape[1:]))), PICTURES, max(1, len(images)))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..stored_pictures import ImageSource
 from .recipe import Recipe
 
 
@@ -19,9 +20,9 @@ class Pictures:
         held_images, held_labels: kept aside for validation; empty if the recipe asks for none.
     """
 
-    images: NDArray[np.uint8]
+    images: ImageSource
     labels: NDArray[np.int64]
-    held_images: NDArray[np.uint8]
+    held_images: ImageSource
     held_labels: NDArray[np.int64]
 
 

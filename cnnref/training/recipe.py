@@ -149,10 +149,14 @@ class FineTuning:
     Attributes:
         frozen_epochs: in which only the classifier learns.
         head_rate: the peak of the learning rate in these.
+        keep_statistics: batch normalization goes on with the statistics, offsets and scales of the trained weights, as
+            Keras' guide to transfer learning advises. Without it the network that learns normalizes each batch by
+            itself, which is another function than the one that the classifier has learned from.
     """
 
     frozen_epochs: int = 0
     head_rate: float = 0.01
+    keep_statistics: bool = False
 
     def __post_init__(self) -> None:
         at_least("fine_tuning.frozen_epochs", self.frozen_epochs, 0)
@@ -254,6 +258,8 @@ class Recipe:
             del plain[key]
         if not self.low_resolution.size:  # runs begun before there was such a thing can be resumed
             del plain["low_resolution"]
+        if not self.fine_tuning.keep_statistics:
+            del plain["fine_tuning"]["keep_statistics"]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

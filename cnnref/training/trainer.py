@@ -107,7 +107,7 @@ def _train(
     budget_minutes: float | None,
 ) -> Run:
     """Train into a folder that may be written, and that nobody else writes; `started` is when the command began."""
-    dataset = _dataset(recipe, data_dir)
+    dataset = _dataset(recipe, data_dir, run, quiet=settings.quiet)
     if recipe.dataset.startswith("folder:"):  # there may be few pictures
         recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
     trainer = Trainer.prepare(recipe, dataset, settings)
@@ -264,7 +264,8 @@ class Trainer:
         if self.settings.weights:
             body, _ = body_and_head(self.model)
             for layer in body:
-                layer.trainable = not phase.head_only
+                norm = isinstance(layer, keras.layers.BatchNormalization)
+                layer.trainable = not phase.head_only and not (norm and self.recipe.fine_tuning.keep_statistics)
         if self.recipe.whiten:
             self.model.get_layer("whiten").kernel.trainable = False
         return TrainState(self.recipe, self.model, phase.last - phase.first, rate=phase.rate)
@@ -392,11 +393,15 @@ def _for_this_machine(recipe: Recipe, run: Run, *, resume: bool, sized: bool) ->
     return recipe
 
 
-def _dataset(recipe: Recipe, data_dir: str | Path | None) -> Dataset:
-    """Pictures of a folder are read in the model's size, every other data set has its own; or both the recipe's."""
+def _dataset(recipe: Recipe, data_dir: str | Path | None, run: Run, *, quiet: bool) -> Dataset:
+    """Pictures of a folder are read in the model's size, every other data set has its own; or both the recipe's.
+
+    A folder that is larger than memory is decoded into a cache beside the run, which all runs of that folder share.
+    """
     side, usual = recipe.image_size, spec(recipe.model).input_shape
     shape = (side or usual[0], side or usual[1], usual[2])
-    dataset = load(recipe.dataset, data_dir, image_shape=shape if recipe.dataset.startswith("folder:") else None)
+    wanted = shape if recipe.dataset.startswith("folder:") else None
+    dataset = load(recipe.dataset, data_dir, image_shape=wanted, cache=run.folder.parent / ".pictures", quiet=quiet)
     return dataset.resized(side, side) if side else dataset
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..environment import keras
 from ..errors import InputError
 from ..models import normalization
+from ..stored_pictures import ImageSource
 
 LAYER = "whiten"
 
@@ -29,7 +30,7 @@ TIE = 1e-6
 Matrix = NDArray[np.float64]
 
 
-def whiten(model: keras.Model, images: NDArray[np.uint8], *, epsilon: float = 5e-4) -> None:
+def whiten(model: keras.Model, images: ImageSource, *, epsilon: float = 5e-4) -> None:
     """Put the whitening filters of images into the layer `whiten` of a model, and set its bias to 0.
 
     Args:

@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import InputError
+from ..files import cache_folder
 from ..version import __version__
 from .catalogue import Weights
 
@@ -65,11 +66,6 @@ class Place:
             mirror=os.environ.get(MIRROR_VARIABLE, ""),
             offline=offline or os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0"),
         )
-
-
-def cache_folder() -> Path:
-    """Where this package keeps what it can make or fetch again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cnnref"
 
 
 def find(weights: Weights, place: Place | None = None) -> Path | None:

@@ -1,5 +1,9 @@
 """Training on one's own pictures, from trained weights: the classifier first, then everything."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,3 +128,25 @@ def test_a_name_that_is_neither_recipe_nor_model_is_answered_with_the_nearest(pi
     with pytest.raises(InputError, match="no recipe or model 'resnet81'; did you mean 'resnet8'"):
         recipe_for("resnet81", f"folder:{pictures}")
     assert recipe_for("lenet5-mnist", f"folder:{pictures}").model == "lenet5"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_pictures_out_of_the_cache_give_the_weights_that_pictures_in_memory_give(
+    pictures: Path, tmp_path: Path, backend: str
+) -> None:
+    pytest.importorskip(backend)
+    found = set()
+    for megabytes in ("256", "0"):
+        command = ["train", "resnet8", "--data", f"folder:{pictures}", "--epochs", "2", "--json", "--validation", "4"]
+        done = subprocess.run(
+            [sys.executable, "-m", "cnnref", *command, "--out", str(tmp_path / megabytes / "run")],
+            env={**os.environ, "KERAS_BACKEND": backend, "CNNREF_FOLDER_MEGABYTES": megabytes},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.add(json.loads(done.stdout)["weights_sha256"])
+    assert (tmp_path / "0" / ".pictures").is_dir()
+    assert not (tmp_path / "256" / ".pictures").exists()
+    assert len(found) == 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ... import plots
 from ...arithmetic.graph import calls_by_name, trace
+from ...stored_pictures import ImageSource
 from ..attribution.activations import activations
 from ..drawing.layout import SMALLEST, fit_text
 from ..drawing.network import draw
@@ -34,7 +35,7 @@ FAINT = 0.01
 
 @plots.style()
 def draw_all(
-    report: Report, model: Any, samples: NDArray[np.uint8], test_images: NDArray[np.uint8] | None
+    report: Report, model: Any, samples: NDArray[np.uint8], test_images: ImageSource | None
 ) -> dict[str, bytes]:
     """PNG files by their names; `samples` are the pictures that the report explains."""
     pictures = {"architecture.png": draw(report.layers, report.name)}
@@ -52,7 +53,7 @@ def draw_all(
     return pictures
 
 
-def _of_test(report: Report, images: NDArray[np.uint8]) -> dict[str, bytes]:
+def _of_test(report: Report, images: ImageSource) -> dict[str, bytes]:
     assert report.test is not None
     title = f"{_cut(report.name, 2.5, 10)} on {report.test.images:,} test pictures"
     names = [_cut(label, 1.2, 8, f"class {index}") for index, label in enumerate(report.labels)]
@@ -175,7 +176,7 @@ def calibration(report: Report) -> bytes:
     return plots.as_png(figure)
 
 
-def mistakes(report: Report, images: NDArray[np.uint8]) -> bytes:
+def mistakes(report: Report, images: ImageSource) -> bytes:
     """The test pictures that are wrong with the highest probabilities, and their places in the test set."""
     assert report.test is not None
     worst: Sequence[Any] = report.test.worst

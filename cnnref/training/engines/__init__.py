@@ -75,7 +75,7 @@ def make_engine(
     if backend == "torch":
         from .torch import TorchEngine
 
-        return TorchEngine(state, batches)
+        return TorchEngine(state, batches, plan.batch_bytes)
     from .tensorflow import TensorFlowEngine
 
-    return TensorFlowEngine(state, batches)
+    return TensorFlowEngine(state, batches, plan.batch_bytes)

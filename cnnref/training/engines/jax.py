@@ -16,15 +16,22 @@ from numpy.typing import NDArray
 from ...data.batches import BatchPlan
 from ...environment import keras
 from ...errors import InputError
+from ...stored_pictures import StoredPictures
 from ..phases import Pictures
 from ..train_state import TrainState
+
+#: Where pictures stay in a file: the most steps at a time, and the bytes of their pictures.
+MAX_STEPS_PER_CALL, AHEAD = 16, 256 << 20
 
 
 class JaxEngine:
     """See `cnnref.training.engines.Engine`."""
 
     def __init__(self, state: TrainState, plan: BatchPlan, pictures: Pictures, *, devices: str = "one") -> None:
-        self.steps_per_call = plan.steps_per_epoch
+        #: Pictures that are no array stay in their file, and those of a few steps at a time come to the device.
+        self._stored = pictures.images if isinstance(pictures.images, StoredPictures) else None
+        few = int(np.clip(AHEAD // plan.batch_bytes, 1, MAX_STEPS_PER_CALL))
+        self.steps_per_call = plan.steps_per_epoch if self._stored is None else few
         self._state, self._plan = state, plan
         self._variables = list(state.variables.values())
         chosen = jax.devices() if devices == "all" else jax.devices()[:1]
@@ -35,7 +42,8 @@ class JaxEngine:
         mesh = jax.sharding.Mesh(np.array(chosen), ("batch",))
         self._everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
-        self._data = self._put((pictures.images, pictures.labels.astype(np.int32)), self._everywhere)
+        images = pictures.images if self._stored is None else None
+        self._data = self._put((images, pictures.labels.astype(np.int32)), self._everywhere)
         self._compiled = jax.jit(self._scan, donate_argnums=0, out_shardings=self._everywhere)
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -43,7 +51,10 @@ class JaxEngine:
         steps = [self._plan.step(number) for number in range(first, last)]
         chosen, changes = jax.tree.map(lambda *arrays: np.stack(arrays), *steps)
         state = self._put([np.asarray(v.value) for v in self._variables], self._everywhere)
-        plan = self._put((chosen.astype(np.int32), changes), self._divided)
+        shown = None
+        if self._stored is not None:
+            shown = self._stored[chosen.ravel()].reshape(*chosen.shape, *self._stored.shape[1:])
+        plan = self._put((chosen.astype(np.int32), changes, shown), self._divided)
         state, (losses, right) = self._compiled(state, self._data, plan)
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(np.asarray(value))
@@ -62,8 +73,8 @@ class JaxEngine:
         images, labels = data
 
         def step(state: list[Any], one: Any) -> tuple[list[Any], Any]:
-            chosen, changes = one
-            batch = self._plan.augmentation.apply(images[chosen], changes, jax.numpy)
+            chosen, changes, shown = one
+            batch = self._plan.augmentation.apply(images[chosen] if shown is None else shown, changes, jax.numpy)
             with keras.StatelessScope(list(zip(self._variables, state, strict=True))) as scope:
                 found = self._step(batch, labels[chosen])
                 return [scope.get_current_value(variable) for variable in self._variables], found

@@ -16,16 +16,19 @@ from .fused_batch_norm import fused_batch_norm
 
 #: Steps between two returns to Python: at most so many, and about a second's worth.
 MAX_STEPS_PER_CALL = 16
+#: Bytes of the batches of one call; twice as many wait for the next.
+AHEAD = 128 << 20
 
 
 class TensorFlowEngine:
     """See `cnnref.training.engines.Engine`."""
 
-    def __init__(self, state: TrainState, batches: Iterator[Batch]) -> None:
+    def __init__(self, state: TrainState, batches: Iterator[Batch], batch_bytes: int) -> None:
         if tf.config.list_physical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()  # on a CPU the operators used are deterministic already
         self.steps_per_call = 1
-        self._batches = prefetch(batches, depth=2 * MAX_STEPS_PER_CALL)
+        self._most = int(np.clip(AHEAD // batch_bytes, 1, MAX_STEPS_PER_CALL))
+        self._batches = prefetch(batches, depth=2 * self._most)
         self._state = state
         self._compiled = tf.function(self._loop, reduce_retracing=True, autograph=False)
 
@@ -38,7 +41,7 @@ class TensorFlowEngine:
         losses, right = self._compiled(tf.convert_to_tensor(images), tf.convert_to_tensor(labels))
         found = losses.numpy(), right.numpy()
         pace = (last - first) / (time.monotonic() - began)
-        self.steps_per_call = int(np.clip(pace, 1, MAX_STEPS_PER_CALL))
+        self.steps_per_call = int(np.clip(pace, 1, self._most))
         return found
 
     def close(self) -> None:

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from ...data.batches import Batch, prefetch
 from ..train_state import TrainState
 
+#: Bytes of the batches that wait.
+AHEAD = 256 << 20
+
 
 class TorchEngine:
     """See `cnnref.training.engines.Engine`."""
 
     steps_per_call = 16
 
-    def __init__(self, state: TrainState, batches: Iterator[Batch]) -> None:
-        self._batches = prefetch(batches)
+    def __init__(self, state: TrainState, batches: Iterator[Batch], batch_bytes: int) -> None:
+        self._batches = prefetch(batches, depth=int(np.clip(AHEAD // batch_bytes, 2, 16)))
         self._state = state
         for variable in state.network.variables:
             trained = any(variable is other for other in state.trained)

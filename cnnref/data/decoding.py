@@ -1,0 +1,62 @@
+"""Picture files to pixels, several at a time, with a bar that shows how far it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..pictures import read_picture
+
+#: Threads that decode; Pillow lets others run while it decodes and resizes.
+MOST_THREADS = 8
+#: Files that are under way at a time, which limits the memory.
+AHEAD = 128
+
+T = TypeVar("T")
+
+
+def decoded(files: Iterable[Path], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of files in their order, each uint8 of `shape` [height, width, channels].
+
+    Raises:
+        InputError: a picture cannot be read; of several it is the first one that is named.
+    """
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        waiting = iter(files)
+        while some := list(islice(waiting, AHEAD)):
+            yield from pool.map(lambda file: read_picture(file, *shape), some)
+
+
+def in_memory(files: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The pictures of files as one array [n, *shape].
+
+    Raises:
+        InputError: a picture cannot be read, or there is too little memory for all.
+    """
+    try:
+        images = np.empty((len(files), *shape), np.uint8)
+    except (MemoryError, ValueError) as error:
+        raise InputError(
+            f"{len(files):,} pictures of shape {list(shape)} cannot be held in memory ({error})."
+        ) from None
+    for place, picture in zip(images, decoded(files, shape), strict=True):
+        place[:] = picture
+    return images
+
+
+def with_bar(items: Iterable[T], total: int, title: str) -> Iterator[T]:
+    """The items, while a bar on standard error shows how many have been taken, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    yield from track(items, title, total, console=console, transient=True, disable=hidden)
