@@ -14,14 +14,11 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import cnnref
 from cnnref import models
-from cnnref.environment import keras
 
 FOLDER = Path(cnnref.__file__).parent / "weights" / "catalogue"
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -31,30 +28,56 @@ TORCHVISION_NAMES = {"googlenet": "googlenet_tv"}
 #: Networks whose own code shifts the normalization to mean and deviation 0.5.
 SHIFTED = ("googlenet", "inception_v3")
 
-#: keras.applications: class, our name, how it prepares pixels (`preprocess_input`, or layers inside), top-1 and top-5
-#: of https://keras.io/api/applications (MobileNetV3: the docstring of keras.applications.mobilenet_v3).
-KERAS = {
-    "VGG16": ("vgg16", "caffe", 71.3, 90.1),
-    "VGG19": ("vgg19", "caffe", 71.3, 90.0),
-    "ResNet50": ("resnet50_v1", "caffe", 74.9, 92.1),
-    "ResNet101": ("resnet101_v1", "caffe", 76.4, 92.8),
-    "ResNet152": ("resnet152_v1", "caffe", 76.6, 93.1),
-    "DenseNet121": ("densenet121", "torch", 75.0, 92.3),
-    "MobileNet": ("mobilenet_v1", "tf", 70.4, 89.5),
-    "MobileNetV2": ("mobilenet_v2", "tf", 71.3, 90.1),
-    "MobileNetV3Large": ("mobilenet_v3_large", "tf", 75.6, None),
-    "MobileNetV3Small": ("mobilenet_v3_small", "tf", 68.1, None),
-    "EfficientNetB0": ("efficientnet_b0", "torch", 77.1, 93.3),
-    "ConvNeXtTiny": ("convnext_tiny", "torch", 81.3, None),
-}
-KERAS_SIZE = {  # mebibytes of the same page; of MobileNetV3 it says none
-    "VGG16": 528, "VGG19": 549, "ResNet50": 98, "ResNet101": 171, "ResNet152": 232, "DenseNet121": 33, "MobileNet": 16,
-    "MobileNetV2": 14, "EfficientNetB0": 29, "ConvNeXtTiny": 109.42,
-}  # fmt: skip
+#: keras.applications: class, our name, side of the pictures, how it prepares pixels (`preprocess_input`, or layers
+#: inside), top-1, top-5 and mebibytes of https://keras.io/api/applications (MobileNetV3, which that page leaves out:
+#: the docstring of keras.applications.mobilenet_v3). Of ConvNeXt and MobileNetV3 no top-5 is given.
+KERAS = [
+    ("Xception", "xception", 299, "tf", 79.0, 94.5, 88),
+    ("VGG16", "vgg16", 224, "caffe", 71.3, 90.1, 528),
+    ("VGG19", "vgg19", 224, "caffe", 71.3, 90.0, 549),
+    ("ResNet50", "resnet50_v1", 224, "caffe", 74.9, 92.1, 98),
+    ("ResNet101", "resnet101_v1", 224, "caffe", 76.4, 92.8, 171),
+    ("ResNet152", "resnet152_v1", 224, "caffe", 76.6, 93.1, 232),
+    ("ResNet50V2", "resnet50_v2_keras", 224, "tf", 76.0, 93.0, 98),
+    ("ResNet101V2", "resnet101_v2_keras", 224, "tf", 77.2, 93.8, 171),
+    ("ResNet152V2", "resnet152_v2_keras", 224, "tf", 78.0, 94.2, 232),
+    ("InceptionV3", "inception_v3", 299, "tf", 77.9, 93.7, 92),
+    ("InceptionResNetV2", "inception_resnet_v2", 299, "tf", 80.3, 95.3, 215),
+    ("MobileNet", "mobilenet_v1", 224, "tf", 70.4, 89.5, 16),
+    ("MobileNetV2", "mobilenet_v2", 224, "tf", 71.3, 90.1, 14),
+    ("MobileNetV3Large", "mobilenet_v3_large", 224, "tf", 75.6, None, None),
+    ("MobileNetV3Small", "mobilenet_v3_small", 224, "tf", 68.1, None, None),
+    ("DenseNet121", "densenet121", 224, "torch", 75.0, 92.3, 33),
+    ("DenseNet169", "densenet169", 224, "torch", 76.2, 93.2, 57),
+    ("DenseNet201", "densenet201", 224, "torch", 77.3, 93.6, 80),
+    ("NASNetMobile", "nasnet_mobile", 224, "tf", 74.4, 91.9, 23),
+    ("NASNetLarge", "nasnet_large", 331, "tf", 82.5, 96.0, 343),
+    ("EfficientNetB0", "efficientnet_b0", 224, "torch", 77.1, 93.3, 29),
+    ("EfficientNetB1", "efficientnet_b1", 240, "torch", 79.1, 94.4, 31),
+    ("EfficientNetB2", "efficientnet_b2", 260, "torch", 80.1, 94.9, 36),
+    ("EfficientNetB3", "efficientnet_b3", 300, "torch", 81.6, 95.7, 48),
+    ("EfficientNetB4", "efficientnet_b4", 380, "torch", 82.9, 96.4, 75),
+    ("EfficientNetB5", "efficientnet_b5", 456, "torch", 83.6, 96.7, 118),
+    ("EfficientNetB6", "efficientnet_b6", 528, "torch", 84.0, 96.8, 166),
+    ("EfficientNetB7", "efficientnet_b7", 600, "torch", 84.3, 97.0, 256),
+    ("EfficientNetV2B0", "efficientnet_v2_b0", 224, "torch", 78.7, 94.3, 29),
+    ("EfficientNetV2B1", "efficientnet_v2_b1", 240, "torch", 79.8, 95.0, 34),
+    ("EfficientNetV2B2", "efficientnet_v2_b2", 260, "torch", 80.5, 95.1, 42),
+    ("EfficientNetV2B3", "efficientnet_v2_b3", 300, "torch", 82.0, 95.8, 59),
+    ("EfficientNetV2S", "efficientnet_v2_s", 384, "half", 83.9, 96.7, 88),
+    ("EfficientNetV2M", "efficientnet_v2_m", 480, "half", 85.3, 97.4, 220),
+    ("EfficientNetV2L", "efficientnet_v2_l", 480, "half", 85.7, 97.5, 479),
+    ("ConvNeXtTiny", "convnext_tiny", 224, "torch", 81.3, None, 109.42),
+    ("ConvNeXtSmall", "convnext_small", 224, "torch", 82.3, None, 192.29),
+    ("ConvNeXtBase", "convnext_base", 224, "torch", 85.3, None, 338.58),
+    ("ConvNeXtLarge", "convnext_large", 224, "torch", 86.3, None, 755.07),
+    ("ConvNeXtXLarge", "convnext_xlarge", 224, "torch", 86.7, None, 1310),
+]
 PREPARATIONS = {
     "caffe": {"mean": [123.68 / 255, 116.779 / 255, 103.939 / 255], "std": [1 / 255] * 3, "channels": "bgr"},
     "torch": IMAGENET,
     "tf": {"mean": [0.5] * 3, "std": [0.5] * 3},
+    "half": {"mean": [128 / 255] * 3, "std": [128 / 255] * 3},
 }
 
 #: timm's weights of families that torchvision has none of, or that are the authors' own; its package has no accuracies.
@@ -159,33 +182,21 @@ def has_layout(ours: str, peer: str) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def told_what_to_get() -> Iterator[list[dict[str, Any]]]:
-    """Take down what keras.applications asks to be downloaded instead of downloading it."""
-    asked: list[dict[str, Any]] = []
-
-    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
-        # Keras tells the kinds apart by their length.
-        asked.append({"url": origin, "sha256" if file_hash and len(file_hash) == 64 else "md5": file_hash})
-        raise InterruptedError(fname)
-
-    with mock.patch("keras.src.utils.file_utils.get_file", get_file):
-        yield asked
-
-
 def keras_applications() -> None:
+    from keras_peers import asked_of_keras
+
     entries = {}
-    for name, (ours, preparation, top1, top5) in KERAS.items():
-        with told_what_to_get() as asked, contextlib.suppress(InterruptedError):
-            getattr(keras.applications, name)(weights="imagenet")
+    for name, ours, side, preparation, top1, top5, megabytes in KERAS:
+        url, digits = asked_of_keras(name)
         entries[f"{ours}.keras"] = {
             "keras_class": name,
-            **asked[0],
+            "url": url,
+            "sha256" if digits and len(digits) == 64 else "md5": digits,  # Keras tells the kinds apart by their length
             "top1": top1,
             "top5": top5,
-            "megabytes": KERAS_SIZE.get(name),
-            "resize": 256,
-            "crop": 224,
+            "megabytes": megabytes,
+            "resize": side * 256 // 224,
+            "crop": side,
             "interpolation": "bilinear",
             **PREPARATIONS[preparation],
             "options": {"padding": "tensorflow"} if "padding" in options_of(ours) else None,
@@ -200,7 +211,7 @@ def keras_applications() -> None:
     comment = (
         "keras.applications' weights. URL and digest are those in its sources; MobileNet and MobileNetV2 have no\n"
         "digest there, and no megabytes stand where its table of models has none.\n"
-        "Keras does not say how pictures were resized; the usual 256 and 224 stand here."
+        "Keras does not say how pictures were resized; the usual ratio of 256 to 224 stands here."
     )
     write("keras_applications.toml", comment, head, entries)
 

@@ -72,7 +72,7 @@ def train(
         raise InputError("Several processes train together through one of them; give its --coordinator HOST:PORT.")
     given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation, "precision": precision}
     given["batch_size"] = batch_size
-    chosen = recipe_for(recipe, data) if data else read_recipe(recipe)
+    chosen = recipe_for(recipe, data, pretrained=weights is not None) if data else read_recipe(recipe)
     chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
     if learning_rate is not None:
         chosen = replace(chosen, optimizer=replace(chosen.optimizer, learning_rate=learning_rate))

@@ -1,4 +1,4 @@
-"""Data augmentation: flips, shifts, small affine and elastic distortions, which do not change the class of a picture.
+"""Data augmentation: flips, shifts, crops, small distortions, changes of colour, rectangles erased, pictures mixed.
 
 `draw` makes small arrays of random numbers with NumPy, and `apply` is a pure function of pictures and those arrays, for
 NumPy or for jax.numpy inside a compiled loop. A run is therefore reproducible on every backend.
@@ -21,6 +21,21 @@ Changes = dict[str, NDArray[Any]]
 
 #: Distance between the control points of an elastic distortion in pixels (Simard et al., 2003, use sigma 4).
 ELASTIC_SPACING = 4.0
+#: Largest ratio of the sides of an erased rectangle, either way.
+ERASED_ASPECT = 3.3
+#: From red, green and blue to gray and the two colours of YIQ (FCC, 1953); rows are Y, I and Q.
+TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+#: What the settings of colour, crop, erasing and mixing may be.
+RANGES = {
+    "crop": (0, 1),
+    "crop_aspect": (1, 10),
+    "brightness": (0, 1),
+    "contrast": (0, 1),
+    "saturation": (0, 1),
+    "hue": (0, 0.5),
+    "erase": (0, 1),
+    "mixup": (0, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,19 @@ class Augmentation:
         elastic: standard deviation of a smooth random displacement, in pixels
             (Simard, Steinkraus, Platt: Best Practices for CNNs, ICDAR 2003).
         border: the values outside of the picture: "zero", or "reflect" for the picture mirrored at its edge.
+        crop: random resized crop: the least share of the picture's area that is cut out and enlarged to its size; the
+            share is uniform from here to all of it, 0 cuts nothing
+            (Szegedy et al.: Going Deeper with Convolutions, CVPR 2015, section 6, take 0.08).
+        crop_aspect: the largest ratio of the sides of what is cut out, relative to the picture's, either way; a side
+            that would be longer than the picture's is as long as it.
+        brightness, contrast, saturation: largest relative change, about black, about the picture's mean gray, and about
+            each pixel's gray (0.4: from 0.6 to 1.4), drawn for each picture.
+        hue: largest turn of the hue, as a share of the whole circle (up to 0.5), in the plane of I and Q of YIQ.
+        erase: a rectangle of each picture is filled with its mean colour; the rectangle's share of the area is uniform
+            from nothing to this, and its sides are in a ratio of up to 3.3
+            (Zhong et al.: Random Erasing, AAAI 2020, arXiv 1708.04896).
+        mixup: every picture and its label are mixed with another one of the batch, by a share from the distribution
+            Beta(mixup, mixup) (Zhang et al.: mixup, ICLR 2018, arXiv 1710.09412; they take 0.2 for ImageNet).
     """
 
     flip: bool = False
@@ -48,19 +76,34 @@ class Augmentation:
     shear: float = 0.0
     elastic: float = 0.0
     border: Literal["zero", "reflect"] = "zero"
+    crop: float = 0.0
+    crop_aspect: float = 4 / 3
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    erase: float = 0.0
+    mixup: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("translate", "rotate", "scale", "shear", "elastic"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"augmentation.{name} is {getattr(self, name)}; give 0 or more, the range each way.")
-
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise InputError(f"augmentation.{name} is {getattr(self, name)}; give a number from {least} to {most}.")
         if self.alternating and not self.flip:
             raise InputError("augmentation.alternating says when to flip; set augmentation.flip = true as well.")
 
     @property
     def whole_pixels(self) -> bool:
         """Whether pixels are only moved, so that no values are interpolated."""
-        return not (self.rotate or self.scale or self.shear or self.elastic)
+        return not (self.rotate or self.scale or self.shear or self.elastic or self.crop)
+
+    @property
+    def recolours(self) -> bool:
+        """Whether colours are changed."""
+        return bool(self.brightness or self.contrast or self.saturation or self.hue)
 
     def __call__(self, images: NDArray[np.generic], random: np.random.Generator) -> Images:
         """Augment a batch [n, height, width, channels]; the result is float32 in the range of the input."""
@@ -74,14 +117,27 @@ class Augmentation:
 
         `mirrored` [n] says which pictures to flip; by default that is random.
         """
-        n, height, width, _ = shape
+        n = shape[0]
         changes: Changes = {}
         if self.flip:
             changes["mirrored"] = random.random(n) < 0.5 if mirrored is None else mirrored
-        if self.whole_pixels:
-            if pixels := int(self.translate):
-                changes["corner"] = random.integers(0, 2 * pixels + 1, (n, 2), dtype=np.int32)
-            return changes
+        if not self.whole_pixels:
+            changes |= self._draw_places(shape, random)
+        elif pixels := int(self.translate):
+            changes["corner"] = random.integers(0, 2 * pixels + 1, (n, 2), dtype=np.int32)
+        # What came later is drawn later, so that the numbers of older recipes stay the same.
+        if self.recolours:
+            changes |= self._draw_colours(shape, random)
+        if self.erase:
+            changes["erased"] = self._draw_rectangles(shape, random)
+        if self.mixup:
+            changes["share"] = random.beta(self.mixup, self.mixup, n).astype(np.float32)
+        return changes
+
+    def _draw_places(self, shape: tuple[int, ...], random: np.random.Generator) -> Changes:
+        """Where the pixels of each picture are read."""
+        n, height, width, _ = shape
+        changes: Changes = {}
 
         def uniform(limit: float) -> NDArray[np.float64]:
             return random.uniform(-limit, limit, n)
@@ -91,27 +147,99 @@ class Augmentation:
         matrix = np.empty((n, 2, 2))
         matrix[:, 0] = np.stack([np.cos(angle) / tall, -np.sin(angle) / wide], axis=-1)
         matrix[:, 1] = np.stack([np.sin(angle) / tall + slant, np.cos(angle) / wide], axis=-1)
-        changes["matrix"] = matrix.astype(np.float32)
         offset = np.stack([uniform(self.translate), uniform(self.translate)], axis=-1)
-        changes["center"] = (offset + np.array([height - 1, width - 1]) / 2).astype(np.float32)
         if self.elastic:
             points = (n, 2, spline(height).shape[1], spline(width).shape[1])
             changes["control"] = np.float32(self.elastic) * random.standard_normal(points, dtype=np.float32)
+        if self.crop:
+            area, ratio = random.uniform(self.crop, 1, n), self.crop_aspect ** random.uniform(-1, 1, n)
+            kept = np.minimum(np.sqrt(np.stack([area / ratio, area * ratio], axis=-1)), 1)
+            matrix *= kept[:, None, :]
+            # From the first pixel's centre to the last one's, so that nothing outside of the picture is read.
+            offset += random.uniform(-0.5, 0.5, (n, 2)) * (1 - kept) * np.array([height - 1, width - 1])
+        changes["matrix"] = matrix.astype(np.float32)
+        changes["center"] = (offset + np.array([height - 1, width - 1]) / 2).astype(np.float32)
         return changes
+
+    def _draw_colours(self, shape: tuple[int, ...], random: np.random.Generator) -> Changes:
+        """What the channels of each picture are multiplied with [n, c, c], and the factor of its contrast [n]."""
+        n, channels = shape[0], shape[3]
+        brightness, contrast, saturation = (
+            1 + random.uniform(-limit, limit, n) for limit in (self.brightness, self.contrast, self.saturation)
+        )
+        turn = 2 * np.pi * random.uniform(-self.hue, self.hue, n)
+        matrix = np.broadcast_to(np.eye(channels), (n, channels, channels))
+        if channels == 3:
+            matrix = _turned(saturation, turn)
+        colours = brightness[:, None, None] * matrix
+        return {"colours": colours.astype(np.float32), "contrast": contrast.astype(np.float32)}
+
+    def _draw_rectangles(self, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int32]:
+        """Top, left, bottom and right of a rectangle in each picture: int32 [n, 4]."""
+        n, height, width, _ = shape
+        area, ratio = random.uniform(0, self.erase, n), ERASED_ASPECT ** random.uniform(-1, 1, n)
+        kept = np.minimum(np.sqrt(np.stack([area / ratio, area * ratio], axis=-1)), 1)
+        sizes = np.floor(kept * np.array([height, width])).astype(np.int32)
+        start = np.floor(random.random((n, 2)) * (np.array([height, width]) - sizes + 1)).astype(np.int32)
+        return np.concatenate([start, start + sizes], axis=1)
 
     def apply(self, images: Any, changes: Changes, xp: ModuleType = np) -> Any:
         """Apply the drawn changes to a batch [n, height, width, channels], with NumPy or jax.numpy.
 
         Returns:
-            The augmented batch, in the type of the input, or float32 if values are interpolated.
+            The augmented batch, in the type of the input, or float32 if values are interpolated, recoloured or mixed.
+            The picture that is mixed with picture i is number n - 1 - i.
         """
         if "mirrored" in changes:
             images = flip(images, changes["mirrored"], xp)
         if "corner" in changes:
-            return shift(images, int(self.translate), changes["corner"], self.border, xp)
+            images = shift(images, int(self.translate), changes["corner"], self.border, xp)
         if "matrix" in changes:
-            return sample(images.astype(np.float32), coordinates(images.shape, changes, xp), self.border, xp)
+            images = sample(images.astype(np.float32), coordinates(images.shape, changes, xp), self.border, xp)
+        if "colours" in changes:
+            images = recolour(images.astype(np.float32), changes["colours"], changes["contrast"], xp)
+        if "erased" in changes:
+            images = erase(images, changes["erased"], xp)
+        if "share" in changes:
+            share = changes["share"][:, None, None, None]
+            images = images.astype(np.float32)
+            images = share * images + (1 - share) * images[::-1]
         return images
+
+
+def _turned(saturation: NDArray[np.float64], turn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrices [n, 3, 3] that change saturation and hue of RGB in rows: in YIQ, I and Q are scaled and turned."""
+    inside = np.zeros((len(turn), 3, 3))
+    inside[:, 0, 0] = 1
+    inside[:, 1, 1] = inside[:, 2, 2] = saturation * np.cos(turn)
+    inside[:, 1, 2], inside[:, 2, 1] = saturation * np.sin(turn), -saturation * np.sin(turn)
+    found: NDArray[np.float64] = TO_YIQ.T @ inside @ np.linalg.inv(TO_YIQ.T)
+    return found
+
+
+def recolour(batch: Any, colours: Any, contrast: Any, xp: ModuleType = np) -> Any:
+    """Multiply the channels of a float32 batch with matrices [n, c, c], then its contrast by factors [n].
+
+    The result is cut to 0..255. Contrast is about the mean gray of each picture.
+    """
+    n, height, width, channels = batch.shape
+    changed = (batch.reshape(n, height * width, channels) @ colours).reshape(batch.shape)
+    gray = TO_YIQ[0] if channels == 3 else np.full(channels, 1 / channels)
+    middle = (changed.mean(axis=(1, 2)) * gray.astype(np.float32)).sum(axis=-1)[:, None, None, None]
+    return xp.clip(middle + contrast[:, None, None, None] * (changed - middle), 0, 255)
+
+
+def erase(batch: Any, rectangles: Any, xp: ModuleType = np) -> Any:
+    """Fill rectangles [n, 4] (top, left, bottom, right) with the mean colour of each picture."""
+    _, height, width, _ = batch.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    top, left, bottom, right = (rectangles[:, side, None, None] for side in range(4))
+    inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+    if batch.dtype == np.uint8:  # whole numbers, so that every backend finds the same
+        mean = (batch.sum(axis=(1, 2), keepdims=True, dtype=np.int32) // (height * width)).astype(np.uint8)
+    else:
+        mean = batch.mean(axis=(1, 2), keepdims=True)
+    return xp.where(inside[..., None], mean, batch)
 
 
 def coordinates(shape: tuple[int, ...], changes: Changes, xp: ModuleType = np) -> Any:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ..stored_pictures import ImageSource
 from .augmentation import Augmentation, Changes
 
-Batch = tuple[NDArray[Any], NDArray[np.int64]]
+#: Pictures, labels, and the share of each label where pictures are mixed (see `Augmentation.mixup`), else 1.
+Batch = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float32]]
 T = TypeVar("T")
 
 #: The purposes of the random generators of a seed.
@@ -67,11 +68,13 @@ class BatchPlan:
 
         Yields:
             Augmented pictures [batch_size, height, width, channels] with values 0..255 (uint8, or float32 where values
-            are interpolated), and their labels [batch_size].
+            are interpolated), their labels [batch_size], and how much each counts [batch_size]; the rest is the label
+            of the picture that it is mixed with, which is the one at the same place from the end.
         """
         for number in range(first, last):
             chosen, changes = self.step(number)
-            yield self.augmentation.apply(images[chosen], changes), labels[chosen]
+            shares = changes.get("share", np.ones(self.batch_size, np.float32))
+            yield self.augmentation.apply(images[chosen], changes), labels[chosen], shares
 
 
 def prefetch(items: Iterator[T], depth: int = 16) -> Generator[T, None, None]:

@@ -11,8 +11,8 @@ from ..errors import DatasetError, InputError
 from ..pictures import resize_pictures
 from ..stored_pictures import ImageSource, part_of
 
-#: Images that `channel_statistics` reads at a time, which limits its memory.
-CHUNK = 1000
+#: Values that `channel_statistics` counts at a time, which limits its memory.
+CHUNK = 2**22
 
 #: Labels as a file has them, before they are checked.
 RawLabels = np.ndarray | list[int]
@@ -151,8 +151,9 @@ def channel_statistics(images: ImageSource) -> tuple[tuple[float, ...], tuple[fl
         )
     values = np.arange(256) / 255
     counts = np.zeros((images.shape[3], 256), np.int64)
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK]
+    step = max(1, CHUNK // int(np.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        chunk = images[start : start + step]
         for channel, found in enumerate(counts):
             found += np.bincount(chunk[..., channel].ravel(), minlength=256)
     means = [float(found @ values / found.sum()) for found in counts]

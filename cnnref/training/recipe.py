@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ..data.augmentation import Augmentation
+from ..data.augmentation import RANGES, Augmentation
 from ..errors import InputError, did_you_mean, printable
 from ..files import check_name, read_regular
 from ..models import list_models, spec
@@ -260,6 +260,11 @@ class Recipe:
             del plain["low_resolution"]
         if not self.fine_tuning.keep_statistics:
             del plain["fine_tuning"]["keep_statistics"]
+        plain["augmentation"] = {
+            key: value
+            for key, value in plain["augmentation"].items()
+            if key not in RANGES or value != getattr(Augmentation, key)
+        }
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 
@@ -320,7 +325,7 @@ def recipe_from(table: dict[str, Any], where: str) -> Recipe:
     return recipe
 
 
-def recipe_for(name: str, data: str) -> Recipe:
+def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
     """A recipe to train a model on other pictures.
 
     Args:
@@ -328,6 +333,9 @@ def recipe_for(name: str, data: str) -> Recipe:
             mirrored and slightly moved and turned pictures, the classifier alone for 3 epochs if there are trained
             weights, then everything for 12 with a small rate.
         data: a data set as `cnnref.data.load` names it, such as folder:PATH.
+        pretrained: whether the run will begin with trained weights. A recipe that is made keeps their statistics then,
+            and takes Adam with a small rate, because the weights of a network that was trained with batch normalization
+            may be so small that a usual step of SGD destroys them.
 
     Raises:
         InputError: there is neither a recipe nor a model of that name.
@@ -346,9 +354,9 @@ def recipe_for(name: str, data: str) -> Recipe:
         batch_size=32,
         precision="auto",
         augmentation=Augmentation(flip=True, translate=side / 16, rotate=8, scale=0.1, border="reflect"),
-        optimizer=Optimizer("sgd", 0.01, 0.9, nesterov=True, weight_decay=1e-4),
+        optimizer=Optimizer("adam", 3e-4) if pretrained else Optimizer("sgd", 0.01, 0.9, weight_decay=1e-4),
         schedule=Schedule(warmup=0.1, decay="cosine"),
-        fine_tuning=FineTuning(frozen_epochs=3, head_rate=0.05),
+        fine_tuning=FineTuning(3, 0.003, keep_statistics=True) if pretrained else FineTuning(3, 0.05),
     )
 
 

@@ -74,15 +74,24 @@ class TrainState:
         """Learn from pictures `size` pixels high from now on; 0: as high as they are. See `smaller`."""
         self._resized = smaller(self.network, size) if size else self.network
 
-    def forward(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32."""
+    def forward(self, images: Any, labels: Any, shares: Any = None) -> tuple[Any, Any]:
+        """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32.
+
+        Where pictures are mixed, `shares` [n] is how much each label counts; the rest is the label at the same place
+        from the end, and right is who finds the one that counts more.
+        """
         images = ops.cast(images, "float32")
         if self._resized is not self.network:
             images = ops.image.resize(images, self._resized.input_shape[1:3], antialias=True)
         logits = ops.cast(self._resized(images, training=True), "float32")
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
+        labels = ops.cast(labels, "int32")
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
-        right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32")), "float32"))
+        if self.recipe.augmentation.mixup:
+            share = ops.expand_dims(shares, -1)
+            wanted = share * wanted + (1 - share) * ops.flip(wanted, axis=0)
+            labels = ops.where(ops.less(shares, 0.5), ops.flip(labels, axis=0), labels)
+        right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), labels), "float32"))
         return ops.mean(ops.categorical_crossentropy(wanted, logits, from_logits=True)), right
 
     def update(self, gradients: Sequence[Any]) -> None:

@@ -279,7 +279,7 @@ class Trainer:
             size = self.recipe.batch_size
             steps = max(1, min(STATISTICS, len(self.pictures.images)) // size)
             batches = self.plan.batches(self.pictures.images, self.pictures.labels, 0, steps)
-            recompute_statistics(model, (images for images, _ in batches))
+            recompute_statistics(model, (images for images, *_ in batches))
         return model
 
     def _run_phase(self, phase: Phase, state: TrainState, callbacks: Sequence[Callback]) -> None:

@@ -200,3 +200,141 @@ def test_what_is_to_be_flipped_can_be_said() -> None:
 def test_alternating_needs_flips() -> None:
     with pytest.raises(InputError, match=r"set augmentation\.flip = true"):
         Augmentation(alternating=True)
+
+
+NEW = st.fixed_dictionaries({
+    "crop": st.sampled_from([0, 0.08, 0.5, 1]), "crop_aspect": st.floats(1, 3), "brightness": st.floats(0, 1),
+    "contrast": st.floats(0, 1), "saturation": st.floats(0, 1), "hue": st.floats(0, 0.5), "erase": st.floats(0, 1),
+    "mixup": st.floats(0, 2),
+})  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(options=NEW, channels=st.integers(1, 4), side=st.integers(3, 12), seed=st.integers(0, 2**32))
+def test_crops_colours_erasing_and_mixing_keep_shape_and_range_and_follow_the_generator(
+    options: Any, channels: Any, side: Any, seed: Any
+) -> None:
+    augmentation, images = Augmentation(**options), random_images(3, side, side + 2, channels, seed=seed)
+    changed = augmentation(images, generator(seed))
+    assert changed.shape == images.shape
+    assert changed.min() >= -1e-3
+    assert changed.max() <= 255 + 1e-3
+    np.testing.assert_array_equal(changed, augmentation(images, generator(seed)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(options=NEW, seed=st.integers(0, 2**32))
+def test_what_is_new_draws_after_what_was_there(options: Any, seed: Any) -> None:
+    old = {"flip": True, "translate": 2, "rotate": 5, "elastic": 1}
+    before = Augmentation(**old).draw((4, 8, 8, 3), generator(seed))
+    after = Augmentation(**old, **{**options, "crop": 0}).draw((4, 8, 8, 3), generator(seed))
+    for name, numbers in before.items():
+        np.testing.assert_array_equal(after[name], numbers)
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect"])
+def test_a_crop_reads_a_part_of_the_picture_of_the_wanted_area_and_nothing_outside(border: Any) -> None:
+    rows, columns = np.indices((33, 33), np.float32) + 100
+    images = np.repeat(np.stack([rows, columns], axis=-1)[None], 400, axis=0)
+    cut = Augmentation(crop=0.25, crop_aspect=2, border=border)(images, generator())
+    low, high = cut.min(axis=(1, 2)), cut.max(axis=(1, 2))
+    assert low.min() >= 100 - 1e-3
+    assert high.max() <= 132 + 1e-3
+    shares = (high - low) / 32
+    area, ratio = shares.prod(axis=1), shares[:, 0] / shares[:, 1]
+    assert 0.25 * 0.7 < area.min() < 0.3  # less where a side was cut to the picture's
+    assert 0.9 < area.max() <= 1 + 1e-3
+    assert 0.5 - 1e-2 <= ratio.min() < 0.6
+    assert 1.7 < ratio.max() <= 2 + 1e-2
+    assert low.max() > 110  # and not always from the corner
+    np.testing.assert_allclose(
+        np.diff(cut[..., 0], axis=1), np.broadcast_to(shares[:, :1, None], (400, 32, 33)), atol=2e-3
+    )
+
+
+def test_colours_change_as_they_are_said_to() -> None:
+    images = random_images(300, 4, 4, 3).astype(np.float32) / 4 + 90  # so that nothing is cut off
+    gray = images @ np.float32([0.299, 0.587, 0.114])
+
+    def factors(changed: Any, original: Any) -> Any:
+        return (changed * original).sum(axis=(1, 2)) / (original**2).sum(axis=(1, 2))
+
+    bright = Augmentation(brightness=0.3)(images, generator()) / images
+    assert np.ptp(bright, axis=(1, 2, 3)).max() < 1e-4
+    assert 0.7 <= bright.min() < 0.75
+    assert 1.25 < bright.max() <= 1.3 + 1e-5
+
+    middle = gray.mean(axis=(1, 2))[:, None, None, None]
+    contrasted = (Augmentation(contrast=0.3)(images, generator()) - middle) / (images - middle)
+    assert np.median(np.ptp(contrasted, axis=(1, 2, 3))) < 1e-2
+    assert 0.7 - 1e-3 < np.median(contrasted, axis=(1, 2, 3)).min() < 0.75
+
+    saturated = Augmentation(saturation=1)(images, generator())
+    np.testing.assert_allclose(saturated @ np.float32([0.299, 0.587, 0.114]), gray, atol=0.05)
+    found = factors((saturated - gray[..., None])[..., 0], (images - gray[..., None])[..., 0])
+    assert 0 <= found.min() + 1e-3 < 0.05
+    assert 1.9 < found.max() < 2 + 1e-3
+
+    turned = Augmentation(hue=0.5)(images, generator())
+    np.testing.assert_allclose(turned @ np.float32([0.299, 0.587, 0.114]), gray, atol=0.05)
+    assert np.abs(turned - images).max() > 30
+
+
+def test_gray_pictures_stay_gray() -> None:
+    images = np.repeat(random_images(20, 5, 5, 1), 3, axis=3)
+    changed = Augmentation(saturation=1, hue=0.5)(images, generator())
+    np.testing.assert_allclose(changed, images, atol=0.05)
+
+
+def test_one_rectangle_of_the_mean_colour_is_erased() -> None:
+    images = random_images(500, 20, 30, 3)
+    changed = Augmentation(erase=0.3)(images, generator())
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    shares = []
+    for image, found, colour in zip(images, changed, mean, strict=True):
+        inside = (found != image).any(axis=-1)
+        if inside.any():
+            rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+            box = found[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            assert np.abs(box - colour[0]).max() <= 1
+            shares.append(box[..., 0].size / 600)
+    assert len(shares) > 400
+    assert max(shares) <= 0.3
+    assert max(shares) > 0.25
+    assert np.mean(shares) == pytest.approx(0.15, abs=0.03)
+
+
+def test_pictures_are_mixed_with_those_from_the_other_end_by_their_share() -> None:
+    images = random_images(6, 3, 3, 1)
+    augmentation = Augmentation(mixup=0.5)
+    changes = augmentation.draw(images.shape, generator())
+    share = changes["share"][:, None, None, None]
+    expected = share * images + (1 - share) * images[::-1]
+    np.testing.assert_allclose(augmentation.apply(images, changes), expected, rtol=1e-6)
+    many = Augmentation(mixup=0.2).draw((20_000, 2, 2, 1), generator())["share"]
+    assert many.mean() == pytest.approx(0.5, abs=0.02)
+    assert many.var() == pytest.approx(1 / (4 * 1.4), abs=0.01)  # of Beta(a, a): 1 / (4 (2 a + 1))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"erase": 0.4}, {"crop": 0.2, "contrast": 0.5, "hue": 0.2, "mixup": 0.4}], ids=str
+)
+def test_numpy_and_jax_crop_colour_erase_and_mix_alike(settings: Any) -> None:
+    test_numpy_and_jax_make_the_same_change("reflect", settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("crop", -0.1),
+        ("crop", 1.1),
+        ("crop_aspect", 0.5),
+        ("brightness", 1.5),
+        ("hue", 0.6),
+        ("erase", 2),
+        ("mixup", -1),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused(name: Any, value: Any) -> None:
+    with pytest.raises(InputError, match=rf"augmentation\.{name} is {value}; give a number from"):
+        Augmentation(**{name: value})

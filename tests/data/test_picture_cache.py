@@ -65,8 +65,8 @@ def test_the_cache_gives_what_memory_gives(folder: Path, monkeypatch: pytest.Mon
         plan.batches(held.train_images, held.train_labels, 4, 12),
         strict=True,
     ):
-        np.testing.assert_array_equal(ours[0], theirs[0])
-        np.testing.assert_array_equal(ours[1], theirs[1])
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.usefixtures("nothing_in_memory")

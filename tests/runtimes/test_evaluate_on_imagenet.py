@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from cnnref.cli import app
@@ -39,6 +40,21 @@ def tensorflow(folder: Path) -> None:
     (folder / "imagenet_2012_validation_synset_labels.txt").write_text("\n".join(IDENTIFIERS[i] for i in CLASSES))
 
 
+def write_kit(folder: Path, numbers: tuple[int, ...] = (2, 3, 1)) -> None:
+    """The development kit: the classes have numbers of their own, and those above them in WordNet have some as well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = np.zeros((4, 1), dtype=[("ILSVRC2012_ID", object), ("WNID", object), ("num_children", object)])
+    for row, number, identifier in zip(rows[:, 0], (*numbers, 1001), (*IDENTIFIERS, "n00001740"), strict=True):
+        row["ILSVRC2012_ID"], row["WNID"], row["num_children"] = float(number), identifier, 0.0
+    savemat(folder / "meta.mat", {"synsets": rows})
+    truth = "".join(f"{numbers[index]}\n" for index in CLASSES)
+    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
+
+
+def kit(folder: Path) -> None:
+    write_kit(folder / "ILSVRC2012_devkit_t12" / "data")
+
+
 def folders(folder: Path) -> None:
     for number, index in enumerate(CLASSES, start=1):
         (folder / "val" / IDENTIFIERS[index]).mkdir(parents=True, exist_ok=True)
@@ -46,7 +62,7 @@ def folders(folder: Path) -> None:
         shutil.move(folder / name, folder / "val" / IDENTIFIERS[index] / name)
 
 
-@pytest.mark.parametrize("layout", [caffe, kaggle, tensorflow, folders])
+@pytest.mark.parametrize("layout", [caffe, kaggle, tensorflow, write_kit, kit, folders])
 def test_every_published_layout_gives_the_same_pictures_and_classes(flat: Path, layout: Callable[[Path], None]) -> None:
     layout(flat)
     found = validation_pictures(flat, IDENTIFIERS)
@@ -63,6 +79,21 @@ def test_what_is_no_validation_set_is_refused(flat: Path) -> None:
         validation_pictures(flat, IDENTIFIERS)
     (flat / "val.txt").write_text("ILSVRC2012_val_00000001.JPEG 3\n")
     with pytest.raises(DatasetError, match="there is no class 3"):
+        validation_pictures(flat, IDENTIFIERS)
+
+
+def test_the_numbers_of_the_development_kit_mean_nothing_without_its_table(flat: Path) -> None:
+    write_kit(flat)
+    table = (flat / "meta.mat").read_bytes()
+    (flat / "meta.mat").write_bytes(table[:200])
+    with pytest.raises(DatasetError, match=r"ground_truth\.txt is no list .*meta\.mat beside it is damaged"):
+        validation_pictures(flat, IDENTIFIERS)
+    (flat / "meta.mat").unlink()
+    with pytest.raises(DatasetError, match=r"an order of the kit's own, so put meta\.mat of the kit beside it"):
+        validation_pictures(flat, IDENTIFIERS)
+    (flat / "meta.mat").write_bytes(table)
+    (flat / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n2\n3\n4\n")
+    with pytest.raises(DatasetError, match=r"meta\.mat has no class number 4"):
         validation_pictures(flat, IDENTIFIERS)
 
 

@@ -20,6 +20,8 @@ from cnnref.training.engines.progressive_resizing import ProgressiveResizing
 from cnnref.training.recipe import Average, Optimizer
 from cnnref.training.trainer import Settings, Trainer
 
+#: What fine-tuning takes in addition to small distortions.
+NEWER = {"crop": 0.5, "contrast": 0.2, "saturation": 0.3, "hue": 0.05, "erase": 0.2, "mixup": 0.3}
 RECIPE = Recipe(
     name="first",
     model="resnet8",
@@ -27,7 +29,7 @@ RECIPE = Recipe(
     epochs=40,  # so that the first steps are small, as those of a real run
     batch_size=32,
     label_smoothing=0.1,
-    augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5),
+    augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5, **NEWER),
     optimizer=Optimizer(learning_rate=0.05, weight_decay=5e-4, norm_rate=2),
     average=Average("lookahead", decay=0.9, every=3),
 )

@@ -26,7 +26,9 @@ RECIPE = Recipe(
     epochs=60.3,
     batch_size=64,
     validation=100,
-    augmentation=Augmentation(flip=True, alternating=True, translate=1, rotate=5, elastic=0.5),
+    augmentation=Augmentation(
+        flip=True, alternating=True, translate=1, rotate=5, elastic=0.5, crop=0.6, brightness=0.2, erase=0.2, mixup=0.2
+    ),
     optimizer=Optimizer(learning_rate=0.05, weight_decay=1e-4),
     average=Average("ema", decay=0.99, every=3),
 )

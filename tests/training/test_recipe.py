@@ -78,13 +78,17 @@ recipes = st.builds(
         Average, kind=st.sampled_from(["none", "ema", "lookahead"]), decay=st.floats(0, 0.999), every=st.integers(1, 9)
     ),
     low_resolution=st.builds(LowResolution, size=st.integers(0, 500), share=st.floats(0.01, 0.99)),
-    fine_tuning=st.builds(FineTuning, frozen_epochs=st.integers(0, 9), head_rate=st.floats(1e-9, 1)),
+    fine_tuning=st.builds(
+        FineTuning, frozen_epochs=st.integers(0, 9), head_rate=st.floats(1e-9, 1), keep_statistics=st.booleans()
+    ),
     options=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
     ),
     augmentation=st.builds(
         Augmentation,
         **dict.fromkeys(("translate", "rotate", "scale", "shear", "elastic"), numbers),
+        **dict.fromkeys(("crop", "brightness", "contrast", "saturation", "erase", "mixup"), st.floats(0, 1)),
+        hue=st.floats(0, 0.5),
         flip=st.booleans(),
         border=st.sampled_from(["zero", "reflect"]),
     ),

@@ -2,13 +2,13 @@
 
 import re
 from typing import Any
-from unittest import mock
 
 import pytest
+from keras_peers import asked_of_keras
 from torch_peers import timm_models, torchvision_models
 
 import cnnref
-from cnnref.environment import keras, shapes_alone
+from cnnref.environment import keras
 from cnnref.errors import InputError
 from cnnref.weights.catalogue import PUBLISHERS, Weights, imagenet_classes, list_weights, weights, weights_of
 
@@ -68,20 +68,14 @@ def test_no_weights_of_torchvision_for_a_model_of_this_package_are_left_out() ->
 
 @pytest.mark.parametrize("entry", of("keras.applications"))
 def test_keras_asks_for_the_same_file(entry: Weights) -> None:
-    asked: list[tuple[str, str | None]] = []
-
-    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
-        asked.append((origin, file_hash))
-        raise InterruptedError(fname)
-
-    with (
-        mock.patch("keras.src.utils.file_utils.get_file", get_file),
-        shapes_alone(),
-        pytest.raises(InterruptedError),
-    ):
-        getattr(keras.applications, entry.keras_class)(weights="imagenet")
-    assert asked == [(entry.url, entry.digest and entry.digest[1])]
+    assert asked_of_keras(entry.keras_class) == (entry.url, entry.digest and entry.digest[1])
     assert entry.digest or entry.keras_class in ("MobileNet", "MobileNetV2")
+
+
+def test_all_networks_of_keras_are_listed() -> None:
+    classes = {name for name, value in vars(keras.applications).items() if name[0].isupper() and callable(value)}
+    assert {one.keras_class for one in ALL if one.keras_class} == classes
+    assert len(classes) == 40
 
 
 @pytest.mark.parametrize("entry", of("timm"))

@@ -77,7 +77,22 @@ def test_the_network_is_built_with_its_weights_and_its_normalization() -> None:
         pretrained("mobilenet_v2", "keras")
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2.keras", "resnet50_v1.keras"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v2.keras",
+        "resnet50_v1.keras",
+        *(
+            pytest.param(name, marks=pytest.mark.exhaustive)
+            for name in (
+                "resnet50_v2_keras.keras",
+                "efficientnet_v2_b0.keras",
+                "convnext_tiny.keras",
+                "densenet169.keras",
+            )
+        ),
+    ],
+)
 def test_a_file_of_keras_applications_gives_its_probabilities_of_raw_pixels(name: str, tmp_path: Path) -> None:
     import h5py
 
@@ -87,9 +102,19 @@ def test_a_file_of_keras_applications_gives_its_probabilities_of_raw_pixels(name
         save_weights_to_hdf5_group(file, peer)
     model = published(entry, input_shape=(64, 64, 3), place=Place(tmp_path, tmp_path / "cache", offline=True))
     raw = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
-    prepare = keras.applications.resnet if "resnet" in name else keras.applications.mobilenet_v2
-    wanted = np.asarray(peer(prepare.preprocess_input(raw.copy()), training=False))
+    prepare = getattr(keras.applications, type_of_preparation(name)).preprocess_input
+    wanted = np.asarray(peer(prepare(raw.copy()), training=False))
     np.testing.assert_allclose(np.asarray(model(raw, training=False)), wanted, rtol=1e-3, atol=1e-6)
+
+
+def type_of_preparation(name: str) -> str:
+    """The module of keras.applications whose `preprocess_input` belongs to a network."""
+    return {
+        "mobilenet_v2.keras": "mobilenet_v2",
+        "resnet50_v1.keras": "resnet",
+        "resnet50_v2_keras.keras": "resnet_v2",
+        "densenet169.keras": "densenet",
+    }.get(name, "efficientnet_v2")  # which changes nothing, because it is in the network
 
 
 @pytest.mark.usefixtures("cache")

@@ -21,7 +21,7 @@ from ..phases import Pictures
 from ..train_state import TrainState
 
 #: Where pictures stay in a file: the most steps at a time, and the bytes of their pictures.
-MAX_STEPS_PER_CALL, AHEAD = 16, 256 << 20
+MAX_STEPS_PER_CALL, AHEAD = 16, 64 << 20
 
 
 class JaxEngine:
@@ -76,12 +76,12 @@ class JaxEngine:
             chosen, changes, shown = one
             batch = self._plan.augmentation.apply(images[chosen] if shown is None else shown, changes, jax.numpy)
             with keras.StatelessScope(list(zip(self._variables, state, strict=True))) as scope:
-                found = self._step(batch, labels[chosen])
+                found = self._step(batch, labels[chosen], changes.get("share"))
                 return [scope.get_current_value(variable) for variable in self._variables], found
 
         return jax.lax.scan(step, state, plan)
 
-    def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
+    def _step(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
         """One step inside a scope that stands for the variables."""
         state = self._state
         buffers = [variable.value for variable in state.buffers]
@@ -89,7 +89,7 @@ class JaxEngine:
         def loss_of(trained: Sequence[Any]) -> Any:
             known = [*zip(state.trained, trained, strict=True), *zip(state.buffers, buffers, strict=True)]
             with keras.StatelessScope(known) as scope:
-                loss, right = state.forward(images, labels)
+                loss, right = state.forward(images, labels, shares)
                 return loss, (right, [scope.get_current_value(variable) for variable in state.buffers])
 
         trained = [variable.value for variable in state.trained]

@@ -17,7 +17,7 @@ from .fused_batch_norm import fused_batch_norm
 #: Steps between two returns to Python: at most so many, and about a second's worth.
 MAX_STEPS_PER_CALL = 16
 #: Bytes of the batches of one call; twice as many wait for the next.
-AHEAD = 128 << 20
+AHEAD = 32 << 20
 
 
 class TensorFlowEngine:
@@ -35,10 +35,8 @@ class TensorFlowEngine:
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Do the steps from `first` to before `last`."""
         began = time.monotonic()
-        images, labels = (
-            np.stack(parts) for parts in zip(*(next(self._batches) for _ in range(first, last)), strict=True)
-        )
-        losses, right = self._compiled(tf.convert_to_tensor(images), tf.convert_to_tensor(labels))
+        steps = zip(*(next(self._batches) for _ in range(first, last)), strict=True)
+        losses, right = self._compiled(*(tf.convert_to_tensor(np.stack(parts)) for parts in steps))
         found = losses.numpy(), right.numpy()
         pace = (last - first) / (time.monotonic() - began)
         self.steps_per_call = int(np.clip(pace, 1, self._most))
@@ -48,21 +46,21 @@ class TensorFlowEngine:
         """End the thread."""
         self._batches.close()
 
-    def _loop(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        """All steps of [steps, batch, ...] pictures and [steps, batch] labels; losses and right answers [steps]."""
+    def _loop(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
+        """All steps of [steps, batch, ...] pictures, labels and their shares; losses and right answers [steps]."""
         count = tf.shape(labels)[0]
         found = [tf.TensorArray(tf.float32, count) for _ in range(2)]
 
         def body(place: Any, losses: Any, right: Any) -> tuple[Any, Any, Any]:
-            loss, correct = self._step(images[place], labels[place])
+            loss, correct = self._step(images[place], labels[place], shares[place])
             return place + 1, losses.write(place, loss), right.write(place, correct)
 
         # One after the other: a step begins with the weights that the one before it left.
         _, losses, right = tf.while_loop(lambda place, *_: place < count, body, (0, *found), parallel_iterations=1)
         return losses.stack(), right.stack()
 
-    def _step(self, images: Any, labels: Any) -> tuple[Any, Any]:
+    def _step(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape, fused_batch_norm(self._state.network):
-            loss, right = self._state.forward(images, labels)
+            loss, right = self._state.forward(images, labels, shares)
         self._state.update(tape.gradient(loss, [variable.value for variable in self._state.trained]))
         return loss, right

@@ -12,7 +12,7 @@ from ...data.batches import Batch, prefetch
 from ..train_state import TrainState
 
 #: Bytes of the batches that wait.
-AHEAD = 256 << 20
+AHEAD = 64 << 20
 
 
 class TorchEngine:
@@ -37,9 +37,11 @@ class TorchEngine:
         """End the thread."""
         self._batches.close()
 
-    def _step(self, images: NDArray[np.generic], labels: NDArray[np.int64]) -> tuple[float, float]:
+    def _step(
+        self, images: NDArray[np.generic], labels: NDArray[np.int64], shares: NDArray[np.float32]
+    ) -> tuple[float, float]:
         values = [variable.value for variable in self._state.trained]
-        loss, right = self._state.forward(torch.as_tensor(images), torch.as_tensor(labels))
+        loss, right = self._state.forward(*(torch.as_tensor(part) for part in (images, labels, shares)))
         gradients = torch.autograd.grad(loss, values)
         with torch.no_grad():
             self._state.update(gradients)
