@@ -78,7 +78,7 @@ class TrainState:
         """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32.
 
         Where pictures are mixed, `shares` [n] is how much each label counts; the rest is the label at the same place
-        from the end, and right is who finds the one that counts more.
+        from the end, and right is who finds the one that counts more. Without shares the pictures are as they were.
         """
         images = ops.cast(images, "float32")
         if self._resized is not self.network:
@@ -87,7 +87,7 @@ class TrainState:
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         labels = ops.cast(labels, "int32")
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
-        if self.recipe.augmentation.mixup:
+        if self.recipe.augmentation.mixup and shares is not None:
             share = ops.expand_dims(shares, -1)
             wanted = share * wanted + (1 - share) * ops.flip(wanted, axis=0)
             labels = ops.where(ops.less(shares, 0.5), ops.flip(labels, axis=0), labels)
