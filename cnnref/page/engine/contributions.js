@@ -10,9 +10,9 @@
  */
 
 import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
-import { MOVES } from "./moving.js";
+import { MOVES, same } from "./moving.js";
 import { OPERATORS } from "./operators.js";
-import { between, dot, placeOf, stridesOf, total } from "./tensors.js";
+import { between, broadcastSteps, dot, placeOf, stridesOf, total } from "./tensors.js";
 import { paddedCount, windowCells, windowOf } from "./windows.js";
 
 /**
@@ -125,17 +125,17 @@ function explainGlobal(kind) {
  * A dense layer: every input times its weight. Behind a flattening, they are still in the order of the maps.
  * @type {Explain}
  */
-function explainDense({ node, inputs: [x, weights, bias], attributes, place }) {
+function explainDense({ inputs: [x, weights, bias], attributes, place }) {
   const [length, outputs] = attributes.transB ? [...weights.shape].reverse() : weights.shape;
   const output = place[place.length - 1];
-  const row = node.op === "MatMul" ? place.slice(0, -1).reduce((sum, size, axis) => sum * x.shape[axis] + size, 0) : 0;
+  const row = place.slice(0, -1).reduce((sum, size, axis) => sum * x.shape[axis] + size, 0);
   const cells = Array.from({ length }, (_, index) => {
     const weight =
       (attributes.alpha ?? 1) * weights.data[attributes.transB ? output * length + index : index * outputs + output];
     const from = row * length + index;
     return { row: 0, column: index, input: x.data[from], weight, product: x.data[from] * weight, from, padding: false };
   });
-  const added = bias ? (attributes.beta ?? 1) * bias.data[bias.data.length > 1 ? output : 0] : 0;
+  const added = bias ? (attributes.beta ?? 1) * bias.data[dot(place, broadcastSteps(bias.shape, 2))] : 0;
   return { kind: "sum", groups: [{ channel: 0, rows: 1, columns: length, cells }], bias: added };
 }
 
@@ -177,9 +177,7 @@ function explainClip({ inputs, attributes, at }) {
 /** @type {Explain} */
 function explainPair({ node, inputs, y, place }, tensors) {
   const parts = inputs.map((one, index) => {
-    const shape = [...new Array(y.shape.length - one.shape.length).fill(1), ...one.shape];
-    const steps = stridesOf(shape).map((step, axis) => (shape[axis] === 1 ? 0 : step));
-    const from = dot(place, steps);
+    const from = dot(place, broadcastSteps(one.shape, y.shape.length));
     return { value: one.data[from], from, tensor: node.inputs[index], constant: !tensors.has(node.inputs[index]) };
   });
   return { kind: "pair", sign: PAIRS[node.op]?.[1] ?? "+", parts };
@@ -219,8 +217,9 @@ function explainMove({ node, inputs, at }, tensors) {
     const places = Float64Array.from(x.data, (_, place) => first + place);
     return { shape: x.shape, data: /** @type {any} */ (places) };
   });
-  const own = node.op === "Pad" ? numbered.slice(0, 2) : numbered; // padding is 0, whatever its value
-  const found = OPERATORS[node.op](own, node.attributes).data[at];
+  if (node.op === "Pad") delete numbered[2]; // padding is 0, whatever its value
+  const move = node.op === "Cast" ? same : OPERATORS[node.op]; // the places are of no type
+  const found = move(numbered, node.attributes).data[at];
   const source = firsts.findLastIndex((first) => first && found >= first);
   return found
     ? { kind: "move", tensor: node.inputs[source], from: found - (firsts[source] ?? 0) }

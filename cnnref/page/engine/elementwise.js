@@ -1,7 +1,7 @@
 // Operators that treat every value by itself, and those that join two tensors value by value.
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
-import { between, dot, eachPlace, stridesOf, tensorOf } from "./tensors.js";
+import { between, broadcastSteps, dot, eachPlace, emptyLike, sizeOf, tensorOf } from "./tensors.js";
 
 /** @type {Record<string, Operator>} */
 export const ELEMENTWISE = {};
@@ -131,11 +131,11 @@ ELEMENTWISE.Sum = ELEMENTWISE.Add;
 function paired(a, b, f) {
   const rank = Math.max(a.shape.length, b.shape.length);
   const [left, right] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);
-  const shape = left.map((size, axis) => Math.max(size, right[axis]));
-  const y = tensorOf(shape);
-  const [stepsA, stepsB] = [left, right].map((sizes) =>
-    stridesOf(sizes).map((step, axis) => (sizes[axis] === 1 ? 0 : step)),
-  );
+  const shape = left.map((size, axis) => (size === 1 ? right[axis] : size));
+  const y = tensorOf(shape, emptyLike(a, sizeOf(shape)));
+  const [stepsA, stepsB] = [a, b].map((one) => broadcastSteps(one.shape, rank));
   eachPlace(shape, (place, at) => (y.data[at] = f(a.data[dot(place, stepsA)], b.data[dot(place, stepsB)])));
+  if (Array.isArray(y.data) && !y.data.every(Number.isSafeInteger))
+    throw new Error("Results that are no whole numbers below 2^53 are not known here for numbers of 64 bits.");
   return y;
 }

@@ -4,9 +4,10 @@
  * @import { Tensor, Tensors } from "./tensors.js"
  * @typedef {{ rows: number[], columns: number[] }} Box each is [first, last]
  * @typedef {{ offset: number[], step: number[] }} Picked what a Slice takes along rows and columns
- * @typedef {GraphNode & { kernel?: number[], pads?: Float32Array, picked: Picked | null }} KnownNode a node with what its constants say
+ * @typedef {GraphNode & { kernel?: number[], pads?: ArrayLike<number>, picked: Picked | null }} KnownNode a node with what its constants say
  */
 
+import { padWidths } from "./moving.js";
 import { sizeOf } from "./tensors.js";
 import { windowOf, windowStart } from "./windows.js";
 
@@ -57,11 +58,20 @@ function keepsMaps(perm, shape) {
   return (last[0] === rank - 2 && last[1] === rank - 1) || perm.join() === "0,3,1,2";
 }
 
-/** @type {(box: Box, pads: Float32Array, rank: number) => Box} */
+/** @type {(box: Box, pads: ArrayLike<number>, rank: number) => Box} */
 function shifted(box, pads, rank) {
   /** @type {(range: number[], axis: number) => number[]} */
   const move = (range, axis) => range.map((place) => place - (pads[axis] ?? 0));
   return { rows: move(box.rows, rank - 2), columns: move(box.columns, rank - 1) };
+}
+
+/**
+ * The widths that a Pad adds, where the file says them.
+ * @type {(node: GraphNode, constants: Map<string, Tensor>, rank: number) => number[] | undefined}
+ */
+function padsOf(node, constants, rank) {
+  const pads = node.op === "Pad" && constants.get(node.inputs[1]);
+  return pads ? padWidths(rank, pads.data, constants.get(node.inputs[3])?.data) : undefined;
 }
 
 /** @type {(box: Box, picked: Picked) => Box} */
@@ -103,7 +113,7 @@ export function fieldOf(graph, tensors, name, box) {
     const after = tensors.get(node.output);
     const extra = {
       kernel: graph.constants.get(node.inputs[1])?.shape.slice(2),
-      pads: graph.constants.get(node.inputs[1])?.data,
+      pads: padsOf(node, graph.constants, after?.shape.length ?? 0),
     };
     for (const input of new Set(node.inputs)) {
       const before = tensors.get(input);

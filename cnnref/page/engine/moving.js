@@ -1,7 +1,7 @@
 // Operators that only move values: nothing is computed, and the page shows where each value comes from.
 /** @import { Operator, Tensor } from "./tensors.js" */
 
-import { between, dot, eachPlace, sizeOf, stridesOf, tensorOf } from "./tensors.js";
+import { arrayOf, between, dot, eachPlace, emptyLike, sizeOf, stridesOf, tensorOf } from "./tensors.js";
 
 /** @type {Record<string, Operator>} */
 export const MOVING = {};
@@ -9,8 +9,22 @@ export const MOVING = {};
 /** @type {Operator} */
 export const same = ([x]) => x;
 MOVING.Identity = same;
-MOVING.Dropout = same;
-MOVING.Cast = same; // numbers here are float32 whatever they were
+
+/** Dropout drops nothing once the training is over. */
+MOVING.Dropout = ([x, ratio, training]) => {
+  if (training?.data[0] && (ratio?.data[0] ?? 0.5) !== 0)
+    throw new Error("Dropout in training mode is random, and is not known here.");
+  return x;
+};
+
+/** The same numbers in another type; fractions are cut off where the type is one of whole numbers. */
+MOVING.Cast = ([x], { to }) => {
+  const Kind = arrayOf(to);
+  if (!Kind) throw new Error(`Cast to the element type ${to} is not known here.`);
+  /** @type {(value: number) => number} */
+  const convert = to === 9 ? (value) => Number(value !== 0) : to === 7 ? Math.trunc : (value) => value;
+  return tensorOf(x.shape, Kind.from(x.data, convert));
+};
 
 /** @type {(x: Tensor, shape: number[]) => Tensor} */
 const reshaped = (x, shape) => tensorOf(shape, x.data);
@@ -48,15 +62,6 @@ MOVING.Unsqueeze = ([x, axes], attributes) => {
     .forEach((axis) => shape.splice(axis, 0, 1));
   return reshaped(x, shape);
 };
-
-/**
- * Zeros of the kind that a tensor's numbers are.
- * @type {(x: Tensor, length: number) => Float32Array}
- */
-function emptyLike(x, length) {
-  const Kind = /** @type {Float32ArrayConstructor} */ (x.data.constructor);
-  return new Kind(length);
-}
 
 /**
  * Copy from x: y's value at a place is x's at start + place * steps, axis by axis; outside x it is `fill`.
@@ -118,11 +123,25 @@ MOVING.Slice = ([x, starts, ends, axes, given], attributes) => {
   return copied(x, shape, offset, steps);
 };
 
-MOVING.Pad = ([x, pads, value], attributes) => {
+/**
+ * The widths of a padding: before each axis, then behind each axis; `axes` names those that `pads` is about.
+ * @type {(rank: number, pads: ArrayLike<number>, axes?: ArrayLike<number>) => number[]}
+ */
+export function padWidths(rank, pads, axes = Array.from({ length: rank }, (_, axis) => axis)) {
+  const widths = new Array(2 * rank).fill(0);
+  Array.from(axes).forEach((axis, index) => {
+    const along = axis < 0 ? axis + rank : axis;
+    widths[along] = pads[index];
+    widths[along + rank] = pads[index + axes.length];
+  });
+  return widths;
+}
+
+MOVING.Pad = ([x, pads, value, axes], attributes) => {
   if ((attributes.mode ?? "constant") !== "constant")
     throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
   const rank = x.shape.length;
-  const widths = [...(pads?.data ?? attributes.pads)];
+  const widths = padWidths(rank, pads?.data ?? attributes.pads, axes?.data);
   const shape = x.shape.map((size, axis) => size + widths[axis] + widths[axis + rank]);
   const steps = stridesOf(x.shape).map((step, axis) => ({ step, sign: 1, size: x.shape[axis] }));
   return copied(
@@ -144,8 +163,7 @@ MOVING.Concat = (inputs, { axis }) => {
   for (let part = 0; part < outer; part++) {
     for (const x of inputs) {
       const length = x.data.length / outer;
-      y.data.set(x.data.slice(part * length, (part + 1) * length), at);
-      at += length;
+      for (let from = part * length; from < (part + 1) * length; from++) y.data[at++] = x.data[from];
     }
   }
   return y;

@@ -19,6 +19,8 @@
  * @typedef {Record<string, any>} Fields of a message, by their names
  */
 
+import { arrayOf } from "./tensors.js";
+
 /**
  * Every field of a message: [number, value], where value is a number or the bytes of a string or message.
  * @type {(bytes: Uint8Array) => Generator<[number, any]>}
@@ -92,21 +94,7 @@ export function numbers(parts, kind) {
 const float32At = (bytes, index) => new DataView(bytes.buffer, bytes.byteOffset + 4 * index, 4).getFloat32(0, true);
 
 /**
- * Element types by their number: how one is read from raw bytes.
- * @type {Record<number, ["getFloat32" | "getUint8" | "getInt8" | "getInt32" | "getBigInt64" | "getFloat64", number]>}
- */
-const ELEMENTS = {
-  1: ["getFloat32", 4],
-  2: ["getUint8", 1],
-  3: ["getInt8", 1],
-  6: ["getInt32", 4],
-  7: ["getBigInt64", 8],
-  9: ["getUint8", 1],
-  11: ["getFloat64", 8],
-};
-
-/**
- * A constant: { name, shape, data }. All numbers become float32, but for integers, which become plain numbers.
+ * A constant: { name, shape, data }.
  * @type {(bytes: Uint8Array) => Tensor & { name: string }}
  */
 function readTensor(bytes) {
@@ -114,19 +102,19 @@ function readTensor(bytes) {
   const fields = message(bytes, names, ["dims", "floats", "ints", "longs", "doubles"]);
   const shape = numbers(fields.dims);
   const type = fields.type ?? 1;
-  if (!(type in ELEMENTS))
+  const Kind = arrayOf(type);
+  if (!Kind)
     throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
-  const [get, size] = ELEMENTS[type];
-  let values;
+  let data;
   if (fields.raw) {
-    const view = new DataView(fields.raw.buffer, fields.raw.byteOffset, fields.raw.byteLength);
-    values = Array.from({ length: fields.raw.length / size }, (_, index) => Number(view[get](size * index, true)));
+    // The bytes are those of the machine: browsers run on little-endian ones only.
+    const { buffer } = /** @type {Uint8Array<ArrayBuffer>} */ (new Uint8Array(fields.raw));
+    data = type === 7 ? Kind.from(new BigInt64Array(buffer), Number) : new Kind(buffer);
   } else {
-    values = [...numbers(fields.floats, "float"), ...numbers(fields.ints), ...numbers(fields.longs), ...fields.doubles];
+    const { floats, ints, longs, doubles } = fields;
+    data = Kind.from([...numbers(floats, "float"), ...numbers(ints), ...numbers(longs), ...doubles]);
   }
-  const real = type === 1 || type === 11;
-  const data = /** @type {Float32Array} */ (real ? Float32Array.from(values) : values);
-  return { name: text(fields.name), shape, data, real };
+  return { name: text(fields.name), shape, data, real: type === 1 || type === 11 };
 }
 
 /** @type {Record<number, string>} */

@@ -4,14 +4,29 @@
 
 import { ELEMENTWISE } from "./elementwise.js";
 import { MOVING } from "./moving.js";
-import { dot, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
+import { broadcastSteps, dot, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
 import { paddedCount, windowOf, windowStart } from "./windows.js";
 
 /** @type {Record<string, Operator>} */
 export const OPERATORS = { ...MOVING, ...ELEMENTWISE };
 
+/**
+ * An operator that is written for one picture, for any number of them: one after the other.
+ * @type {(operator: Operator) => Operator}
+ */
+const eachPicture = (operator) => ([x, ...others], attributes) => {
+  const { length } = x.data;
+  const each = length / x.shape[0];
+  if (x.shape[0] === 1) return operator([x, ...others], attributes);
+  const results = Array.from({ length: x.shape[0] }, (_, picture) => {
+    const own = tensorOf([1, ...x.shape.slice(1)], x.data.subarray(picture * each, (picture + 1) * each));
+    return operator([own, ...others], attributes);
+  });
+  return MOVING.Concat(results, { axis: 0 });
+};
+
 /** Convolution: at each place, the sum over the window and the channels of value times weight, plus the bias. */
-OPERATORS.Conv = ([x, weights, bias], attributes) => {
+OPERATORS.Conv = eachPicture(([x, weights, bias], attributes) => {
   const [, channels, rows, columns] = x.shape;
   const [filters, depth] = weights.shape;
   const window = windowOf(attributes, x.shape, weights.shape.slice(2));
@@ -34,7 +49,7 @@ OPERATORS.Conv = ([x, weights, bias], attributes) => {
     y.data.set(sums, filter * sums.length);
   }
   return y;
-};
+});
 
 /**
  * Add one weight of a kernel times the values it meets, at every place of the window where they are no padding.
@@ -87,15 +102,16 @@ function pooled(x, attributes, start, join, finish) {
   return y;
 }
 
-OPERATORS.MaxPool = ([x], attributes) => pooled(x, attributes, -Infinity, Math.max, (most) => most);
-OPERATORS.AveragePool = ([x], attributes) =>
+OPERATORS.MaxPool = eachPicture(([x], attributes) => pooled(x, attributes, -Infinity, Math.max, (most) => most));
+OPERATORS.AveragePool = eachPicture(([x], attributes) =>
   pooled(
     x,
     attributes,
     0,
     (sum, value) => sum + value,
     (sum, count) => sum / count,
-  );
+  ),
+);
 
 /**
  * One number for each map.
@@ -103,10 +119,10 @@ OPERATORS.AveragePool = ([x], attributes) =>
  */
 function perMap(x, summary) {
   const area = sizeOf(x.shape.slice(2));
-  const data = Float32Array.from({ length: x.shape[1] }, (_, map) =>
+  const data = Float32Array.from({ length: x.shape[0] * x.shape[1] }, (_, map) =>
     summary(x.data.subarray(map * area, (map + 1) * area)),
   );
-  return tensorOf([1, x.shape[1], ...x.shape.slice(2).map(() => 1)], data);
+  return tensorOf([x.shape[0], x.shape[1], ...x.shape.slice(2).map(() => 1)], data);
 }
 
 OPERATORS.GlobalAveragePool = ([x]) => perMap(x, (map) => total(map) / map.length);
@@ -116,14 +132,15 @@ OPERATORS.GlobalMaxPool = ([x]) => perMap(x, (map) => map.reduce((most, value) =
 OPERATORS.Gemm = ([x, weights, bias], { alpha = 1, beta = 1, transA = 0, transB = 0 }) => {
   if (transA) throw new Error("Gemm with transA is not known here.");
   const [inputs, outputs] = transB ? [...weights.shape].reverse() : weights.shape;
-  const y = tensorOf([1, outputs]);
-  for (let output = 0; output < outputs; output++) {
+  const y = tensorOf([x.shape[0], outputs]);
+  const steps = bias && broadcastSteps(bias.shape, 2);
+  eachPlace(y.shape, ([row, output], at) => {
     let sum = 0;
     for (let input = 0; input < inputs; input++) {
-      sum += x.data[input] * weights.data[transB ? output * inputs + input : input * outputs + output];
+      sum += x.data[row * inputs + input] * weights.data[transB ? output * inputs + input : input * outputs + output];
     }
-    y.data[output] = alpha * sum + (bias ? beta * bias.data[bias.data.length > 1 ? output : 0] : 0);
-  }
+    y.data[at] = alpha * sum + (steps ? beta * bias.data[dot([row, output], steps)] : 0);
+  });
   return y;
 };
 
@@ -144,7 +161,8 @@ OPERATORS.MatMul = ([x, weights]) => {
 };
 
 /** Normalization with the statistics of the training: (x - mean) / sqrt(variance + epsilon) * scale + bias. */
-OPERATORS.BatchNormalization = ([x, scale, bias, mean, variance], { epsilon = 1e-5 }) => {
+OPERATORS.BatchNormalization = ([x, scale, bias, mean, variance], { epsilon = 1e-5, training_mode = 0 }) => {
+  if (training_mode) throw new Error("BatchNormalization in training mode is not known here.");
   const area = sizeOf(x.shape.slice(2));
   const data = x.data.map((value, at) => {
     const channel = Math.floor(at / area) % x.shape[1];
@@ -171,7 +189,7 @@ OPERATORS.Softmax = ([x], { axis = -1 }) => {
 };
 
 /** Local response normalization across channels: x / (bias + alpha / size * sum of squares) ^ beta. */
-OPERATORS.LRN = ([x], { size, alpha = 1e-4, beta = 0.75, bias = 1 }) => {
+OPERATORS.LRN = eachPicture(([x], { size, alpha = 1e-4, beta = 0.75, bias = 1 }) => {
   const channels = x.shape[1];
   const area = sizeOf(x.shape.slice(2));
   const data = x.data.map((value, at) => {
@@ -183,13 +201,15 @@ OPERATORS.LRN = ([x], { size, alpha = 1e-4, beta = 0.75, bias = 1 }) => {
     return value / (bias + (alpha / size) * squares) ** beta;
   });
   return tensorOf(x.shape, data);
-};
+});
 
-/** The mean over some axes. */
-OPERATORS.ReduceMean = ([x, given], { axes, keepdims = 1 }) => {
+/** The mean over some axes; where none are named, over all. */
+OPERATORS.ReduceMean = ([x, given], { axes, keepdims = 1, noop_with_empty_axes = 0 }) => {
   const rank = x.shape.length;
   /** @type {number[]} */
-  const over = axes ?? (given ? [...given.data] : x.shape.map((_, axis) => axis));
+  const named = axes ?? [...(given?.data ?? [])];
+  if (!named.length && noop_with_empty_axes) return x;
+  const over = named.length ? named : x.shape.map((_, axis) => axis);
   const dropped = new Set(over.map((axis) => (axis < 0 ? axis + rank : axis)));
   const kept = x.shape.map((size, axis) => (dropped.has(axis) ? 1 : size));
   const sums = new Float64Array(sizeOf(kept));

@@ -5,7 +5,7 @@
  */
 
 import { OPERATORS } from "./operators.js";
-import { tensorOf } from "./tensors.js";
+import { arrayOf, tensorOf } from "./tensors.js";
 
 /**
  * The message of an error.
@@ -23,7 +23,8 @@ export const messageOf = (error) => (error instanceof Error ? error.message : St
  */
 export function runGraph(graph, image, stored = new Map()) {
   const shape = graph.input.shape.map((size) => size ?? 1);
-  const tensors = new Map([[graph.input.name, tensorOf(shape, Float32Array.from(image))]]);
+  const Kind = arrayOf(graph.input.element) ?? Float32Array;
+  const tensors = new Map([[graph.input.name, tensorOf(shape, Kind.from(image))]]);
   const missing = new Map();
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));

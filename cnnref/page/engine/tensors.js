@@ -2,7 +2,7 @@
 /**
  * @typedef {object} Tensor numbers with a shape, in the order of the file
  * @property {number[]} shape
- * @property {Float32Array} data whole numbers of a file are in a plain array, which is read in the same way
+ * @property {Float32Array} data whole numbers are in an array of their own type (`arrayOf`), which is read in the same way
  * @property {string} [name] of a constant
  * @property {boolean} [real] whether a constant holds real numbers
  * @typedef {Map<string, Tensor>} Tensors results by their names
@@ -56,6 +56,48 @@ export function total(values) {
   let sum = 0;
   for (const value of values) sum += value;
   return sum;
+}
+
+/**
+ * How numbers of an element type of ONNX are held: whole numbers wrap round and lose their fraction as they do there.
+ * Those of 64 bits are plain numbers, which are exact up to 2^53.
+ * @type {Record<number, any>}
+ */
+const ARRAYS = {
+  1: Float32Array,
+  2: Uint8Array,
+  3: Int8Array,
+  4: Uint16Array,
+  5: Int16Array,
+  6: Int32Array,
+  7: Array,
+  9: Uint8Array,
+  11: Float64Array,
+  12: Uint32Array,
+};
+
+/**
+ * The kind of array for an element type, or undefined where the page knows none.
+ * @type {(element: number) => Float32ArrayConstructor | undefined}
+ */
+export const arrayOf = (element) => ARRAYS[element];
+
+/**
+ * An array of the kind that a tensor's numbers are in.
+ * @type {(x: Tensor, length: number) => Float32Array}
+ */
+export function emptyLike(x, length) {
+  const Kind = /** @type {Float32ArrayConstructor} */ (x.data.constructor);
+  return new Kind(length);
+}
+
+/**
+ * How far apart in memory neighbours along each of `rank` axes are, where axes of length 1 are broadcast.
+ * @type {(shape: number[], rank: number) => number[]}
+ */
+export function broadcastSteps(shape, rank) {
+  const whole = [...new Array(rank - shape.length).fill(1), ...shape];
+  return stridesOf(whole).map((step, axis) => (whole[axis] === 1 ? 0 : step));
 }
 
 /** @type {(low: number, high: number, x: number) => number} */

@@ -20,6 +20,7 @@ function outputSize(size, kernel, stride, before, after, dilation = 1, up = fals
  * @type {(attributes: import("./tensors.js").Attributes, shape: number[], kernel?: number[]) => Window}
  */
 export function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
+  if (shape.length !== 4) throw new Error("A window is known here over maps with rows and columns only.");
   const axes = [0, 1];
   const stride = attributes.strides ?? [1, 1];
   const dilation = attributes.dilations ?? [1, 1];
