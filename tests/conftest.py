@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browsers import SWITCHES
+from chosen_names import USER_NETWORKS
 from PIL import Image
 
 import cnnref  # noqa: F401  first of all: it sets the environment that TensorFlow reads when it is loaded
@@ -80,6 +81,7 @@ KEPT_BY_QUICK_TESTS: dict[str, tuple[str, ...]] = {
     "test_a_residual_network_has_the_same_maps_on_every_backend": (),
     "test_a_run_that_was_stopped_ends_as_one_that_was_not": ("31",),
     "test_a_saved_model_computes_the_same": ("lenet5", "resnet8"),
+    "test_a_users_network_is_written_and_right_or_refused_in_a_sentence": USER_NETWORKS,
     "test_an_integer_file_computes_in_integers_and_agrees": ("resnet8", "mobilenet_v3_small_cifar"),
     "test_half_the_bytes_agree": SMALL_FILES,
     "test_integers_load_run_and_agree": SMALL_FILES,

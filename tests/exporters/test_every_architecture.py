@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 from architectures import Subject, architectures, run, subject_of
-from small_models import answers, forget
+from small_models import forget, signal_to_noise
 
 from cnnref.arithmetic.graph import trace
 from cnnref.exporters.calibration import Calibration
@@ -25,6 +25,9 @@ from cnnref.exporters.tensorflow.integers import float_tensors, layers_of
 from cnnref.exporters.tensorflow.saved_model import write_saved_model
 from cnnref.exporters.tensorflow.tflite import tflite_model
 from cnnref.runtimes.inspection import structure
+
+#: Of integer files, in decibels: what is lost is a sixteenth of what the scores tell. The lowest of 28 networks has 17.
+LEAST_SIGNAL_TO_NOISE = 12.0
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +89,15 @@ def test_a_saved_model_computes_the_same(subject: Subject, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("subject", architectures(reduced_precision=True), indirect=True)
 def test_integers_load_run_and_agree(subject: Subject, tmp_path: Path) -> None:
-    model, contract, images = subject.model, subject.contract, subject.images
-    pixels = np.clip(64 * images + 128, 0, 255).astype(np.uint8)
-    calibration = Calibration(np.repeat(pixels, 4, axis=0), "patches", 0)
+    model, contract, images, expected = subject.model, subject.contract, subject.images, subject.expected
+    calibration = Calibration(np.repeat(images.astype(np.uint8), 4, axis=0), "patches", 0)
     onnx_file = int8_model(onnx_model(model, contract), calibration, layout="nhwc").SerializeToString()
     session = onnxruntime.InferenceSession(onnx_file)
-    feed = pixels.astype(np.float32)
     content = tflite_model(subject.function, contract, precision="int8", calibration=calibration)
-    expected = answers(model, feed)
-    for found in (session.run(None, {"image": feed})[0], run(content, feed)):
+    for found in (session.run(None, {"image": images})[0], run(content, images)):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=0.05)
-        # Random weights have narrow margins. Two sure answers for different classes are 2/7 = 0.29 apart in this mean.
-        assert np.abs(found - expected).mean() < 0.1
+        assert signal_to_noise(found, expected) > LEAST_SIGNAL_TO_NOISE
     (tmp_path / "model.tflite").write_bytes(content)
     known = layers_of(float_tensors(content))
     assert structure(tmp_path / "model.tflite", "tflite", known).float_operators == {}

@@ -13,6 +13,14 @@ OTHER_BLOCKS = ("resnet50_cifar", "resnet50", "alexnet_2012", "regnet_y_400mf")
 #: The smallest of a family whose blocks another family has, in a smaller network.
 SAME_BLOCKS = ("wide_resnet50_2",)
 
+#: Of the user networks, a cheap one of each kind, some with what that has not, and all that are refused in a sentence.
+USER_NETWORKS = (
+    *("pooled_with_keepdims", "broadcast_add", "class_and_box", "names_in_other_alphabets", "mixed_float16"),
+    *("spectral_normalization", "log_softmax_head", "best_class_put_out", "efficient_channel_attention"),
+    *("squeeze_excite_layer", "vgg_features", "every_augmentation", "dictionary_of_one", "shape_read_at_run_time"),
+    *("call_of_its_own", "channels_first", "lambda_inside", "two_pictures", "series", "volume"),
+)
+
 
 def every_name() -> bool:
     """Whether tests are run for all names, which takes hours: with CNNREF_EVERY_NAME=1."""

@@ -304,12 +304,12 @@ class Noisy(layers.Layer):
         return self.norm(x, training=training)
 
 
-def sequence(layer: Any) -> Callable[[Any], Any]:
-    return lambda x: layer(layers.Reshape((72, 4))(x))
+def sequence(x: Any) -> Any:
+    return layers.Reshape((72, 4))(x)
 
 
-def rows(layer: Any) -> Callable[[Any], Any]:
-    return lambda x: layer(layers.Reshape((9, 32))(x))
+def rows(x: Any) -> Any:
+    return layers.Reshape((9, 32))(x)
 
 
 def nested(x: Any) -> Any:
@@ -351,7 +351,7 @@ NETWORKS: dict[str, Callable[[Any], Any]] = {
     "unit norm": lambda x: layers.UnitNormalization()(x),
     "layer norm of all": lambda x: layers.LayerNormalization(axis=(1, 2, 3))(x),
     "rms norm": lambda x: layers.RMSNormalization()(x),
-    "layer norm of tokens": sequence(layers.LayerNormalization()),
+    "layer norm of tokens": lambda x: layers.LayerNormalization()(sequence(x)),
     "batch norm of rows": lambda x: layers.BatchNormalization(axis=1)(x),
     "spectral norm": lambda x: layers.SpectralNormalization(layers.Conv2D(3, 3))(x),
     "bilinear": lambda x: layers.UpSampling2D((2, 3), interpolation="bilinear")(x),
@@ -360,10 +360,10 @@ NETWORKS: dict[str, Callable[[Any], Any]] = {
     "minimum": lambda x: layers.Minimum()([x, x * 2]),
     "dot": lambda x: layers.Dot(axes=1, normalize=True)([layers.Flatten()(x), layers.Flatten()(x * x)]),
     "attention": attend,
-    "dense of tokens": sequence(layers.Dense(3, activation="softsign")),
-    "convolution of tokens": sequence(layers.Conv1D(5, 3, padding="causal")),
-    "lstm": rows(layers.Bidirectional(layers.LSTM(5, return_sequences=True))),
-    "gru": rows(layers.GRU(5)),
+    "dense of tokens": lambda x: layers.Dense(3, activation="softsign")(sequence(x)),
+    "convolution of tokens": lambda x: layers.Conv1D(5, 3, padding="causal")(sequence(x)),
+    "lstm": lambda x: layers.Bidirectional(layers.LSTM(5, return_sequences=True))(rows(x)),
+    "gru": lambda x: layers.GRU(5)(rows(x)),
     "einsum": lambda x: layers.EinsumDense("bhwc,cd->bhwd", (9, 8, 3), bias_axes="d", activation="selu")(x),
     **{
         f"{name} behind a convolution": lambda x, name=name: layers.Conv2D(4, 3, activation=name)(x)

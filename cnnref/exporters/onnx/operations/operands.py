@@ -15,6 +15,8 @@ from ..graph import BATCH, GraphBuilder, Value, canonical, kind_of
 #: Writes the nodes of a call: takes the builder, the call and its arguments, tensors among them as `Value`, and gives
 #: the result or the results; None if there is no form of its own for these arguments.
 Writer = Callable[..., "Value | list[Value] | None"]
+#: Computes with operations of keras.ops what another operation computes.
+Function = Callable[..., Any]
 
 
 def shape_of(call: Call, output: int = 0) -> tuple[int, ...]:
@@ -111,3 +113,13 @@ def result(call: Call, name: str, order: tuple[int, ...] | None = None, output: 
     """What a call gives, stored in some order (Keras', if none is given)."""
     shape = shape_of(call, output)
     return Value(name, shape, tuple(range(len(shape))) if order is None else order, kind or kind_given(call, output))
+
+
+def part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+    """A tensor of Keras from `start` to `stop` along an axis."""
+    return x[tuple(slice(start, stop) if i == axis else slice(None) for i in range(len(x.shape)))]
+
+
+def simply(function: Function) -> Callable[[Any], Function]:
+    """An operation without options."""
+    return lambda _operation: function

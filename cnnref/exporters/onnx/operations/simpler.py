@@ -2,7 +2,8 @@
 
 Each entry takes the operation, whose attributes are its options, and gives a function of its tensors. The function is
 called with KerasTensors, and what it computes with is written in its place. Operations that Keras itself computes with
-others (normalizations, patches) need no entry: their `call` is taken apart in the same way.
+others (normalizations, patches) need no entry: their `call` is taken apart in the same way. Those on maps and pictures
+are in `simpler_on_maps.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ....environment import keras, ops
-
-Function = Callable[..., Any]
+from .operands import Function, part, simply
+from .simpler_on_maps import SIMPLER_ON_MAPS
 
 
 def _gelu(operation: Any) -> Function:
@@ -192,21 +193,17 @@ def _rolled(operation: Any) -> Function:
             axis %= len(x.shape)
             cut = -shift % x.shape[axis]
             if cut:
-                x = ops.concatenate([_part(x, axis, cut, None), _part(x, axis, 0, cut)], axis)
+                x = ops.concatenate([part(x, axis, cut, None), part(x, axis, 0, cut)], axis)
         return ops.reshape(x, shape) if operation.axis is None else x
 
     return rolled
-
-
-def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
-    return x[tuple(slice(start, stop) if i == axis else slice(None) for i in range(len(x.shape)))]
 
 
 def _difference(operation: Any) -> Function:
     def difference(a: Any) -> Any:
         axis = operation.axis % len(a.shape)
         for _ in range(operation.n):
-            a = _part(a, axis, 1, None) - _part(a, axis, 0, -1)
+            a = part(a, axis, 1, None) - part(a, axis, 0, -1)
         return a
 
     return difference
@@ -324,119 +321,6 @@ def _attention(operation: Any) -> Function:
     return attention
 
 
-def _adaptive(reduction: str) -> Callable[[Any], Function]:
-    """Adaptive pooling along one spatial axis after the other; window i reaches from in*i/out to in*(i+1)/out."""
-
-    def simpler(operation: Any) -> Function:
-        def adaptive(inputs: Any) -> Any:
-            if operation.data_format == "channels_first":
-                return operation.call(inputs)
-            count = len(inputs.shape) - 2
-            sizes = [operation.output_size] * count if isinstance(operation.output_size, int) else operation.output_size
-            for axis, size in enumerate(sizes, start=1):
-                whole = inputs.shape[axis]
-                windows = [(whole * i // size, -(-whole * (i + 1) // size)) for i in range(size)]
-                parts = [
-                    getattr(ops, reduction)(_part(inputs, axis, start, stop), axis, keepdims=True)
-                    for start, stop in windows
-                ]
-                inputs = ops.concatenate(parts, axis)
-            return inputs
-
-        return adaptive
-
-    return simpler
-
-
-def _fitted(operation: Any) -> Function:
-    """Resizing that keeps the aspect ratio: the middle is cut out before, or a border is put around."""
-
-    def fitted(images: Any) -> Any:
-        crops, pads = operation.crop_to_aspect_ratio, operation.pad_to_aspect_ratio
-        if operation.data_format == "channels_first" or len(images.shape) != 4:
-            return operation.call(images)
-        if not (crops or pads):
-            return _by_matrices(operation, images)
-        height, width = images.shape[1:3]
-        rows, columns = operation.size
-        wanted = int(float(width * rows) / columns), int(float(height * columns) / rows)
-        if crops:
-            sizes = [max(min(size, fit), 1) for size, fit in zip((height, width), wanted, strict=True)]
-            top, left = int((height - sizes[0]) / 2), int((width - sizes[1]) / 2)
-            images = images[:, top : top + sizes[0], left : left + sizes[1]]
-        else:
-            sizes = [max(size, fit) for size, fit in zip((height, width), wanted, strict=True)]
-            top, left = int((sizes[0] - height) / 2), int((sizes[1] - width) / 2)
-            # Keras puts the same on both sides, also where one row or column is left over.
-            images = ops.pad(images, ((0, 0), (top, top), (left, left), (0, 0)), constant_values=operation.fill_value)
-        return ops.image.resize(images, operation.size, operation.interpolation, operation.antialias)
-
-    return fitted
-
-
-def _by_matrices(operation: Any, images: Any) -> Any:
-    """Each row and each column of the result is a sum of rows and columns: one matrix each, found by resizing ones."""
-    for axis, equation in ((1, "bhwc,ih->biwc"), (2, "bhwc,jw->bhjc")):
-        before, after = images.shape[axis], operation.size[axis - 1]
-        ones = np.eye(before, dtype=np.float32)[None, :, :, None]
-        matrix = ops.image.resize(ones, (after, before), operation.interpolation, operation.antialias)
-        images = ops.einsum(equation, images, ops.reshape(matrix, (after, before)))
-    return images
-
-
-def _normalized(operation: Any) -> Function:
-    """Batch normalization along any axis, with statistics that may be computed."""
-
-    def normalized(x: Any, mean: Any, variance: Any, offset: Any = None, scale: Any = None) -> Any:
-        sizes = [1] * len(x.shape)
-        sizes[operation.axis] = x.shape[operation.axis]
-        rows = [row if row is None else ops.reshape(row, sizes) for row in (mean, variance, offset, scale)]
-        factor = 1 / ops.sqrt(rows[1] + operation.epsilon)
-        factor = factor if rows[3] is None else factor * rows[3]
-        x = (x - rows[0]) * factor
-        return x if rows[2] is None else x + rows[2]
-
-    return normalized
-
-
-def _separable(operation: Any) -> Function:
-    def separable(inputs: Any, depthwise_kernel: Any, pointwise_kernel: Any) -> Any:
-        spread = ops.depthwise_conv(
-            inputs,
-            depthwise_kernel,
-            operation.strides,
-            operation.padding,
-            operation.data_format,
-            operation.dilation_rate,
-        )
-        return ops.conv(spread, pointwise_kernel, 1, "valid", operation.data_format)
-
-    return separable
-
-
-def _grayscale(_operation: Any) -> Function:
-    def grayscale(images: Any) -> Any:
-        if images.shape[-1] == 1:
-            return ops.copy(images)
-        return ops.sum(images * np.array([0.2989, 0.5870, 0.1140], np.float32), axis=-1, keepdims=True)
-
-    return grayscale
-
-
-def _blurred(operation: Any) -> Function:
-    def blurred(images: Any) -> Any:
-        rows = []
-        # Keras reads the second size and sigma for the vertical kernel, and the first for the horizontal one.
-        for size, sigma in zip(operation.kernel_size[::-1], operation.sigma[::-1], strict=True):
-            places = np.arange(size, dtype=np.float32) - (size - 1) / 2
-            weights = np.exp(-0.5 * (places / sigma) ** 2)
-            rows.append(weights / weights.sum())
-        kernel = np.outer(*rows).astype(np.float32).reshape(*operation.kernel_size, 1, 1)
-        return ops.depthwise_conv(images, np.tile(kernel, (1, 1, images.shape[-1], 1)), 1, "same")
-
-    return blurred
-
-
 def _log_add(base: str) -> Callable[[Any], Function]:
     scale = {"e": 1.0, "2": math.log(2.0)}[base]
 
@@ -484,140 +368,93 @@ def _mirrored(operation: Any) -> Function:
         if operation.mode != "symmetric":
             return operation.call(x, constant_values)
         for axis, (before, after) in enumerate(operation.pad_width):
-            parts = [ops.flip(_part(x, axis, 0, before), axis)] if before else []
-            parts += [x, ops.flip(_part(x, axis, x.shape[axis] - after, None), axis)] if after else [x]
+            parts = [ops.flip(part(x, axis, 0, before), axis)] if before else []
+            parts += [x, ops.flip(part(x, axis, x.shape[axis] - after, None), axis)] if after else [x]
             x = ops.concatenate(parts, axis) if len(parts) > 1 else x
         return x
 
     return mirrored
 
 
-def _edges(_operation: Any) -> Function:
-    """Sobel's filters along the rows and along the columns, on the image with one mirrored row around it."""
-
-    def edges(images: Any) -> Any:
-        channels = images.shape[-1]
-        rows = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], np.float32)
-        kernel = np.tile(np.stack([rows, rows.T], -1)[:, :, None], (1, 1, channels, 1))
-        padded = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), "reflect")
-        found = ops.depthwise_conv(padded, kernel, 1, "valid")
-        return ops.reshape(found, (-1, *found.shape[1:3], channels, 2))
-
-    return edges
-
-
-def _to_hsv(images: Any) -> Any:
-    red, green, blue = ops.split(images, 3, axis=-1)
-    value, least = ops.max(images, -1, keepdims=True), ops.min(images, -1, keepdims=True)
-    span = value - least
-    safe = ops.where(span > 0, span, 1.0)
-    of_red, of_green, of_blue = (green - blue) / safe, 2 + (blue - red) / safe, 4 + (red - green) / safe
-    hue = ops.where(ops.equal(value, red), of_red, ops.where(ops.equal(value, green), of_green, of_blue)) / 6
-    hue = ops.where(span > 0, ops.where(hue < 0, hue + 1, hue), 0.0)
-    saturation = ops.where(value > 0, span / ops.where(value > 0, value, 1.0), 0.0)
-    return ops.concatenate([hue, saturation, value], -1)
-
-
-def _from_hsv(images: Any) -> Any:
-    hue, saturation, value = ops.split(images, 3, axis=-1)
-    six = hue * 6
-    full = [ops.abs(six - 3) - 1, 2 - ops.abs(six - 2), 2 - ops.abs(six - 4)]
-    return ops.concatenate([value * (1 + saturation * (ops.clip(part, 0.0, 1.0) - 1)) for part in full], -1)
-
-
-def _simply(function: Function) -> Callable[[Any], Function]:
-    """An operation without options."""
-    return lambda _operation: function
-
-
 SIMPLER: dict[str, Callable[[Any], Function]] = {
-    "AdaptiveAveragePool": _adaptive("mean"),
-    "AdaptiveMaxPool": _adaptive("max"),
+    **SIMPLER_ON_MAPS,
     "All": _quantified("min"),
     "Any": _quantified("max"),
     "Append": _appended,
-    "Arctan2": _simply(_arctan2),
+    "Arctan2": simply(_arctan2),
     "Average": _average,
-    "BatchNorm": _normalized,
-    "Cbrt": _simply(lambda x: ops.sign(x) * ops.power(ops.abs(x), 1 / 3)),
+    "Cbrt": simply(lambda x: ops.sign(x) * ops.power(ops.abs(x), 1 / 3)),
     "CountNonzero": _counted,
-    "Deg2rad": _simply(lambda x: x * (math.pi / 180)),
+    "Deg2rad": simply(lambda x: x * (math.pi / 180)),
     "Diff": _difference,
-    "DivideNoNan": _simply(lambda x1, x2: ops.where(ops.equal(x2, 0), 0.0, x1 / ops.where(ops.equal(x2, 0), 1.0, x2))),
+    "DivideNoNan": simply(lambda x1, x2: ops.where(ops.equal(x2, 0), 0.0, x1 / ops.where(ops.equal(x2, 0), 1.0, x2))),
     "Dot": _dot,
     "DotProductAttention": _attention,
     "Dsplit": _sections(2),
     "Dstack": _joined(2, 3),
-    "Erfc": _simply(lambda x: 1 - ops.erf(x)),
-    "Exp2": _simply(lambda x: ops.exp(x * math.log(2))),
-    "Expm1": _simply(lambda x: ops.exp(x) - 1),
-    "Fliplr": _simply(lambda x: ops.flip(x, 1)),
-    "Flipud": _simply(lambda x: ops.flip(x, 0)),
-    "FloorDivide": _simply(lambda x1, x2: ops.floor(ops.true_divide(x1, x2))),
-    "GaussianBlur": _blurred,
+    "Erfc": simply(lambda x: 1 - ops.erf(x)),
+    "Exp2": simply(lambda x: ops.exp(x * math.log(2))),
+    "Expm1": simply(lambda x: ops.exp(x) - 1),
+    "Fliplr": simply(lambda x: ops.flip(x, 1)),
+    "Flipud": simply(lambda x: ops.flip(x, 0)),
+    "FloorDivide": simply(lambda x1, x2: ops.floor(ops.true_divide(x1, x2))),
     "Gelu": _gelu,
     "Glu": _glu,
-    "HSVToRGB": _simply(_from_hsv),
     "HardShrink": lambda operation: lambda x: ops.where(ops.abs(x) > operation.threshold, x, 0.0),
-    "HardSilu": _simply(lambda x: x * ops.hard_sigmoid(x)),
-    "HardTanh": _simply(lambda x: ops.clip(x, -1.0, 1.0)),
-    "Heaviside": _simply(lambda x1, x2: ops.where(ops.equal(x1, 0), x2, ops.cast(x1 > 0, "float32"))),
+    "HardSilu": simply(lambda x: x * ops.hard_sigmoid(x)),
+    "HardTanh": simply(lambda x: ops.clip(x, -1.0, 1.0)),
+    "Heaviside": simply(lambda x1, x2: ops.where(ops.equal(x1, 0), x2, ops.cast(x1 > 0, "float32"))),
     "Hsplit": lambda operation: lambda x: ops.split(x, operation.indices_or_sections, axis=min(1, len(x.shape) - 1)),
     "Hstack": _joined(1, 1),
-    "Hypot": _simply(lambda x1, x2: ops.sqrt(x1 * x1 + x2 * x2)),
-    "Inner": _simply(lambda x1, x2: ops.tensordot(x1, x2, [[-1], [-1]])),
+    "Hypot": simply(lambda x1, x2: ops.sqrt(x1 * x1 + x2 * x2)),
+    "Inner": simply(lambda x1, x2: ops.tensordot(x1, x2, [[-1], [-1]])),
     "Isclose": lambda _operation: lambda x1, x2, rtol=1e-5, atol=1e-8: ops.abs(x1 - x2) <= atol + rtol * ops.abs(x2),
-    "Isfinite": _simply(lambda x: ops.logical_not(ops.logical_or(ops.isinf(x), ops.isnan(x)))),
-    "Isneginf": _simply(lambda x: ops.logical_and(ops.isinf(x), x < 0)),
-    "Isposinf": _simply(lambda x: ops.logical_and(ops.isinf(x), x > 0)),
-    "Log10": _simply(lambda x: ops.log(x) / math.log(10)),
-    "Log1p": _simply(lambda x: ops.log(1 + x)),
-    "Log2": _simply(lambda x: ops.log(x) / math.log(2)),
-    "LogSigmoid": _simply(lambda x: -ops.softplus(-x)),
+    "Isfinite": simply(lambda x: ops.logical_not(ops.logical_or(ops.isinf(x), ops.isnan(x)))),
+    "Isneginf": simply(lambda x: ops.logical_and(ops.isinf(x), x < 0)),
+    "Isposinf": simply(lambda x: ops.logical_and(ops.isinf(x), x > 0)),
+    "Log10": simply(lambda x: ops.log(x) / math.log(10)),
+    "Log1p": simply(lambda x: ops.log(1 + x)),
+    "Log2": simply(lambda x: ops.log(x) / math.log(2)),
+    "LogSigmoid": simply(lambda x: -ops.softplus(-x)),
     "LogSoftmax": _softmax_over_axes,
     "Logaddexp": _log_add("e"),
     "Logaddexp2": _log_add("2"),
-    "Mod": _simply(lambda x1, x2: x1 - ops.floor_divide(x1, x2) * x2),
+    "Mod": simply(lambda x1, x2: x1 - ops.floor_divide(x1, x2) * x2),
     "Moments": _moments,
     "Moveaxis": _moved,
     "NanToNum": _nan_to_num,
     "Norm": _norm,
-    "NotEqual": _simply(lambda x1, x2: ops.logical_not(ops.equal(x1, x2))),
-    "Outer": _simply(lambda x1, x2: ops.reshape(x1, (-1, 1)) * ops.reshape(x2, (1, -1))),
+    "NotEqual": simply(lambda x1, x2: ops.logical_not(ops.equal(x1, x2))),
+    "Outer": simply(lambda x1, x2: ops.reshape(x1, (-1, 1)) * ops.reshape(x2, (1, -1))),
     "Ptp": lambda operation: (
         lambda x: ops.max(x, operation.axis, operation.keepdims) - ops.min(x, operation.axis, operation.keepdims)
     ),
     "Pad": _mirrored,
-    "RGBToGrayscale": _grayscale,
-    "RGBToHSV": _simply(_to_hsv),
-    "Rad2deg": _simply(lambda x: x * (180 / math.pi)),
-    "Ravel": _simply(lambda x: ops.reshape(x, (-1,))),
+    "Rad2deg": simply(lambda x: x * (180 / math.pi)),
+    "Ravel": simply(lambda x: ops.reshape(x, (-1,))),
     "Repeat": _repeated,
-    "Resize": _fitted,
     "Roll": _rolled,
     "Rot90": _rotated,
     "Round": _rounded,
-    "Rsqrt": _simply(lambda x: 1 / ops.sqrt(x)),
-    "SeparableConv": _separable,
-    "Silu": _simply(lambda x: x * ops.sigmoid(x)),
-    "SobelEdges": _edges,
+    "Rsqrt": simply(lambda x: 1 / ops.sqrt(x)),
+    "Silu": simply(lambda x: x * ops.sigmoid(x)),
     "SoftShrink": lambda operation: lambda x: ops.sign(x) * ops.relu(ops.abs(x) - operation.threshold),
     "Softmax": _softmax_over_axes,
-    "SparsePlus": _simply(lambda x: ops.where(x <= -1, 0.0, ops.where(x < 1, 0.25 * ops.square(x + 1), x))),
-    "SparseSigmoid": _simply(lambda x: ops.clip(0.5 * (x + 1), 0.0, 1.0)),
+    "SparsePlus": simply(lambda x: ops.where(x <= -1, 0.0, ops.where(x < 1, 0.25 * ops.square(x + 1), x))),
+    "SparseSigmoid": simply(lambda x: ops.clip(0.5 * (x + 1), 0.0, 1.0)),
     "Sparsemax": _sparsemax,
     "Squareplus": lambda operation: lambda x: 0.5 * (x + ops.sqrt(ops.square(x) + operation.b)),
     "Stack": _stacked,
     "Std": _deviation,
     "Swapaxes": _swapped,
-    "TanhShrink": _simply(lambda x: x - ops.tanh(x)),
+    "TanhShrink": simply(lambda x: x - ops.tanh(x)),
     "Tensordot": _tensordot,
     "Threshold": lambda operation: lambda x: ops.where(x > operation.threshold, x, float(operation.default_value)),
     "Tril": _triangle(lower=True),
     "Triu": _triangle(lower=False),
-    "Trunc": _simply(lambda x: ops.sign(x) * ops.floor(ops.abs(x))),
+    "Trunc": simply(lambda x: ops.sign(x) * ops.floor(ops.abs(x))),
     "Var": _variance,
-    "Vdot": _simply(lambda x1, x2: ops.sum(x1 * x2)),
+    "Vdot": simply(lambda x1, x2: ops.sum(x1 * x2)),
     "Vsplit": _sections(0),
     "Vstack": _joined(0, 2),
 }
