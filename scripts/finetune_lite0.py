@@ -20,9 +20,10 @@ import cnnref
 from cnnref.data import Dataset, load
 from cnnref.data.augmentation import Augmentation
 from cnnref.data.dataset import pick
+from cnnref.errors import VerificationError
 from cnnref.files import whole_folder
 from cnnref.pictures import write_picture
-from cnnref.runtimes import accuracy, open_artifact
+from cnnref.runtimes import accuracy, open_artifact, read_bundle
 from cnnref.training import Recipe, Run, recipe_for
 from cnnref.training.recipe import FineTuning, Optimizer
 
@@ -99,8 +100,12 @@ def trained(recipe: Recipe, beginning: str, seed: int, out: Path) -> Run:
 
 
 def test_files(run: Path, pictures: Path, folder: Path) -> None:
-    """Export a run, and test every file on the test pictures."""
-    bundle = cnnref.export(run, folder, calibrate=pictures / "train", force=True)
+    """Export a run, and test every file on the test pictures; the training pictures calibrate int8."""
+    try:
+        cnnref.export(run, folder, dataset=f"folder:{pictures}", force=True)
+    except VerificationError as error:  # what has failed its check is put aside, and the others are there
+        print(f"\n{error}")
+    bundle = read_bundle(folder)
     test = load(f"folder:{pictures}", image_shape=bundle.shape)
     print("\n| file | accuracy |\n|---|---:|")
     for artifact in bundle.runnable():

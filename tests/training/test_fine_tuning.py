@@ -108,6 +108,28 @@ def test_other_weights_are_not_resumed_with(
         cnnref.train(recipe, out=tmp_path / "run", weights=other, quiet=True, resume=True)
 
 
+@pytest.mark.exhaustive
+def test_statistics_that_are_kept_are_those_of_the_source(recipe: Recipe, source: Path, tmp_path: Path) -> None:
+    kept = replace(recipe, epochs=2, fine_tuning=FineTuning(1, 0.05, keep_statistics=True))
+    run = cnnref.train(kept, out=tmp_path / "run", weights=source, quiet=True)
+    before, after = load_model(source), load_model(run.model)
+    assert (np.asarray(after.get_layer("stem").kernel) != np.asarray(before.get_layer("stem").kernel)).any()
+    norms = [layer for layer in before.layers if type(layer).__name__ == "BatchNormalization"]
+    assert norms
+    for layer in norms:
+        for found, expected in zip(after.get_layer(layer.name).weights, layer.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_a_recipe_for_trained_weights_keeps_their_statistics_and_learns_slowly() -> None:
+    tuned, fresh = (recipe_for("resnet8", "folder:pets", pretrained=given) for given in (True, False))
+    assert tuned.fine_tuning.keep_statistics
+    assert not fresh.fine_tuning.keep_statistics
+    assert tuned.optimizer.name == "adam"
+    assert tuned.optimizer.learning_rate < fresh.optimizer.learning_rate
+    assert recipe_for("resnet20-cifar10", "folder:pets", pretrained=True).optimizer.name == "sgd"  # as it is written
+
+
 def test_weights_for_gray_pictures_are_refused_for_colored_ones(recipe: Recipe, tmp_path: Path) -> None:
     save_model(cnnref.build("resnet8", (32, 32, 1)), tmp_path / "gray.keras")
     with pytest.raises(InputError, match=r"gray\.keras takes pictures of 1 channels, and those of .* have 3"):
