@@ -385,6 +385,12 @@ def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
     recipe.write_text('model = "lenet5_relu"\ndataset = "digits"\nepochs = 4\nbatch_size = 64\n')
     assert "Test accuracy" in run("train", recipe, "--out", tmp_path / "run", "--epochs", "2").output
     assert (tmp_path / "run" / "recipe.toml").read_text().count("epochs = 2")
+    assert "Test accuracy" in run("train", tmp_path / "run", "--resume").output
+    more = run("train", tmp_path / "run", "--epochs", "1", "--validation", "0.1", "--out", tmp_path / "more")
+    assert "the learning rate begins its schedule anew" in more.stderr
+    assert {"epochs = 1.0", "validation = 144"} <= set((tmp_path / "more" / "recipe.toml").read_text().splitlines())
+    (tmp_path / "more" / "results.json").unlink()
+    assert "has not finished; give --resume" in str(run("train", tmp_path / "more").exception)
     only = ("--format", "onnx", "--precision", "float32")
     assert "Verified" in run("export", tmp_path / "run", "--out", tmp_path / "bundle", *only).output
     assert list(json.loads(run("evaluate", tmp_path / "bundle", "--json").output)["accuracy"]) == ["model.onnx"]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import InputError
 from .options import AsJson, DataDir, Force, print_json
 
+if TYPE_CHECKING:
+    from ..training import Recipe, Run
+
 
 def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="A shipped recipe such as lenet5-mnist, the path of a .toml file, or with --data the name of a model."
+            help="A shipped recipe such as lenet5-mnist, the path of a .toml file, with --data the name of a model, or "
+            "a run: to --resume it, or to train a finished one further."
         ),
     ],
     data_dir: DataDir = None,
@@ -39,7 +43,15 @@ def train(
         float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate instead of the recipe's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the recipe's.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Number of training images kept for validation.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Training images kept for validation: their number, or a share such as 0.1.")
+    ] = None,
+    keep: Annotated[
+        Literal["last", "best"] | None, typer.Option(help="Weights to save: the last, or the best by validation.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End after this many epochs without a better validation accuracy.")
+    ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Precision instead of the recipe's.")
     ] = None,
@@ -62,17 +74,23 @@ def train(
 
     Example: cnnref train lenet5-mnist --data-dir ~/datasets
 
+    Example: cnnref train runs/lenet5-mnist --resume
+
     Example: cnnref train resnet18 --data folder:flowers --weights resnet18-f37072fd.pth
     """
     from dataclasses import replace
 
-    from ..training import override, parse_settings, read_recipe, recipe_for
+    from ..training import Run, list_recipes, override, parse_settings, read_recipe, recipe_for
 
     if not coordinator and (processes != 1 or process):
         raise InputError("Several processes train together through one of them; give its --coordinator HOST:PORT.")
-    given: dict[str, Any] = {"epochs": epochs, "seed": seed, "validation": validation, "precision": precision}
-    given["batch_size"] = batch_size
-    chosen = recipe_for(recipe, data, pretrained=weights is not None) if data else read_recipe(recipe)
+    given: dict[str, Any] = {"epochs": epochs, "seed": seed, "precision": precision}
+    given |= {"batch_size": batch_size, "keep": keep, "patience": patience}
+    before = Run(Path(recipe))
+    if not data and recipe not in list_recipes() and before.recipe.is_file():
+        chosen, out, weights = _of_run(before, out, weights, resume=resume)
+    else:
+        chosen = recipe_for(recipe, data, pretrained=weights is not None) if data else read_recipe(recipe)
     chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
     if learning_rate is not None:
         chosen = replace(chosen, optimizer=replace(chosen.optimizer, learning_rate=learning_rate))
@@ -91,6 +109,7 @@ def train(
             resume=resume,
             force=force,
             budget_minutes=budget_minutes,
+            validation=validation,
             weights=weights,
             devices=devices,
             tensorboard=tensorboard,
@@ -107,3 +126,27 @@ def train(
     also = f"; {100 * views['accuracy']:.2f} % with the views {views['views']}" if views else ""
     print(f"Test accuracy {100 * test['accuracy']:.2f} % ({test['errors']} errors in {test['images']:,} images){also}.")
     return print(f"Run: {run.folder}   Next: cnnref export {run.folder} --out DIR")
+
+
+def _of_run(run: Run, out: Path | None, weights: str | None, *, resume: bool) -> tuple[Recipe, Path | None, str | None]:
+    """Recipe, folder and first weights of a command that names a run: to resume it, or to go on from its end."""
+    from dataclasses import replace
+
+    from ..training import read_recipe
+
+    recipe = read_recipe(run.recipe)
+    if resume:
+        return recipe, out or run.folder, weights
+    if not run.finished:
+        raise InputError(f"The run in {run.folder} has not finished; give --resume to go on with it.")
+    print(
+        f"Going on from the weights of {run.folder}; the learning rate begins its schedule anew.",
+        file=sys.stderr,
+    )
+    more = replace(
+        recipe,
+        name=f"{recipe.name}-more",
+        description=f"Goes on from the weights of a finished run of {recipe.name}; the schedule begins anew.",
+        fine_tuning=replace(recipe.fine_tuning, frozen_epochs=0),
+    )
+    return more, out, weights or str(run.folder)

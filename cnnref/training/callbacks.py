@@ -88,6 +88,26 @@ class CheckpointWriter(Callback):
             self._cadence.wrote(time.monotonic() - began)
 
 
+class BestWeights(Callback):
+    """Stores the weights whenever the validation accuracy is better than in all epochs before.
+
+    After a kill it may be ahead of the last checkpoint; the epochs that are done again then store the same.
+    """
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self._folder, self._progress, self._due = folder, progress, False
+
+    def after_epoch(self, row: Mapping[str, float]) -> None:
+        """Remember whether this epoch is the best; its row is in the progress already."""
+        self._due = self._progress.best_epoch == row["epoch"]
+
+    def at_save_point(self, variables: Mapping[str, keras.Variable], *, last: bool) -> None:
+        """Store the weights of the best epoch, right after it."""
+        if self._due:
+            checkpoint.save_best(self._folder, variables)
+            self._due = False
+
+
 class ProgressDisplay(Callback):
     """Shows epoch, step, loss, accuracy, learning rate, images a second and time left, on standard error.
 

@@ -24,6 +24,9 @@ from ..files import write_whole
 
 KEPT = 2
 
+#: The file with the best weights, and how the names of the network's variables begin in a state.
+BEST, NETWORK = "best.npz", "model"
+
 #: Writing checkpoints may take this share of a run.
 SHARE = 0.01
 
@@ -65,6 +68,12 @@ class Progress:
             self.right += correct
         self.seen += len(losses)
         self.step += len(losses)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first of the epochs with the best validation accuracy, counted from 1; 0 where nothing was validated."""
+        found = [row.get("val_accuracy", -1.0) for row in self.rows]
+        return found.index(max(found)) + 1 if found and max(found) >= 0 else 0
 
     def end_epoch(self, row: dict[str, float], timing: dict[str, float]) -> None:
         """Log an epoch that is over, and begin to count the next one."""
@@ -177,6 +186,38 @@ def restore(stored: Checkpoint, variables: Mapping[str, keras.Variable]) -> None
             raise InputError(f"The checkpoint {stored.path} has no fitting {name}; it was written by another version.")
     for name, variable in variables.items():
         variable.assign(values[name])
+
+
+def save_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
+    """Store the weights of the network, which are the best so far.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    weights = {name: one for name, one in variables.items() if name.startswith(NETWORK)}
+    np.savez(buffer, **{name: ops.convert_to_numpy(one.value) for name, one in weights.items()})
+    try:
+        write_whole(folder / BEST, buffer.getvalue())
+    except OSError as error:
+        raise InputError(
+            f"{folder / BEST} cannot be written: {error.strerror or error}; make room and go on with --resume."
+        ) from None
+
+
+def restore_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
+    """Put the best weights back into the network.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another network.
+    """
+    path = folder / BEST
+    try:
+        values = read_npz(path)
+    except (OSError, InputError) as error:
+        raise InputError(f"The best weights in {path} cannot be read ({printable(str(error))}); train again.") from None
+    weights = {name: one for name, one in variables.items() if name.startswith(NETWORK)}
+    restore(Checkpoint(path, Progress(), values), weights)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

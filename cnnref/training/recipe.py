@@ -194,6 +194,9 @@ class Recipe:
         image_size: side in pixels that pictures are resized to; 0 leaves them as they are.
         seed: of all random numbers: first weights, order of the pictures, distortions.
         validation: training images kept aside for choices; the test set is for the end.
+        keep: which weights are saved: those of the "last" step, or of the epoch with the "best" validation accuracy, as
+            they were validated, without their average.
+        patience: epochs without a better validation accuracy after which the run ends early; 0 for none.
         label_smoothing: share of the target that is spread evenly over the classes.
         precision: of activations and gradients, "float32" or "bfloat16"; weights are float32. "auto" takes bfloat16
             where the machine computes faster with it.
@@ -211,6 +214,8 @@ class Recipe:
     image_size: int = 0
     seed: int = 0
     validation: int = 0
+    keep: Literal["last", "best"] = "last"
+    patience: int = 0
     label_smoothing: float = 0.0
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     whiten: bool = False
@@ -226,7 +231,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_name(self.name, "a recipe")
-        for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0), ("image_size", 0)):
+        for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0), ("image_size", 0), ("patience", 0)):
             at_least(name, getattr(self, name), smallest)
         for name, largest in (("image_size", LARGEST_IMAGE), ("seed", SEEDS - 1), ("batch_size", 1 << 16)):
             if getattr(self, name) > largest:
@@ -265,6 +270,9 @@ class Recipe:
             for key, value in plain["augmentation"].items()
             if key not in RANGES or value != getattr(Augmentation, key)
         }
+        for key in ("keep", "patience"):
+            if getattr(self, key) in ("last", 0):
+                del plain[key]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

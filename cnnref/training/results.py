@@ -59,8 +59,9 @@ def write_results(
             if averaged
             else None,
             "validation_accuracy": held.get("accuracy"),
+            **_kept(recipe, progress),
             "published": dataclasses.asdict(recipe.published),
-            "epochs": recipe.epochs,
+            "epochs": min(recipe.epochs, len(progress.rows)),  # fewer, where the patience was at its end
             "steps": progress.step,
             "precision": recipe.precision,
             "seed": recipe.seed,
@@ -69,6 +70,15 @@ def write_results(
             "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
         },
     )
+
+
+def _kept(recipe: Recipe, progress: Progress) -> dict[str, object]:
+    """Which weights were saved, where it was chosen by validation."""
+    if recipe.keep == "last" and not recipe.patience:
+        return {}
+    epoch = progress.best_epoch if recipe.keep == "best" else len(progress.rows)
+    accuracy = progress.rows[epoch - 1]["val_accuracy"]
+    return {"kept": {"weights": recipe.keep, "epoch": epoch, "validation_accuracy": accuracy}}
 
 
 def _normalization(model: keras.Model) -> dict[str, list[float]]:

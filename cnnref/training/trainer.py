@@ -26,7 +26,7 @@ from ..models.normalization import normalization_of
 from ..models.saving import weights_sha256
 from . import checkpoint
 from .budget import epochs_that_fit, measure
-from .callbacks import Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
+from .callbacks import BestWeights, Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
 from .checkpoint import Progress
 from .cluster import is_first_process
 from .engines import check_devices, make_engine
@@ -53,6 +53,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     budget_minutes: float | None = None,
+    validation: float | None = None,
     weights: str | Path | None = None,
     devices: str = "one",
     tensorboard: bool = False,
@@ -68,6 +69,7 @@ def train(
         resume: continue the run in `out` after its last checkpoint.
         force: replace what is in `out`.
         budget_minutes: measure the machine, and train as many epochs as fit, instead of the recipe's.
+        validation: training images to keep for validation instead of the recipe's number; below 1 a share of them.
         weights: a bundle, run folder or weights file to start from; see `cnnref.training.transfer.pretrained`.
         devices: "one", or "all": every batch is divided between all that Keras on JAX sees.
         tensorboard: write TensorBoard logs into the run folder.
@@ -82,11 +84,17 @@ def train(
         DatasetError: the data set is missing or damaged.
     """
     started = time.monotonic()
-    settings = Settings(weights, devices, tensorboard, checkpoint_seconds, quiet)
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    share = 0.0
+    if validation is not None:
+        whole = validation >= 1 or validation == 0
+        if not 0 <= validation < float("inf") or (whole and validation != int(validation)):
+            raise InputError(f"validation is {validation}; give a share below 1, or a whole number of images.")
+        recipe, share = (replace(recipe, validation=int(validation)), 0.0) if whole else (recipe, validation)
+    settings = Settings(weights, devices, tensorboard, checkpoint_seconds, quiet, share)
     run = Run(Path(out) if out else Path("runs") / recipe.name)
     spec(recipe.model)  # refuses a model that there is not, before anything takes time
-    recipe = _for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None)
+    recipe = _for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None, share=bool(share))
     _check_folder(run, recipe, resume=resume, force=force)
     if resume and run.finished:
         return run
@@ -108,6 +116,8 @@ def _train(
 ) -> Run:
     """Train into a folder that may be written, and that nobody else writes; `started` is when the command began."""
     dataset = _dataset(recipe, data_dir, run, quiet=settings.quiet)
+    if settings.validation_share and not resume:
+        recipe = replace(recipe, validation=max(1, round(settings.validation_share * len(dataset.train_labels))))
     if recipe.dataset.startswith("folder:"):  # there may be few pictures
         recipe = replace(recipe, batch_size=min(recipe.batch_size, len(dataset.train_images) - recipe.validation))
     trainer = Trainer.prepare(recipe, dataset, settings)
@@ -146,6 +156,7 @@ class Settings:
         tensorboard: whether to write TensorBoard logs into the run folder.
         checkpoint_seconds: the shortest time between two checkpoints.
         quiet: no progress on standard error.
+        validation_share: of the training images that is kept for validation, where the recipe says no number.
     """
 
     weights: str | Path | None = None
@@ -153,6 +164,7 @@ class Settings:
     tensorboard: bool = False
     checkpoint_seconds: float = 10.0
     quiet: bool = False
+    validation_share: float = 0.0
 
 
 @dataclass
@@ -193,6 +205,11 @@ class Trainer:
         count = len(pictures.images)
         if count < recipe.batch_size:
             raise InputError(f"batch_size is {recipe.batch_size} and there are only {count} training images.")
+        if (recipe.keep == "best" or recipe.patience) and not len(pictures.held_labels):
+            raise InputError(
+                "The best weights and the patience go by the validation accuracy, and no images are kept for "
+                "validation; set validation."
+            )
         plan = BatchPlan(pictures.images.shape, recipe.batch_size, recipe.seed, recipe.augmentation)
         source = pretrained(recipe.model, settings.weights, **recipe.options) if settings.weights else None
         if source is not None and source.input_shape[-1] != dataset.image_shape[-1]:
@@ -246,6 +263,7 @@ class Trainer:
         if stored is not None:
             self.progress = stored.progress
         called = self._callbacks(run, callbacks)
+        state: TrainState | None = None
         try:
             for phase in self.phases[self.progress.phase :]:
                 self.progress.phase = phase.place
@@ -255,6 +273,8 @@ class Trainer:
                     stored = None
                 self._run_phase(phase, state, called)
                 state.use_average()
+            if self.recipe.keep == "best" and state is not None and is_first_process():
+                checkpoint.restore_best(run.checkpoints, state.variables)
         finally:
             for callback in called:
                 callback.close()
@@ -275,7 +295,7 @@ class Trainer:
         model = self.build()
         for target, value in zip(model.variables, self.model.variables, strict=True):
             target.assign(value)
-        if self.recipe.average.kind != "none":
+        if self.recipe.average.kind != "none" and self.recipe.keep == "last":
             size = self.recipe.batch_size
             steps = max(1, min(STATISTICS, len(self.pictures.images)) // size)
             batches = self.plan.batches(self.pictures.images, self.pictures.labels, 0, steps)
@@ -285,7 +305,7 @@ class Trainer:
     def _run_phase(self, phase: Phase, state: TrainState, callbacks: Sequence[Callback]) -> None:
         """The loop over epochs and steps: do the steps of a phase that are left, from `progress.step` on."""
         progress = self.progress
-        if progress.step == phase.last:
+        if progress.step == phase.last or self._out_of_patience(phase):
             return
         make = partial(make_engine, state, self.plan, self.pictures, devices=self.settings.devices)
         sizes = (self.recipe.low_resolution.size, phase.small_until), (0, phase.last)
@@ -310,10 +330,18 @@ class Trainer:
                         row = self._end_epoch(state, rate, watch)
                         for callback in callbacks:
                             callback.after_epoch(row)
+                    ended = stop == epoch_end and self._out_of_patience(phase)
                     for callback in callbacks:
-                        callback.at_save_point(state.variables, last=stop == phase.last)
+                        callback.at_save_point(state.variables, last=ended or stop == phase.last)
+                    if ended:
+                        return
         finally:
             engine.close()
+
+    def _out_of_patience(self, phase: Phase) -> bool:
+        """Whether the whole network has learned for `patience` epochs without a better validation accuracy."""
+        patience, best = self.recipe.patience, self.progress.best_epoch
+        return bool(patience and best and not phase.head_only and len(self.progress.rows) - best >= patience)
 
     def _end_epoch(self, state: TrainState, rate: float, watch: _Stopwatch) -> dict[str, float]:
         """Validate, and add a row to the log: of metrics.csv, which is returned, and of timings.csv."""
@@ -334,6 +362,8 @@ class Trainer:
         if not self.settings.quiet:
             steps, last = self.plan.steps_per_epoch, self.phases[-1].last
             found.append(ProgressDisplay(self.recipe.batch_size, steps, last, self.progress.step))
+        if self.recipe.keep == "best":
+            found.append(BestWeights(run.checkpoints, self.progress))
         if self.settings.tensorboard:
             found.append(TensorBoardLog(run.folder / "tensorboard"))
         cadence = checkpoint.Cadence(self.settings.checkpoint_seconds)
@@ -380,12 +410,14 @@ def _epochs_for(seconds: float, trainer: Trainer, dataset: Dataset) -> float:
     return epochs_that_fit(seconds - spent, pace, trainer.recipe, trainer.plan.steps_per_epoch, held, tested)
 
 
-def _for_this_machine(recipe: Recipe, run: Run, *, resume: bool, sized: bool) -> Recipe:
+def _for_this_machine(recipe: Recipe, run: Run, *, resume: bool, sized: bool, share: bool) -> Recipe:
     """The recipe with its precision decided, and to resume, with what the start of the run has measured."""
     if resume and run.recipe.is_file():
         before = read_recipe(run.recipe)
         if sized:
             recipe = replace(recipe, epochs=before.epochs)
+        if share:
+            recipe = replace(recipe, validation=before.validation)
         if recipe.dataset.startswith("folder:"):
             recipe = replace(recipe, batch_size=min(recipe.batch_size, before.batch_size))
     if recipe.precision == "auto":

@@ -21,7 +21,7 @@ from cnnref.files import only_writer
 from cnnref.models.saving import load_model, weights_sha256
 from cnnref.pictures import write_picture
 from cnnref.training import Recipe, Run, checkpoint, evaluate, read_recipe, results
-from cnnref.training.recipe import Optimizer
+from cnnref.training.recipe import Optimizer, Schedule
 
 RECIPE = Recipe(
     name="small",
@@ -133,6 +133,33 @@ def test_force_deletes_no_folder_that_is_not_a_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"thesis has no recipe\.toml, so --force does not replace it"):
         train(tmp_path / "thesis", force=True)
     assert files(tmp_path) == {"thesis/chapter1.txt": b"precious"}
+
+
+def test_the_best_weights_are_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=30, keep="best", patience=1, schedule=Schedule(decay="constant"))
+    run = train(tmp_path / "run", recipe)
+    accuracies = [row["val_accuracy"] for row in run.metrics()]
+    results = run.results
+    assert len(accuracies) < 30
+    assert results["epochs"] == len(accuracies)
+    assert max(accuracies) == accuracies[-2] >= accuracies[-1]
+    assert results["kept"] == {
+        "weights": "best",
+        "epoch": len(accuracies) - 1,
+        "validation_accuracy": results["validation_accuracy"],
+    }
+    assert results["validation_accuracy"] == max(accuracies)
+    (run.folder / "results.json").unlink()
+    assert train(run.folder, recipe, resume=True).results["weights_sha256"] == results["weights_sha256"]
+
+
+def test_a_choice_by_validation_needs_validation(tmp_path: Path) -> None:
+    for wrong in (replace(RECIPE, validation=0, keep="best"), replace(RECIPE, validation=0, patience=2)):
+        with pytest.raises(InputError, match="no images are kept for validation; set validation"):
+            train(tmp_path / "run", wrong)
+    with pytest.raises(InputError, match=r"validation is 1\.5; give a share below 1, or a whole number"):
+        train(tmp_path / "run", validation=1.5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resuming_with_other_settings_is_refused(finished: Run) -> None:
