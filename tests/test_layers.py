@@ -16,7 +16,17 @@ SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 #: Every file by the dotted name of its module below cnnref; a package by that of its folder.
 MODULES = {".".join(source.with_suffix("").parts).removesuffix("__init__").rstrip("."): source for source in SOURCES}
 ROOMS = {path.parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
-FOUNDATION = {"arrays", "environment", "errors", "files", "pictures", "plots", "stored_pictures", "version"}
+FOUNDATION = {
+    "arrays",
+    "environment",
+    "errors",
+    "files",
+    "notebooks",
+    "pictures",
+    "plots",
+    "stored_pictures",
+    "version",
+}
 COMMAND_LINE = {"__main__", "cli", "commands", "quickstart", "tables"}
 HEAVY = {"keras", "tensorflow", "jax", "torch"}
 DIFFLIB = Path("errors.py")

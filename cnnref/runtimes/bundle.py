@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .. import notebooks
 from ..errors import InputError, printable
 from ..pictures import USUAL, PictureRule
 
@@ -44,6 +45,9 @@ SIGNATURE = "serving_default"
 RUNNABLE = ("onnx", "tflite", "saved_model", "micro")
 FORMATS = (*RUNNABLE, "keras")
 
+
+#: How many classes `repr` of a bundle names.
+SHOWN = 10
 
 #: What the numbers of an output can be.
 OUTPUT_DTYPES = ("float32", "int32", "int64", "uint8", "bool")
@@ -128,6 +132,36 @@ class Bundle:
             return PictureRule(rule.get("shorter_side"), rule.get("interpolation", USUAL.interpolation))
         except (InputError, TypeError) as error:
             raise InputError(f"{self.folder / MANIFEST}: the rule for pictures makes no sense: {error}") from None
+
+    def __repr__(self) -> str:
+        """A few lines; the dataclass's own would be all of bundle.json."""
+        names = ", ".join(map(printable, self.labels[:SHOWN])) + ", ..." * (len(self.labels) > SHOWN)
+        return "\n".join(
+            [
+                f"Bundle {printable(self.name)} in {printable(str(self.folder))}: {self._signature()}",
+                *[f"  classes: {names}"] * bool(self.labels),
+                *(f"  {file}: {precision}, {size}" for file, precision, size in self._rows()),
+                *(f"  no {file}: {why}" for file, why in self.left_out.items()),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the files, and the pictures of samples.png with what the network says of them."""
+        rows = [*self._rows(), *((file, "left out", why) for file, why in self.left_out.items())]
+        title = f"Bundle {self.name}: {self._signature()}"
+        return notebooks.table(title, ("file", "precision", "size"), rows) + notebooks.picture(
+            self.folder / "samples.png"
+        )
+
+    def _signature(self) -> str:
+        batch = self.batch or "batch"
+        outputs = ", ".join(f"{one.name} {[batch, *one.shape]}" for one in self.outputs).replace("'", "")
+        return f"image {[batch, *self.shape]} {self.dtype}".replace("'", "") + f" -> {printable(outputs)}"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """Name, precision and size of each artifact."""
+        sizes = {name: sum(part.bytes for part in self.parts(name).values()) for name in self.artifacts}
+        return [(name, one.precision, f"{sizes[name] / 1000:,.0f} kB") for name, one in self.artifacts.items()]
 
     def runnable(self) -> list[Artifact]:
         """The artifacts that a runtime can run, in the order of bundle.json."""

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import notebooks
 from ..environment import cpu_name, versions
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..files import write_whole
 from .bundle import LABELS, REPORT, Bundle
 from .samples import FILE as SAMPLES
@@ -119,6 +120,28 @@ class Report:
     def problems(self) -> list[str]:
         """Every failure, named with its file."""
         return [f"{check.file}: {problem}" for check in self.checks for problem in check.problems]
+
+    def __repr__(self) -> str:
+        """A line for each file that runs or is wrong."""
+        rows = [" ".join((file, *cells)).rstrip() for file, *cells in self._rows()]
+        return "\n  ".join([f"Report on {printable(self.bundle)}: {'all files hold' if self.ok else 'FAILED'}", *rows])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the same as a table."""
+        title = f"Report on {self.bundle}: {'all files hold' if self.ok else 'failed'}"
+        return notebooks.table(title, ("file", "status", "difference to Keras", "accuracy", "problems"), self._rows())
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        """File, status, largest difference, accuracy, and what is wrong; not of files that are merely unchanged."""
+        found = []
+        for check in self.checks:
+            if check.format is None and check.ok:
+                continue
+            difference = "" if check.largest_difference is None else f"{check.largest_difference:.1e}"
+            accuracy = f"{100 * check.test.accuracy:.2f} %" if check.test else ""
+            problems = "; ".join([*check.problems, *[check.note] * bool(check.note)])
+            found.append((check.file, check.status, difference, accuracy, problems))
+        return found + [(file, "left out", "", "", why) for file, why in self.left_out.items()]
 
     def to_json(self) -> dict[str, Any]:
         """The report and what its numbers depend on, ready for `json.dumps`."""

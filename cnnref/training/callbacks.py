@@ -26,6 +26,10 @@ from .run import Run
 WINDOW = 30.0
 
 
+#: Columns of the bar, and what its line leaves out on a narrow terminal, the first of them first.
+BAR, DISPENSABLE = 12, ("rate", "pace", "step", "accuracy")
+
+
 class Callback:
     """The base of all callbacks: it does nothing when it is called. Override what you need.
 
@@ -128,7 +132,7 @@ class ProgressDisplay(Callback):
         self.last_line = self.clock()
         self.seen = deque([(self.last_line, done)])  # times and steps, for the pace of the last seconds
         self.console = Console(stderr=True, highlight=False)
-        self.bar = Bar(BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, transient=True)
+        self.bar = Bar(BarColumn(bar_width=BAR), TextColumn("{task.description}"), console=self.console, transient=True)
         self.task = self.bar.add_task("", total=total, completed=done)
         if self.console.is_terminal:
             self.bar.start()
@@ -169,11 +173,20 @@ class ProgressDisplay(Callback):
         pace = (step - done) / max(now - since, 1e-9)
         left = int((self.total - step) / pace)
         epoch, place = divmod(step - 1, self.steps)
-        return (
-            f"epoch {epoch + 1}/{self.epochs}  step {place + 1}/{self.steps}  loss {loss:.4f}  "
-            f"accuracy {100 * accuracy:.1f} %  learning rate {rate:.2g}  "
-            f"{pace * self.batch_size:,.0f} images/s  {left // 60}:{left % 60:02d} left"
-        )
+        parts = {
+            "epoch": f"epoch {epoch + 1}/{self.epochs}",
+            "step": f"step {place + 1}/{self.steps}",
+            "loss": f"loss {loss:.4f}",
+            "accuracy": f"accuracy {100 * accuracy:.1f} %",
+            "rate": f"learning rate {rate:.2g}",
+            "pace": f"{pace * self.batch_size:,.0f} images/s",
+            "left": f"{left // 60}:{left % 60:02d} left",
+        }
+        if self.console.is_terminal:  # one line, in which the time left is to be seen
+            for name in DISPENSABLE:
+                if len("  ".join(parts.values())) > self.console.width - BAR - 2:
+                    del parts[name]
+        return "  ".join(parts.values())
 
 
 class TensorBoardLog(Callback):

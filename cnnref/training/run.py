@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import notebooks
 from ..errors import InputError, printable
 from ..files import write_whole
 
@@ -87,6 +88,31 @@ class Run:
                 raise InputError(f"{path} is damaged: {key!r} is missing or of another kind; train the run again.")
         results: dict[str, Any] = found
         return results
+
+    def __repr__(self) -> str:
+        """A few lines with the numbers that matter."""
+        name = f"Run {printable(str(self.folder))}"
+        return "\n  ".join([name, *(f"{what}: {value}" for what, value in self._facts())])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the same as a table, and the learning curves."""
+        facts = notebooks.table(f"Run {self.folder}", ("", ""), self._facts())
+        return facts + notebooks.picture(self.folder / "curves.png")
+
+    def _facts(self) -> list[tuple[str, str]]:
+        if not self.finished:
+            return [("state", "not finished" if self.recipe.is_file() else "no run")]
+        try:
+            found = self.results
+            test = found["test"]
+            accuracy = f"{100 * test['accuracy']:.2f} % ({test['errors']} errors in {test['images']:,} images)"
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            return [("state", f"damaged: {printable(str(error))}")]
+        facts = [("trained", f"{found['model']} on {found['dataset']}"), ("test accuracy", accuracy)]
+        if isinstance(held := found.get("validation_accuracy"), float):
+            facts.append(("validation accuracy", f"{100 * held:.2f} %"))
+        facts.append(("took", f"{found['epochs']:g} epochs, {found['seconds'] / 60:.1f} minutes"))
+        return [(what, printable(value)) for what, value in facts]
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file of the run."""

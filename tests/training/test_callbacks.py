@@ -11,7 +11,7 @@ import pytest
 import cnnref
 from cnnref.errors import InputError
 from cnnref.training import read_recipe
-from cnnref.training.callbacks import ProgressDisplay, TensorBoardLog
+from cnnref.training.callbacks import BAR, ProgressDisplay, TensorBoardLog
 
 
 def test_without_a_terminal_progress_is_at_most_a_line_a_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +48,22 @@ def test_the_pace_is_that_of_the_last_half_minute(capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().err.splitlines()
     assert "100 images/s" in lines[20]
     assert lines[-1].endswith("50 images/s  1:20 left")
+
+
+def test_on_a_narrow_terminal_the_time_left_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    for columns in (50, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        clock = SimpleNamespace(now=0.0)
+        display = ProgressDisplay(batch_size=512, steps=1875, total=187_500, done=0, clock=lambda now=clock: now.now)
+        clock.now = 3.0
+        display.after_steps(1200, 2.3026, 0.10, 0.00025)
+        display.close()
+        (task,) = display.bar.tasks
+        assert len(task.description) + BAR + 1 <= columns
+        assert task.description.startswith("epoch 1/100")
+        assert task.description.endswith("7:45 left")
+        assert ("learning rate" in task.description) == (columns == 200)
 
 
 def test_every_epoch_has_its_scalars(tmp_path: Path) -> None:
