@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: A confusion matrix of more classes has their numbers instead of their names.
+NAMED = 100
+
 BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
 
 
@@ -97,25 +100,38 @@ def confusion_matrix(matrix: NDArray[np.int64], labels: Sequence[str], title: st
     axes = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
-    if classes <= 20:
+    if classes <= 20:  # more would have no room for their counts
         for row, column in np.ndindex(matrix.shape):
             if matrix[row, column]:
                 color = "white" if share[row, column] > 0.4 else "black"
                 axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=color, fontsize=8)
+    if classes <= NAMED:
+        names = labels if classes <= 20 else [label if len(label) <= 16 else f"{label[:15]}…" for label in labels]
+        size = min(8, 700 / classes)
         slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 2 else {}
-        axes.set_xticks(range(classes), labels, fontsize=8, **slanted)
-        axes.set_yticks(range(classes), labels, fontsize=8)
+        if classes > 20 and slanted:
+            slanted = {"rotation": 90}
+        axes.set_xticks(range(classes), names, fontsize=size, **slanted)
+        axes.set_yticks(range(classes), names, fontsize=size)
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(title, fontsize=10)
     return as_png(figure)
 
 
 @style()
-def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[Any], labels: Sequence[str]) -> bytes:
-    """Each picture [height, width, channels] over the bars of its three most probable classes."""
+def predictions(
+    pictures: Sequence[NDArray[np.uint8]],
+    probabilities: NDArray[Any],
+    labels: Sequence[str],
+    truth: Sequence[str] = (),
+) -> bytes:
+    """Each picture [height, width, channels] over the bars of its three most probable classes.
+
+    Where the true classes are known, `truth` has them, one a picture, and each is written below the answer.
+    """
     columns = min(len(pictures), 5)
     rows = -(-len(pictures) // columns)
-    figure = new_figure(2.0 * columns, 2.9 * rows)
+    figure = new_figure(2.0 * columns, (3.1 if truth else 2.9) * rows)
     cells = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[2.6, 1] * rows)
     for axes in cells.flat:
         axes.axis("off")
@@ -124,7 +140,8 @@ def predictions(pictures: Sequence[NDArray[np.uint8]], probabilities: NDArray[An
         shown, bars = cells[2 * row, column], cells[2 * row + 1, column]
         shown.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
         best = np.argsort(-scores, kind="stable")[:3]
-        shown.set_title(f"{labels[best[0]]}  {100 * scores[best[0]]:.1f} %", fontsize=10)
+        below = f"\ntrue: {truth[index]}" if truth else ""
+        shown.set_title(f"{labels[best[0]]}  {100 * scores[best[0]]:.1f} %{below}", fontsize=10)
         bars.axis("on")
         bars.barh(range(len(best)), scores[best], color=[BLUE] + [GRAY] * (len(best) - 1))
         bars.set_yticks(range(len(best)), [labels[i] for i in best], fontsize=8)

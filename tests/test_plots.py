@@ -41,6 +41,7 @@ DRAWINGS = {
     "confusion of 100": lambda: plots.confusion_matrix(matrix(100), [str(n) for n in range(100)], "title"),
     "an empty row": lambda: plots.confusion_matrix(np.diag([3, 0, 5]), ["a", "b", "c"], "title"),
     "one prediction": lambda: plots.predictions(*some_predictions(1)),
+    "predictions with the truth": lambda: plots.predictions(*some_predictions(3), truth=["3", "1", "2"]),
     "seven predictions in colour": lambda: plots.predictions(*some_predictions(7, channels=3)),
     "predictions of two classes": lambda: plots.predictions(*some_predictions(2, classes=2)),
 }
@@ -87,6 +88,12 @@ def test_another_matrix_is_another_picture() -> None:
     labels = ["a", "b", "c"]
     one, other = np.diag([9, 9, 9]), np.diag([9, 9, 9])[::-1]
     assert plots.confusion_matrix(one, labels, "title") != plots.confusion_matrix(other, labels, "title")
+
+
+def test_more_classes_than_have_room_for_counts_have_their_names() -> None:
+    names = [f"species {n}" for n in range(21)]
+    renamed = plots.confusion_matrix(matrix(21), [*names[:-1], "another"], "title")
+    assert plots.confusion_matrix(matrix(21), names, "title") != renamed
 
 
 def test_a_prediction_too_few_is_an_error() -> None:

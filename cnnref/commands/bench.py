@@ -67,7 +67,9 @@ def bench(
     else:
         timings = benchmark(read.folder, runs=runs, threads=threads)
     if plot:
-        write_whole(plot, draw_tradeoff(timings, accuracy, read.name, form=plot.suffix[1:].lower()))
+        tested = (check["test"]["images"] for check in read_report(read.folder)["checks"] if check.get("test"))
+        drawn = draw_tradeoff(timings, accuracy, read.name, plot.suffix[1:].lower(), max(tested, default=0))
+        write_whole(plot, drawn)
         print(f"Drawn: {plot}", file=sys.stderr)
     if as_json:
         _print_json(timings, runs)

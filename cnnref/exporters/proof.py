@@ -88,7 +88,9 @@ def write_samples(folder: Path, model: keras.Model, contract: Contract, data: Ex
         return
     probabilities = outputs[PROBABILITIES]
     if (labels >= 0).all() and contract.activation == "softmax":
-        (folder / "samples.png").write_bytes(plots.predictions(list(images[:10]), probabilities[:10], contract.labels))
+        truth = [contract.labels[label] for label in labels[:10]]
+        drawn = plots.predictions(list(images[:10]), probabilities[:10], contract.labels, truth)
+        (folder / "samples.png").write_bytes(drawn)
 
 
 def verify_files(

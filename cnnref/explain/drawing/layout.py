@@ -107,7 +107,10 @@ class Page:
         if volume.macs != 0:
             facts.append(f"{words.format_count(volume.macs)} MACs")
         if volume.receptive_field and volume.category != words.INPUT:
-            facts.append(f"sees {words.format_shape(volume.receptive_field)}")
+            # What lies beyond the edges of the image is padding, and nothing to be seen.
+            image = next(one.output_shape for one in self.volumes if one.category == words.INPUT)
+            seen = tuple(min(pair) for pair in zip(volume.receptive_field, image, strict=False))
+            facts.append(f"sees {words.format_shape(seen)}")
         return [*facts, *(f"from {name}" for name in far)]
 
 

@@ -37,7 +37,9 @@ LEAST_FACTOR = 8.0
 
 
 @style()
-def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name: str, form: str = "png") -> bytes:
+def draw_tradeoff(
+    timings: Sequence[Timing], accuracy: Mapping[str, float], name: str, form: str = "png", images: int = 0
+) -> bytes:
     """The files of a bundle as bubbles; the same bytes for the same numbers.
 
     Args:
@@ -45,6 +47,8 @@ def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name
         accuracy: from 0 to 1, by file; a file without one is not drawn.
         name: the title.
         form: "png", "svg" or "pdf".
+        images: how many the accuracy was measured on. Where that is known, a line through each bubble is the 95 %
+            interval of the accuracy on other images of the kind, and the axis is at least that long.
 
     Raises:
         InputError: no file has both a latency and an accuracy.
@@ -60,13 +64,18 @@ def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name
     page = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT), facecolor="none")
     page.axis("off")
     keras = next((timing.p50_ms for timing in timings if timing.format == "keras"), None)
-    scales = _Scales(drawn, accuracy, keras)
+    spread = {
+        timing.file: 196 * math.sqrt(accuracy[timing.file] * (1 - accuracy[timing.file]) / images) if images else 0.0
+        for timing in drawn
+    }
+    scales = _Scales(drawn, accuracy, keras, spread)
     scales.dress(axes)
     taken = [_corner(page)]
     if keras:
         taken.append(_keras_line(page, scales.across(keras)))
+    _intervals(page, drawn, accuracy, spread, scales)
     _bubbles(page, drawn, accuracy, scales, taken)
-    _heading(page, drawn, name)
+    _heading(page, drawn, name, images)
     stream = io.BytesIO()
     figure.savefig(stream, format=form, metadata=FORMS[form])
     return stream.getvalue()
@@ -75,9 +84,16 @@ def draw_tradeoff(timings: Sequence[Timing], accuracy: Mapping[str, float], name
 class _Scales:
     """From milliseconds and percent to inches on the page."""
 
-    def __init__(self, drawn: Sequence[Timing], accuracy: Mapping[str, float], keras: float | None) -> None:
+    def __init__(
+        self,
+        drawn: Sequence[Timing],
+        accuracy: Mapping[str, float],
+        keras: float | None,
+        spread: Mapping[str, float],
+    ) -> None:
         times = [math.log10(time) for time in (keras, *(timing.p50_ms for timing in drawn)) if time]
-        points = [100 * accuracy[timing.file] for timing in drawn]
+        middle = [(100 * accuracy[timing.file], spread[timing.file]) for timing in drawn]
+        points = [end for percent, half in middle for end in (percent - half, percent + half)]
         self.times = _widened(times, math.log10(LEAST_FACTOR))
         self.points = _widened(points, LEAST_POINTS)
 
@@ -114,6 +130,21 @@ def _widened(numbers: Sequence[float], least: float) -> tuple[float, float]:
 
 def _share(number: float, ends: tuple[float, float]) -> float:
     return (number - ends[0]) / (ends[1] - ends[0])
+
+
+def _intervals(
+    page: Axes,
+    drawn: Sequence[Timing],
+    accuracy: Mapping[str, float],
+    spread: Mapping[str, float],
+    scales: _Scales,
+) -> None:
+    """A line for what chance alone may move each accuracy by, behind the bubbles."""
+    for timing in drawn:
+        x, percent, half = scales.across(timing.p50_ms or 0), 100 * accuracy[timing.file], spread[timing.file]
+        ends = [scales.up(percent - half), scales.up(min(percent + half, 100))]
+        if half:
+            page.plot([x, x], ends, color=COLORS[timing.format], linewidth=1, alpha=0.5)
 
 
 def _bubbles(
@@ -166,10 +197,11 @@ def _corner(page: Axes) -> Box:
     return (left, top - 0.15, left + text_width(note, 8.5), top)
 
 
-def _heading(page: Axes, drawn: Sequence[Timing], name: str) -> None:
+def _heading(page: Axes, drawn: Sequence[Timing], name: str, images: int) -> None:
     left, _, width, _ = AXES
     threads = drawn[0].threads
     facts = f"{threads} thread{'s' * (threads > 1)} on {drawn[0].cpu};  the area of a bubble is the size of the file"
+    facts += f";  lines: 95 % interval on {images:,} images" * bool(images)
     page.text(left, HEIGHT - 0.2, name, fontsize=16, weight="bold", color=INK, va="top")
     page.text(left, HEIGHT - 0.56, facts, fontsize=9.5, color=PALE, va="top")
     x = left + width

@@ -120,7 +120,7 @@ def why(report: Report, samples: NDArray[np.uint8]) -> bytes:
     for column, (one, picture) in enumerate(zip(columns, samples, strict=True)):
         shown = dict(zip(kinds, (row[column] for row in places), strict=True))
         _show(shown["picture"], picture)
-        name = one.predicted if one.label in (None, one.predicted) else f"{one.predicted} (is {one.label})"
+        name = one.predicted if one.label in (None, one.predicted) else f"{one.predicted} (true: {one.label})"
         name = _cut(name, PICTURE, 9, f"class {index_of[one.predicted]}")
         shown["picture"].set_title(name, fontsize=9, pad=4)
         shown["picture"].set_xlabel(report.amount(one.probability), fontsize=8, color=PALE, labelpad=3)
@@ -189,7 +189,7 @@ def mistakes(report: Report, images: ImageSource) -> bytes:
         said, true = (
             _cut(label, PICTURE - 0.15, 8, f"class {index_of[label]}") for label in (one.predicted, one.label)
         )
-        axes.set_title(f"{said}\nis {true}", fontsize=8, pad=4)
+        axes.set_title(f"says {said}\ntrue: {true}", fontsize=8, pad=4)
         axes.set_xlabel(f"{report.amount(one.probability)}, no. {one.index}", fontsize=7, color=PALE, labelpad=3)
     for axes in flat[len(worst) :]:
         axes.set_axis_off()

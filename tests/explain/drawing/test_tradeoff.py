@@ -42,6 +42,13 @@ def drawn(timings: Any = TIMINGS, accuracy: Any = ACCURACY) -> Any:
     return written(draw_tradeoff(timings, accuracy, "lenet5-mnist", "svg"))
 
 
+def test_what_chance_may_do_is_drawn_and_the_axis_is_as_long() -> None:
+    plain = draw_tradeoff(TIMINGS, ACCURACY, "lenet5-mnist", "svg")
+    lined = draw_tradeoff(TIMINGS, ACCURACY, "lenet5-mnist", "svg", images=100)
+    assert "95 % interval on 100 images" in " ".join(written(lined))
+    assert lined.count(b"<path") > plain.count(b"<path")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_picture_has_the_same_bytes_each_time(form: Any) -> None:
     content = draw_tradeoff([*TIMINGS, KERAS], ACCURACY, "lenet5-mnist", form)
