@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -355,7 +356,7 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
         raise InputError(f"There is no recipe or model {name!r}; {hint}`cnnref models` lists the models.")
     side = spec(name).input_shape[0]
     return Recipe(
-        name=f"{name}-own-pictures",
+        name=f"{name}-{_short_name(data)}",
         model=name,
         dataset=data,
         epochs=15,
@@ -366,6 +367,12 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
         schedule=Schedule(warmup=0.1, decay="cosine"),
         fine_tuning=FineTuning(3, 0.003, keep_statistics=True) if pretrained else FineTuning(3, 0.05),
     )
+
+
+def _short_name(data: str) -> str:
+    """What a run is named after: the last part of a folder's path in letters that every disk takes, or the data set."""
+    name = Path(data.partition(":")[2] or data).expanduser().resolve().name if ":" in data else data
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "own-pictures"
 
 
 def _record(kind: Any, table: dict[str, Any], path: str, prefix: str) -> Any:

@@ -28,6 +28,7 @@ from . import checkpoint
 from .budget import epochs_that_fit, measure
 from .callbacks import BestWeights, Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
 from .checkpoint import Progress
+from .class_counts import class_counts
 from .cluster import is_first_process
 from .engines import check_devices, make_engine
 from .engines.progressive_resizing import ProgressiveResizing
@@ -135,6 +136,8 @@ def _train(
             run.write_json("environment.json", environment.report())
             if not settings.quiet:
                 print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
+                if recipe.dataset.startswith("folder:"):
+                    print(*class_counts(dataset, trainer.pictures), sep="\n", file=sys.stderr)
                 print(environment.device_line(), file=sys.stderr)
         trainer.run(run, resume=resume)
         if is_first_process():
