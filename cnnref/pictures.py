@@ -108,14 +108,19 @@ def read_picture(source: Path | bytes, height: int, width: int, channels: int, r
         InputError: the file is missing, empty, cut short, not a picture or too large; or the wanted shape is not
             possible.
     """
+    check_shape(height, width, channels)
+    image = _open(source)
+    image = _sized(image.convert("L" if channels == 1 else "RGB"), height, width, rule)
+    return np.array(image, np.uint8).reshape(height, width, channels)
+
+
+def check_shape(height: int, width: int, channels: int) -> None:
+    """Raise InputError for a shape that no picture can be read as."""
     if channels not in (1, 3) or height < 1 or width < 1:
         raise InputError(
             f"A picture cannot be read as {height}x{width}x{channels}: "
             "height and width are at least 1, channels is 1 (grayscale) or 3 (RGB)."
         )
-    image = _open(source)
-    image = _sized(image.convert("L" if channels == 1 else "RGB"), height, width, rule)
-    return np.array(image, np.uint8).reshape(height, width, channels)
 
 
 def picture_files(given: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..pictures import read_picture
+from ..pictures import check_shape, read_picture
 
 #: Threads that decode; Pillow lets others run while it decodes and resizes.
 MOST_THREADS = 8
+#: Bad files that a message names.
+NAMED = 20
 #: Files that are under way at a time, which limits the memory.
 AHEAD = 128
 
@@ -27,12 +29,37 @@ def decoded(files: Iterable[Path], shape: tuple[int, int, int]) -> Iterator[NDAr
     """The pictures of files in their order, each uint8 of `shape` [height, width, channels].
 
     Raises:
-        InputError: a picture cannot be read; of several it is the first one that is named.
+        InputError: a picture cannot be read. The others are still tried, so that the message has all that cannot.
     """
+
+    check_shape(*shape)
+
+    def read(file: Path) -> NDArray[np.uint8] | InputError:
+        try:
+            return read_picture(file, *shape)
+        except InputError as error:
+            return error
+
+    bad: list[InputError] = []
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         waiting = iter(files)
         while some := list(islice(waiting, AHEAD)):
-            yield from pool.map(lambda file: read_picture(file, *shape), some)
+            for found in pool.map(read, some):
+                if isinstance(found, InputError):
+                    bad.append(found)
+                elif not bad:
+                    yield found
+    if len(bad) == 1:
+        raise bad[0]
+    if bad:
+        raise InputError(f"{len(bad):,} pictures cannot be read:\n{listed(map(str, bad))}")
+
+
+def listed(lines: Iterable[str]) -> str:
+    """A line each, and how many more there are after `NAMED` of them."""
+    found = list(lines)
+    more = [f"and {len(found) - NAMED:,} more"] if len(found) > NAMED else []
+    return "\n".join(f"  {line}" for line in [*found[:NAMED], *more])
 
 
 def in_memory(files: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

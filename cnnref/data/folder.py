@@ -12,13 +12,12 @@ import numpy as np
 
 from ..errors import DatasetError, InputError, printable
 from ..files import cache_folder, sha256_of
-from ..pictures import picture_size
+from ..pictures import SUFFIXES, picture_size
 from ..stored_pictures import ImageSource
 from .dataset import Dataset
-from .decoding import in_memory
+from .decoding import in_memory, listed
 from .picture_cache import Part, Parts, cached_pictures
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
 #: Files that Windows creates in folders of pictures, in lower case.
 WINDOWS_FILES = ("thumbs.db", "desktop.ini")
 #: Possible names of the folder of the test part; exactly one of them must be beside train/.
@@ -78,7 +77,8 @@ def read_folder(
     test_images: ImageSource
     if count * math.prod(shape) <= 10**6 * _megabytes_in_memory():
         parts = divide()
-        train_images, test_images = (in_memory(part.files, shape) for part in parts)
+        images = in_memory([file for part in parts for file in part.files], shape)
+        train_images, test_images = images[: len(parts[0].files)], images[len(parts[0].files) :]
         train_labels, test_labels = (part.labels for part in parts)
     else:
         place = cache or cache_folder() / "pictures"
@@ -170,20 +170,20 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
             f"{path} has {len(folders) or 'no'} class folder{'s' * (not folders)}; "
             "it needs one sub-folder of pictures for each of at least two classes."
         )
-    classes = {}
+    classes = {folder.name: _visible(folder) for folder in folders}
+    every = [entry for found in classes.values() for entry in found]
+    if odd := [entry for entry in every if entry.is_dir() or entry.suffix.lower() not in SUFFIXES]:
+        only = f"a class folder may hold only {', '.join(SUFFIXES)} files"
+        if len(odd) == 1:
+            raise DatasetError(f"{odd[0]} is not a picture; {only}.")
+        raise DatasetError(f"{len(odd):,} entries are not pictures, and {only}:\n{listed(map(str, odd))}")
     for folder in folders:
-        pictures = _visible(folder)
-        for picture in pictures:
-            if picture.is_dir() or picture.suffix.lower() not in SUFFIXES:
-                raise DatasetError(
-                    f"{picture} is not a picture; a class folder may hold only {', '.join(SUFFIXES)} files."
-                )
+        pictures = classes[folder.name]
         if len(pictures) < at_least:
             raise DatasetError(
                 f"{folder} holds {len(pictures) or 'no'} picture{'s' * (len(pictures) != 1)}; "
                 f"a class needs at least {at_least}."
             )
-        classes[folder.name] = pictures
     return classes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cnnref.data import load
 from cnnref.data.folder import held_out
@@ -244,6 +245,28 @@ def test_an_unfit_folder_is_refused_by_name(folder: Any, spoil: Any, message: An
     spoil(folder)
     with pytest.raises(InputError, match=message):
         load(f"folder:{folder}")
+
+
+def test_all_files_that_cannot_be_read_are_in_one_message(folder: Any) -> None:
+    for bad in ("cat/0.png", "cat/9.png", "dog/2.png"):
+        (folder / bad).write_bytes((folder / bad).read_bytes()[:40])
+    with pytest.raises(InputError, match="3 pictures cannot be read:") as refusal:
+        load(f"folder:{folder}", image_shape=(6, 8, 3))
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 4
+    for bad in ("cat/0.png", "cat/9.png", "dog/2.png"):
+        assert sum(str(folder / bad) in line for line in lines) == 1
+    for number in range(30):
+        (folder / "cat" / f"note{number}.txt").write_text("")
+    with pytest.raises(InputError, match="30 entries are not pictures, and a class folder may hold only") as refusal:
+        load(f"folder:{folder}")
+    assert str(refusal.value).splitlines()[-1] == "  and 10 more"
+
+
+def test_tiff_is_read(folder: Any) -> None:
+    Image.fromarray(np.full((6, 8, 3), 77, np.uint8)).save(folder / "cat" / "more.tiff")
+    dataset = load(f"folder:{folder}", image_shape=(6, 8, 3))
+    assert 77 in values(dataset.train_images) + values(dataset.test_images)
 
 
 def test_parts_with_different_classes_are_refused(tmp_path: Path) -> None:
