@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from . import arithmetic, convert, data, explain, exporters, models, page, peers, runtimes, training, weights
     from .convert import build
     from .exporters import export, load, predict
-    from .models import list_models, spec
+    from .models import Head, Variant, list_models, register, spec
     from .runtimes import benchmark, verify
     from .training import train
     from .weights import list_weights
 
 __all__ = [
+    "Head",
+    "Variant",
     "__version__",
     "arithmetic",
     "benchmark",
@@ -38,6 +40,7 @@ __all__ = [
     "page",
     "peers",
     "predict",
+    "register",
     "runtimes",
     "spec",
     "train",
@@ -64,7 +67,7 @@ _name = lazy_names(
     {
         "exporters": ("export", "load", "predict"),
         "convert": ("build",),
-        "models": ("list_models", "spec"),
+        "models": ("Head", "Variant", "list_models", "register", "spec"),
         "runtimes": ("benchmark", "verify"),
         "training": ("train",),
         "weights": ("list_weights",),

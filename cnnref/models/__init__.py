@@ -45,10 +45,22 @@ from . import (  # noqa: F401  (importing a family registers its models)
     xceptions,
     zeiler_fergus,
 )
-from .registry import Spec, build, builder, list_models, outline, spec
+from .blocks import Head
+from .registry import Spec, Variant, build, builder, list_models, outline, register, spec
 from .reparameterized import fold_branches
 
-__all__ = ["Spec", "build", "builder", "fold_branches", "list_models", "outline", "spec"]
+__all__ = [
+    "Head",
+    "Spec",
+    "Variant",
+    "build",
+    "builder",
+    "fold_branches",
+    "list_models",
+    "outline",
+    "register",
+    "spec",
+]
 
 
 def __getattr__(name: str) -> Callable[..., keras.Model]:
