@@ -34,6 +34,10 @@ def train(
         str | None,
         typer.Option(help="Weights to begin with: imagenet, a bundle, a run, or a .keras, .pth or .safetensors file."),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(help="A bundle, a run or a .keras file to learn from beside the labels; several: give it again."),
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the recipe's.")] = None,
     budget_minutes: Annotated[
         float | None, typer.Option(help="Measure this machine and train as many epochs as fit into this many minutes.")
@@ -77,6 +81,8 @@ def train(
     Example: cnnref train runs/lenet5-mnist --resume
 
     Example: cnnref train resnet18 --data folder:flowers --weights resnet18-f37072fd.pth
+
+    Example: cnnref train tinyvgg-cifar10 --teacher speednet-cifar10
     """
     from dataclasses import replace
 
@@ -111,6 +117,7 @@ def train(
             budget_minutes=budget_minutes,
             validation=validation,
             weights=weights,
+            teacher=teacher or (),
             devices=devices,
             tensorboard=tensorboard,
         )

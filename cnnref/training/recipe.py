@@ -165,6 +165,27 @@ class FineTuning:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Trained networks that the network learns from as well as from the labels; see `cnnref.training.distillation`.
+
+    Attributes:
+        networks: shipped bundles by name, or folders of bundles or runs, or .keras files; of several, the mean of their
+            probabilities. None for no teacher.
+        temperature: that logits are divided by, so that what teachers hold for possible counts, too.
+        weight: share of the teachers in the loss; the labels have the rest.
+    """
+
+    networks: tuple[str, ...] = ()
+    temperature: float = 4.0
+    weight: float = 0.9
+
+    def __post_init__(self) -> None:
+        at_least("teacher.temperature", self.temperature, 1e-3)
+        if not 0 <= self.weight <= 1:
+            raise InputError(f"teacher.weight is {self.weight}; give a share of the loss, from 0 to 1.")
+
+
+@dataclass(frozen=True)
 class Published:
     """What others report and what this recipe is to reach, in percent of the test set.
 
@@ -228,6 +249,7 @@ class Recipe:
     average: Average = field(default_factory=Average)
     low_resolution: LowResolution = field(default_factory=LowResolution)
     fine_tuning: FineTuning = field(default_factory=FineTuning)
+    teacher: Teacher = field(default_factory=Teacher)
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
@@ -262,7 +284,8 @@ class Recipe:
         plain = dataclasses.asdict(self)
         for key in NO_WEIGHT:
             del plain[key]
-        if not self.low_resolution.size:  # runs begun before there was such a thing can be resumed
+        # Runs begun before there was such a thing can be resumed.
+        if not self.low_resolution.size:
             del plain["low_resolution"]
         if not self.fine_tuning.keep_statistics:
             del plain["fine_tuning"]["keep_statistics"]
@@ -274,6 +297,8 @@ class Recipe:
         for key in ("keep", "patience"):
             if getattr(self, key) in ("last", 0):
                 del plain[key]
+        if not self.teacher.networks:
+            del plain["teacher"]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

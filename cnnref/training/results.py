@@ -28,9 +28,18 @@ SAMPLES = 16
 
 
 def write_results(
-    recipe: Recipe, dataset: Dataset, pictures: Pictures, run: Run, model: keras.Model, progress: Progress
+    recipe: Recipe,
+    dataset: Dataset,
+    pictures: Pictures,
+    run: Run,
+    model: keras.Model,
+    progress: Progress,
+    teacher_sha256: str = "",
 ) -> None:
-    """Evaluate on the test set once, and write all results; results.json comes last."""
+    """Evaluate on the test set once, and write all results; results.json comes last.
+
+    `teacher_sha256` is that of the weights that the network has learned from beside the labels, if there were any.
+    """
     run.write_log(progress)
     found = evaluate(model, dataset.test_images, dataset.test_labels)
     matrix = found.pop("confusion_matrix")
@@ -60,6 +69,9 @@ def write_results(
             else None,
             "validation_accuracy": held.get("accuracy"),
             **_kept(recipe, progress),
+            "teacher": {**dataclasses.asdict(recipe.teacher), "weights_sha256": teacher_sha256}
+            if teacher_sha256
+            else None,
             "published": dataclasses.asdict(recipe.published),
             "epochs": min(recipe.epochs, len(progress.rows)),  # fewer, where the patience was at its end
             "steps": progress.step,

@@ -12,6 +12,7 @@ from typing import Any
 from ..environment import keras, ops
 from ..errors import InputError
 from ..models.blocks import set_name
+from .distillation import Distillation
 from .recipe import Recipe
 from .schedules import WarmupDecay
 
@@ -24,15 +25,26 @@ class TrainState:
         model: from raw pixels to probabilities, with a layer "logits".
         steps: of the whole schedule.
         rate: peak of the learning rate, instead of the recipe's.
+        teachers: that the network learns from beside the labels.
 
     Attributes:
         network: from raw pixels to logits.
         trained: the variables that gradients change.
         buffers: all other variables of the network: statistics, and the weights of layers that do not learn.
+        fixed: the variables of the teachers, which are no part of the state.
     """
 
-    def __init__(self, recipe: Recipe, model: keras.Model, steps: int, *, rate: float | None = None) -> None:
-        self.recipe, self.steps = recipe, steps
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: keras.Model,
+        steps: int,
+        *,
+        rate: float | None = None,
+        teachers: Distillation | None = None,
+    ) -> None:
+        self.recipe, self.steps, self.teachers = recipe, steps, teachers
+        self.fixed = teachers.variables if teachers else []
         # Without the softmax: cross-entropy of logits is exact where softmax saturates.
         self.network = self._resized = keras.Model(model.input, model.get_layer("logits").output)
         self.trained = self.network.trainable_variables
@@ -75,15 +87,16 @@ class TrainState:
         self._resized = smaller(self.network, size) if size else self.network
 
     def forward(self, images: Any, labels: Any, shares: Any = None) -> tuple[Any, Any]:
-        """Mean cross-entropy in nats, and how many of a batch are right. Both scalar float32.
+        """The loss in nats, and how many of a batch are right. Both scalar float32.
 
-        Where pictures are mixed, `shares` [n] is how much each label counts; the rest is the label at the same place
-        from the end, and right is who finds the one that counts more. Without shares the pictures are as they were.
+        The loss is the cross-entropy with the labels; where there are teachers, its weighted mean with theirs. Where
+        pictures are mixed, `shares` [n] is how much each label counts; the rest is the label at the same place from the
+        end, and right is who finds the one that counts more. Without shares the pictures are as they were.
         """
-        images = ops.cast(images, "float32")
+        images = seen = ops.cast(images, "float32")
         if self._resized is not self.network:
-            images = ops.image.resize(images, self._resized.input_shape[1:3], antialias=True)
-        logits = ops.cast(self._resized(images, training=True), "float32")
+            seen = ops.image.resize(images, self._resized.input_shape[1:3], antialias=True)
+        logits = ops.cast(self._resized(seen, training=True), "float32")
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         labels = ops.cast(labels, "int32")
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
@@ -92,7 +105,11 @@ class TrainState:
             wanted = share * wanted + (1 - share) * ops.flip(wanted, axis=0)
             labels = ops.where(ops.less(shares, 0.5), ops.flip(labels, axis=0), labels)
         right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), labels), "float32"))
-        return ops.mean(ops.categorical_crossentropy(wanted, logits, from_logits=True)), right
+        loss = ops.mean(ops.categorical_crossentropy(wanted, logits, from_logits=True))
+        if self.teachers is not None:
+            share = self.teachers.weight
+            loss = (1 - share) * loss + share * self.teachers.loss(images, logits)
+        return loss, right
 
     def update(self, gradients: Sequence[Any]) -> None:
         """Apply the gradients of `trained`: penalty, optimizer, average."""

@@ -30,6 +30,7 @@ from .callbacks import BestWeights, Callback, CheckpointWriter, MetricsLog, Prog
 from .checkpoint import Progress
 from .class_counts import class_counts
 from .cluster import is_first_process
+from .distillation import Distillation, read_teachers
 from .engines import check_devices, make_engine
 from .engines.progressive_resizing import ProgressiveResizing
 from .evaluation import recompute_statistics, validate
@@ -56,6 +57,7 @@ def train(
     budget_minutes: float | None = None,
     validation: float | None = None,
     weights: str | Path | None = None,
+    teacher: str | Path | Sequence[str | Path] = (),
     devices: str = "one",
     tensorboard: bool = False,
     checkpoint_seconds: float = 10.0,
@@ -72,6 +74,8 @@ def train(
         budget_minutes: measure the machine, and train as many epochs as fit, instead of the recipe's.
         validation: training images to keep for validation instead of the recipe's number; below 1 a share of them.
         weights: a bundle, run folder or weights file to start from; see `cnnref.training.transfer.pretrained`.
+        teacher: a bundle, run folder or .keras file, or several of them, that the network learns from beside the
+            labels, instead of the recipe's; see `cnnref.training.recipe.Teacher`.
         devices: "one", or "all": every batch is divided between all that Keras on JAX sees.
         tensorboard: write TensorBoard logs into the run folder.
         checkpoint_seconds: the shortest time between two checkpoints.
@@ -93,6 +97,9 @@ def train(
             raise InputError(f"validation is {validation}; give a share below 1, or a whole number of images.")
         recipe, share = (replace(recipe, validation=int(validation)), 0.0) if whole else (recipe, validation)
     settings = Settings(weights, devices, tensorboard, checkpoint_seconds, quiet, share)
+    if teacher:
+        networks = (teacher,) if isinstance(teacher, str | Path) else teacher
+        recipe = replace(recipe, teacher=replace(recipe.teacher, networks=tuple(map(str, networks))))
     run = Run(Path(out) if out else Path("runs") / recipe.name)
     spec(recipe.model)  # refuses a model that there is not, before anything takes time
     recipe = _for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None, share=bool(share))
@@ -141,7 +148,9 @@ def _train(
                 print(environment.device_line(), file=sys.stderr)
         trainer.run(run, resume=resume)
         if is_first_process():
-            write_results(recipe, dataset, trainer.pictures, run, trainer.final_model(), trainer.progress)
+            write_results(
+                recipe, dataset, trainer.pictures, run, trainer.final_model(), trainer.progress, trainer.teacher_sha256
+            )
     except OSError as error:  # a full disk, mostly
         kept = "what it has is kept. Make room and go on with --resume."
         advice = kept if run.recipe.is_file() else "choose another folder."
@@ -182,6 +191,7 @@ class Trainer:
         pictures: the training and the validation images.
         phases: the parts of the run, in order.
         origin: SHA-256 of the trained weights that the run starts from; empty if it starts from fresh ones.
+        teachers: that the network learns from beside the labels, if there are any.
         progress: how far the run is.
     """
 
@@ -193,6 +203,7 @@ class Trainer:
     pictures: Pictures
     phases: list[Phase]
     origin: str = ""
+    teachers: Distillation | None = None
     progress: Progress = field(default_factory=Progress)
 
     @classmethod
@@ -231,6 +242,7 @@ class Trainer:
                 **recipe.options,
             )
 
+        teachers = read_teachers(recipe, dataset)
         environment.seed_everything(recipe.seed)
         with computing_in(recipe.precision):
             model = make()
@@ -244,12 +256,17 @@ class Trainer:
             whiten(model, pictures.images)
         phases = phases_of(recipe, plan.steps_per_epoch, pretrained=source is not None)
         origin = weights_sha256(source) if source is not None else ""
-        return cls(recipe, settings, make, model, plan, pictures, phases, origin)
+        return cls(recipe, settings, make, model, plan, pictures, phases, origin, teachers)
+
+    @property
+    def teacher_sha256(self) -> str:
+        """SHA-256 of the weights of the teachers; empty if there are none."""
+        return self.teachers.sha256 if self.teachers else ""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the weights: the recipe, and the weights that the run begins with."""
-        return hashlib.sha256(f"{self.recipe.fingerprint()}{self.origin}".encode()).hexdigest()
+        """SHA-256 of all that decides the weights: the recipe, the weights that the run begins with, its teachers'."""
+        return hashlib.sha256(f"{self.recipe.fingerprint()}{self.origin}{self.teacher_sha256}".encode()).hexdigest()
 
     def run(self, run: Run, *, resume: bool, callbacks: Sequence[Callback] = ()) -> None:
         """Train all phases, from the last checkpoint on if there is one and `resume` says so.
@@ -291,7 +308,8 @@ class Trainer:
                 layer.trainable = not phase.head_only and not (norm and self.recipe.fine_tuning.keep_statistics)
         if self.recipe.whiten:
             self.model.get_layer("whiten").kernel.trainable = False
-        return TrainState(self.recipe, self.model, phase.last - phase.first, rate=phase.rate)
+        steps = phase.last - phase.first
+        return TrainState(self.recipe, self.model, steps, rate=phase.rate, teachers=self.teachers)
 
     def final_model(self) -> keras.Model:
         """The trained network in float32, with the statistics of its own weights."""

@@ -44,6 +44,8 @@ class JaxEngine:
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
         images = pictures.images if self._stored is None else None
         self._data = self._put((images, pictures.labels.astype(np.int32)), self._everywhere)
+        # Handed over, since what a compiled function merely knows would become a part of its program.
+        self._fixed = self._put([np.asarray(variable.value) for variable in state.fixed], self._everywhere)
         self._compiled = jax.jit(self._scan, donate_argnums=0, out_shardings=self._everywhere)
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -55,7 +57,7 @@ class JaxEngine:
         if self._stored is not None:
             shown = self._stored[chosen.ravel()].reshape(*chosen.shape, *self._stored.shape[1:])
         plan = self._put((chosen.astype(np.int32), changes, shown), self._divided)
-        state, (losses, right) = self._compiled(state, self._data, plan)
+        state, (losses, right) = self._compiled(state, self._data, self._fixed, plan)
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(np.asarray(value))
         return np.asarray(losses), np.asarray(right)
@@ -69,25 +71,26 @@ class JaxEngine:
             lambda array: jax.make_array_from_callback(array.shape, sharding, lambda index: array[index]), tree
         )
 
-    def _scan(self, state: list[Any], data: tuple[Any, Any], plan: Any) -> Any:
+    def _scan(self, state: list[Any], data: tuple[Any, Any], fixed: list[Any], plan: Any) -> Any:
         images, labels = data
+        constants = list(zip(self._state.fixed, fixed, strict=True))
 
         def step(state: list[Any], one: Any) -> tuple[list[Any], Any]:
             chosen, changes, shown = one
             batch = self._plan.augmentation.apply(images[chosen] if shown is None else shown, changes, jax.numpy)
-            with keras.StatelessScope(list(zip(self._variables, state, strict=True))) as scope:
-                found = self._step(batch, labels[chosen], changes.get("share"))
+            with keras.StatelessScope([*zip(self._variables, state, strict=True), *constants]) as scope:
+                found = self._step(batch, labels[chosen], changes.get("share"), constants)
                 return [scope.get_current_value(variable) for variable in self._variables], found
 
         return jax.lax.scan(step, state, plan)
 
-    def _step(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
-        """One step inside a scope that stands for the variables."""
+    def _step(self, images: Any, labels: Any, shares: Any, constants: list[Any]) -> tuple[Any, Any]:
+        """One step inside a scope that stands for the variables; `constants` are those that never change."""
         state = self._state
         buffers = [variable.value for variable in state.buffers]
 
         def loss_of(trained: Sequence[Any]) -> Any:
-            known = [*zip(state.trained, trained, strict=True), *zip(state.buffers, buffers, strict=True)]
+            known = [*zip(state.trained, trained, strict=True), *zip(state.buffers, buffers, strict=True), *constants]
             with keras.StatelessScope(known) as scope:
                 loss, right = state.forward(images, labels, shares)
                 return loss, (right, [scope.get_current_value(variable) for variable in state.buffers])
