@@ -1,7 +1,7 @@
 """Prints the losses of the first steps of a run as JSON, for comparison between backends, devices and processes.
 
 Arguments: model, steps, "one" or "all" devices, the height of the pictures in the first half of the steps (0: theirs),
-and for one process of several: HOST:PORT, how many, which.
+and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too.
 """
 
 import json
@@ -17,7 +17,7 @@ from cnnref.training import Recipe
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
 from cnnref.training.engines.progressive_resizing import ProgressiveResizing
-from cnnref.training.recipe import Average, Optimizer
+from cnnref.training.recipe import Average, Optimizer, Teacher
 from cnnref.training.trainer import Settings, Trainer
 
 #: What fine-tuning takes in addition to small distortions.
@@ -44,7 +44,9 @@ def noise() -> Dataset:
 
 def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -> list[float]:
     """Losses of the steps from 0 on; in the first half of them the pictures are `small` pixels high."""
-    trainer = Trainer.prepare(replace(RECIPE, model=model), noise(), Settings())
+    name, _, teacher = model.partition("@")
+    recipe = replace(RECIPE, model=name, teacher=Teacher((teacher,) if teacher else ()))
+    trainer = Trainer.prepare(recipe, noise(), Settings())
     state = trainer.train_state(trainer.phases[-1])
     make = partial(make_engine, state, trainer.plan, trainer.pictures, devices=devices)
     engine = ProgressiveResizing(state, ((small, steps // 2), (0, steps)), 0, make)

@@ -17,7 +17,7 @@ from cnnref.errors import InputError
 from cnnref.plots import compared_curves
 from cnnref.training import list_recipes, override, read_recipe
 from cnnref.training.comparing import differences, list_runs
-from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Recipe, Schedule
+from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Recipe, Schedule, Teacher
 from cnnref.training.recipe_keys import keys_of, meanings
 
 #: The run of a shipped bundle.
@@ -81,7 +81,7 @@ def test_the_curves_of_runs_are_the_same_bytes_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", [Recipe, Augmentation, Optimizer, Schedule, Average, LowResolution, FineTuning, Published]
+    "record", [Recipe, Augmentation, Optimizer, Schedule, Average, LowResolution, FineTuning, Teacher, Published]
 )
 def test_every_key_has_a_meaning(record: type) -> None:
     told = meanings(record)

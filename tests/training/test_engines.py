@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from cnnref import models
 from cnnref.environment import keras
 from cnnref.errors import InputError
+from cnnref.models.initializers import draw_weights
+from cnnref.models.saving import save_model
 from cnnref.training.cluster import join
 from cnnref.training.engines import check_devices, make_engine, tensorflow
 from cnnref.training.engines.fused_batch_norm import fused_batch_norm
@@ -61,6 +63,19 @@ def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow: NDArray[np.f
     grown = np.array(first_losses("resnet8", STEPS, small=12))
     assert abs(grown[0] - on_tensorflow[0]) > 1e-3
     np.testing.assert_allclose(losses_of(start("resnet8", STEPS, "one", 12, backend=backend)), grown, atol=1e-4)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_teacher_gives_the_same_losses_too(on_tensorflow: NDArray[np.float64], tmp_path: Path, backend: str) -> None:
+    pytest.importorskip(backend)
+    teacher = models.build("lenet5", (16, 16, 3), 10)
+    draw_weights(teacher, 5)
+    save_model(teacher, tmp_path / "model.keras")
+    model = f"resnet8@{tmp_path}"
+    taught = np.array(first_losses(model, STEPS))
+    assert abs(taught[0] - on_tensorflow[0]) > 1e-2
+    np.testing.assert_allclose(losses_of(start(model, STEPS, "one", 0, backend=backend)), taught, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from first_losses import RECIPE as SHORT
 from first_losses import noise
 from PIL import Image
+from stopping import StopAfter
 
 import cnnref
 from cnnref import models
@@ -17,7 +18,6 @@ from cnnref.errors import InputError
 from cnnref.models.blocks import channel_shuffle
 from cnnref.models.initializers import draw_weights
 from cnnref.training import Recipe, Run, budget, checkpoint
-from cnnref.training.callbacks import Callback
 from cnnref.training.recipe import Average, LowResolution, Optimizer
 from cnnref.training.train_state import TrainState, smaller
 from cnnref.training.trainer import Settings, Trainer
@@ -121,17 +121,6 @@ def test_a_run_grows_once_and_every_epoch_has_one_row(whole: Run) -> None:
 def test_the_first_pictures_decide_the_weights(whole: Run, tmp_path: Path) -> None:
     other = train(tmp_path / "run", replace(RECIPE, low_resolution=LowResolution()))
     assert other.results["weights_sha256"] != whole.results["weights_sha256"]
-
-
-class StopAfter(Callback):
-    """Interrupts a run after a step, before its state is stored."""
-
-    def __init__(self, step: int) -> None:
-        self.last = step
-
-    def after_steps(self, step: int, *_: float) -> None:
-        if step > self.last:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("step", [SMALL_STEPS - 9, SMALL_STEPS, SMALL_STEPS + 5])

@@ -13,7 +13,7 @@ from cnnref import data, models
 from cnnref.data.augmentation import Augmentation
 from cnnref.errors import InputError
 from cnnref.training import Recipe, list_recipes, override, read_recipe
-from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Schedule
+from cnnref.training.recipe import Average, FineTuning, LowResolution, Optimizer, Published, Schedule, Teacher
 
 SMALL = """
 model = "lenet5"
@@ -80,6 +80,12 @@ recipes = st.builds(
     low_resolution=st.builds(LowResolution, size=st.integers(0, 500), share=st.floats(0.01, 0.99)),
     fine_tuning=st.builds(
         FineTuning, frozen_epochs=st.integers(0, 9), head_rate=st.floats(1e-9, 1), keep_statistics=st.booleans()
+    ),
+    teacher=st.builds(
+        Teacher,
+        networks=st.lists(text, max_size=2).map(tuple),
+        temperature=st.floats(0.01, 99),
+        weight=st.floats(0, 1),
     ),
     options=st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.one_of(st.booleans(), st.integers(), text)
@@ -166,6 +172,9 @@ def after(*lines: Any) -> Any:
         (after("[optimizer]", "momentum = 1"), r"optimizer\.momentum is 1\.0; give a number from 0 to below 1"),
         (after("[average]", "kind = 'swa'"), r"average\.kind is 'swa'; choose none, ema, lookahead"),
         (after("[average]", "decay = 1"), r"average\.decay is 1\.0; give a number from 0 to below 1"),
+        (after("[teacher]", "weight = 1.5"), r"teacher\.weight is 1\.5; give a share of the loss, from 0 to 1"),
+        (after("[teacher]", "temperature = 0.0"), r"teacher\.temperature is 0\.0; give at least 0\.001"),
+        (after("[teacher]", 'networks = "a"'), r"teacher\.networks is 'a'; write a list in brackets"),
         (after("[low_resolution]", "size = -1"), r"low_resolution\.size is -1; give at least 0"),
         (after("[low_resolution]", "share = 1.0"), r"low_resolution\.share is 1\.0; give a share of the run, between"),
         (after("[options]", "classes = 5"), r"options\.classes is no option: data and training decide it"),
@@ -240,6 +249,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         {"schedule": Schedule(decay="steps", milestones=(0.5,))},
         {"average": Average("ema")},
         {"low_resolution": LowResolution(16)},
+        {"teacher": Teacher(("lenet5-mnist",))},
         {"precision": "bfloat16"},
         {"whiten": True},
         {"image_size": 32},
@@ -257,9 +267,10 @@ def test_what_only_people_read_leaves_the_fingerprint(written: Any) -> None:
     assert changed.fingerprint() == recipe.fingerprint()
 
 
-def test_a_share_of_no_smaller_pictures_leaves_the_fingerprint(written: Any) -> None:
+def test_settings_of_what_there_is_not_leave_the_fingerprint(written: Any) -> None:
     recipe = written(SMALL)
     assert replace(recipe, low_resolution=LowResolution(0, 0.3)).fingerprint() == recipe.fingerprint()
+    assert replace(recipe, teacher=Teacher((), 2.0, 0.5)).fingerprint() == recipe.fingerprint()
     changed = replace(recipe, low_resolution=LowResolution(16, 0.3))
     assert replace(changed, low_resolution=LowResolution(16)).fingerprint() != changed.fingerprint()
 

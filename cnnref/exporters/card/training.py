@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, printable
 from .provenance import recipe_table, shipped_recipe
 from .seeds import read_seeds
 
@@ -34,6 +34,7 @@ def training_lines(
         "",
         *_measured_against(provenance.get("published", {}), seeds),
         *_settings(recipe),
+        *_teachers(_json(training / "results.json").get("teacher")),
         f"- machine: {machine_of(training)}; {_versions(_json(training / 'environment.json'))}",
         "",
         "Every value used is in `training/recipe.toml`, the log by epoch in `training/metrics.csv`"
@@ -127,6 +128,17 @@ def _settings(recipe: Mapping[str, Any]) -> list[str]:
     facts += [f"{recipe.get('validation', 0):,} training images kept aside"] * bool(recipe.get("validation"))
     lines = [f"- {', '.join(facts)}"]
     return lines + [f"- {key}: {_in_words(recipe[key], key)}" for key in TABLES if key in recipe]
+
+
+def _teachers(told: Any) -> list[str]:
+    """What the network learned from beside the labels, by results.json; no line where there was nothing."""
+    if not told:
+        return []
+    names = " and ".join(f"`{printable(name).replace('`', chr(39))}`" for name in told["networks"])
+    return [
+        f"- distilled from {names} (SHA-256 of the weights `{told['weights_sha256'][:16]}`...): temperature "
+        f"{told['temperature']:g}, {100 * told['weight']:g} % of the loss"
+    ]
 
 
 def _in_words(table: Mapping[str, Any], key: str) -> str:

@@ -108,6 +108,14 @@ def test_the_settings_that_matter_are_told_and_what_is_off_is_not(told: Any) -> 
     assert "pictures 24 pixels high in the first 40 % of the steps" in grown
 
 
+def test_the_teachers_are_told_with_the_hash_of_their_weights_and_without_marks(told: Any) -> None:
+    assert "distilled" not in told(results(0, 0.94))
+    taught = {"networks": ["speednet-cifar10", "a`b\n"], "temperature": 4.0, "weight": 0.9, "weights_sha256": "0a" * 32}
+    text = told({**results(0, 0.94), "teacher": taught})
+    assert "- distilled from `speednet-cifar10` and `a'b\\n` (SHA-256 of the weights `0a0a0a0a0a0a0a0a`" in text
+    assert "temperature 4, 90 % of the loss\n" in text
+
+
 def test_the_machine_has_its_cores_threads_and_versions(told: Any, tmp_path: Path) -> None:
     text = told(results(0, 0.94))
     assert "- machine: Some CPU, 2 cores; Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.7, NumPy 2.4.6" in text
