@@ -1,4 +1,4 @@
-"""Finding a data set by its name: in a data folder, in Keras' cache, or by Keras' download."""
+"""Finding a data set by its name: in a data folder, in Keras' cache, in the system's, or by Keras' download."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .mnist import FASHION_MNIST, MNIST, Mnist
 PUBLISHED: dict[str, Mnist | Cifar] = {known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10, CIFAR100)}
 #: Environment variable that names the data folder where none is given.
 VARIABLE = "CNNREF_DATA"
+#: Where Debian's packages put data sets: dataset-fashion-mnist, into fashion-mnist/.
+SYSTEM = Path("/usr/share/datasets")
 FOLDER = "folder:"
 
 
@@ -39,7 +41,7 @@ def load(
         name: one of `names()` in any usual spelling (fashion-mnist, CIFAR-10), or folder:PATH for a folder
             with one sub-folder of pictures for each class.
         data_dir: folder with the published files; by default the one that CNNREF_DATA names. If the data set is not in
-            it, Keras' cache and then Keras' download are tried.
+            it, Keras' cache, the folder of Debian's packages and then Keras' download are tried.
         image_shape: height, width and channels of the pictures. By default those of folder:PATH have the size of the
             first picture, in RGB, and every other data set has its own shape. Pictures of another size are resized
             as `pictures.PictureRule` says.
@@ -102,7 +104,7 @@ def _existing(folder: Path, origin: str) -> Path:
 
 def _published(known: Mnist | Cifar, folder: Path | None, download: bool) -> Dataset:
     cache = cache_folder()
-    places = [place for place in (folder, cache) if place is not None]
+    places = [place for place in (folder, cache, SYSTEM) if place is not None]
     for place in places:
         if dataset := known.read(place):
             return dataset

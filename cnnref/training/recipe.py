@@ -24,7 +24,7 @@ DECIDED = ("input_shape", "classes", "classifier_activation", "include_top", "no
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text in quotes", dict: "a table"}
 
 #: The learning rate of an optimizer for which a recipe gives none: what is usual with batches of about a hundred.
-USUAL_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3}
+USUAL_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.02}
 
 #: Bytes of the largest recipe, sides in pixels of the largest pictures, and what a seed is below.
 LARGEST_RECIPE, LARGEST_IMAGE, SEEDS = 1 << 20, 2048, 1 << 32
@@ -41,13 +41,15 @@ class Optimizer:
     """The update rule.
 
     Attributes:
-        name: "sgd", "adam", "adamw" or "rmsprop".
-        learning_rate: the peak of the schedule; where it is left out, 0.1 for "sgd" and 0.001 for the others.
-        momentum: of "sgd" and "rmsprop"; for "adam" and "adamw" the decay of the average gradient, beta 1.
-        nesterov: for "sgd", look ahead along the momentum.
+        name: "sgd", "adam", "adamw", "rmsprop", or "muon" for the kernels of convolutions with "sgd" for all else.
+        learning_rate: the peak of the schedule; where it is left out, 0.1 for "sgd", 0.02 for "muon" and 0.001 for the
+            others.
+        momentum: of "sgd", "muon" and "rmsprop"; for "adam" and "adamw" the decay of the average gradient, beta 1.
+        nesterov: for "sgd" and "muon", look ahead along the momentum.
         weight_decay: an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, none on biases and BatchNorm; as the
-            `weight_decay` of PyTorch's SGD. For "adamw" the decoupled decay of kernels.
+            `weight_decay` of PyTorch's SGD. For "adamw" and "muon" the decoupled decay of kernels.
         norm_rate: the learning rate of BatchNorm's offsets and scales, relative to that of all else.
+        sgd_rate: for "muon", the learning rate of all but the kernels of convolutions, relative to that of these.
     """
 
     name: str = "sgd"
@@ -56,6 +58,7 @@ class Optimizer:
     nesterov: bool = True
     weight_decay: float = 0.0
     norm_rate: float = 1.0
+    sgd_rate: float = 5.0
 
     def __post_init__(self) -> None:
         one_of("optimizer.name", self.name, tuple(USUAL_RATES))
@@ -64,6 +67,7 @@ class Optimizer:
         at_least("optimizer.learning_rate", self.learning_rate, 1e-12)
         at_least("optimizer.weight_decay", self.weight_decay, 0)
         at_least("optimizer.norm_rate", self.norm_rate, 0)
+        at_least("optimizer.sgd_rate", self.sgd_rate, 0)
         if not 0 <= self.momentum < 1:
             raise InputError(f"optimizer.momentum is {self.momentum}; give a number from 0 to below 1.")
 
@@ -299,6 +303,8 @@ class Recipe:
                 del plain[key]
         if not self.teacher.networks:
             del plain["teacher"]
+        if self.optimizer.name != "muon":
+            del plain["optimizer"]["sgd_rate"]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

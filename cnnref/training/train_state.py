@@ -13,8 +13,12 @@ from ..environment import keras, ops
 from ..errors import InputError
 from ..models.blocks import set_name
 from .distillation import Distillation
+from .muon import Muon, convolution_kernels
 from .recipe import Recipe
 from .schedules import WarmupDecay
+
+#: The optimizers that let kernels decay beside their update.
+DECOUPLED = ("adamw", "muon")
 
 
 class TrainState:
@@ -62,8 +66,17 @@ class TrainState:
         rate = WarmupDecay(peak, self.steps, self.recipe.schedule)
         if settings.name == "sgd":
             return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=settings.nesterov)
-        if settings.name == "adamw":
-            optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, beta_1=settings.momentum)
+        if settings.name in DECOUPLED:
+            decay, momentum = settings.weight_decay, settings.momentum
+            if settings.name == "muon":
+                kernels = convolution_kernels(self.network)
+                # Where only the classifier learns, the rate is meant for it.
+                others = settings.sgd_rate if kernels else 1.0
+                optimizer = Muon(
+                    rate, kernels, others, momentum=momentum, nesterov=settings.nesterov, weight_decay=decay
+                )
+            else:
+                optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=momentum)
             optimizer.exclude_from_weight_decay(var_list=[v for v in self.trained if len(v.shape) < 2])
             return optimizer
         if settings.name == "rmsprop":
@@ -117,7 +130,7 @@ class TrainState:
         changed = []
         for gradient, variable in zip(gradients, self.trained, strict=True):
             if len(variable.shape) > 1:
-                if settings.weight_decay and settings.name != "adamw":
+                if settings.weight_decay and settings.name not in DECOUPLED:
                     gradient = gradient + settings.weight_decay * variable.value
             elif settings.norm_rate != 1 and id(variable) in self._of_norms:
                 gradient = gradient * settings.norm_rate

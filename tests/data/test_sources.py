@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from data_layouts import cifar10_files, cifar_records, mnist_arrays, tar_gz, write_mnist_idx
 
-from cnnref.data import downloads, load, names
-from cnnref.data.sources import PUBLISHED
+from cnnref.data import downloads, load, names, sources
+from cnnref.data.sources import PUBLISHED, SYSTEM
 from cnnref.errors import DatasetError, InputError
 from cnnref.pictures import read_picture, write_picture
 
@@ -155,6 +155,22 @@ def test_fashion_mnist_is_downloaded_into_the_folder_that_keras_uses(
     np.testing.assert_array_equal(load("fashion_mnist").test_labels, arrays["y_test"])
     assert len(calls) == 4
     assert len(list((keras_home / "datasets" / "fashion-mnist").glob("*-ubyte.gz"))) == 4
+
+
+def test_fashion_mnist_of_debians_package_is_found_before_anything_is_downloaded(
+    tmp_path: Path, keras_home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Path("/usr/share/datasets") == SYSTEM
+    monkeypatch.setattr(sources, "SYSTEM", tmp_path)
+    packaged, cached = (mnist_arrays(seed=seed) for seed in (1, 2))
+    write_mnist_idx(tmp_path / "fashion-mnist", packaged, gzipped=True)
+    found = load("fashion-mnist")
+    np.testing.assert_array_equal(found.train_images[..., 0], packaged["x_train"])
+    assert found.labels[-1] == "Ankle boot"
+    with pytest.raises(DatasetError, match="MNIST is not in"):  # which bears other names
+        load("mnist")
+    write_mnist_idx(keras_home / "datasets" / "fashion-mnist", cached, gzipped=True)
+    np.testing.assert_array_equal(load("fashion-mnist").train_images[..., 0], cached["x_train"])
 
 
 def test_cifar_is_downloaded_as_an_archive_that_stays_packed(keras_home: Any, monkeypatch: pytest.MonkeyPatch) -> None:

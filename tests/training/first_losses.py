@@ -1,7 +1,8 @@
 """Prints the losses of the first steps of a run as JSON, for comparison between backends, devices and processes.
 
 Arguments: model, steps, "one" or "all" devices, the height of the pictures in the first half of the steps (0: theirs),
-and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too.
+and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too, and
+MODEL@muon with that optimizer.
 """
 
 import json
@@ -44,8 +45,12 @@ def noise() -> Dataset:
 
 def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -> list[float]:
     """Losses of the steps from 0 on; in the first half of them the pictures are `small` pixels high."""
-    name, _, teacher = model.partition("@")
-    recipe = replace(RECIPE, model=name, teacher=Teacher((teacher,) if teacher else ()))
+    name, _, changed = model.partition("@")
+    recipe = replace(RECIPE, model=name)
+    if changed == "muon":
+        recipe = replace(recipe, optimizer=Optimizer("muon", weight_decay=5e-3))
+    elif changed:
+        recipe = replace(recipe, teacher=Teacher((changed,)))
     trainer = Trainer.prepare(recipe, noise(), Settings())
     state = trainer.train_state(trainer.phases[-1])
     make = partial(make_engine, state, trainer.plan, trainer.pictures, devices=devices)

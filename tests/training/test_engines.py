@@ -78,6 +78,15 @@ def test_a_teacher_gives_the_same_losses_too(on_tensorflow: NDArray[np.float64],
     np.testing.assert_allclose(losses_of(start(model, STEPS, "one", 0, backend=backend)), taught, atol=1e-4)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_muon_gives_the_same_losses_too(on_tensorflow: NDArray[np.float64], backend: str) -> None:
+    pytest.importorskip(backend)
+    losses = np.array(first_losses("resnet8@muon", STEPS))
+    assert abs(losses[-1] - on_tensorflow[-1]) > 1e-3
+    np.testing.assert_allclose(losses_of(start("resnet8@muon", STEPS, "one", 0, backend=backend)), losses, atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def on_one_device() -> Any:
     pytest.importorskip("jax")

@@ -100,7 +100,7 @@ recipes = st.builds(
     ),
     optimizer=st.builds(
         Optimizer,
-        name=st.sampled_from(["sgd", "adam", "adamw", "rmsprop"]),
+        name=st.sampled_from(["sgd", "adam", "adamw", "rmsprop", "muon"]),
         learning_rate=st.floats(1e-9, 1e9),
         momentum=st.floats(0, 0.999),
         nesterov=st.booleans(),
@@ -270,6 +270,7 @@ def test_what_only_people_read_leaves_the_fingerprint(written: Any) -> None:
 def test_settings_of_what_there_is_not_leave_the_fingerprint(written: Any) -> None:
     recipe = written(SMALL)
     assert replace(recipe, low_resolution=LowResolution(0, 0.3)).fingerprint() == recipe.fingerprint()
+    assert replace(recipe, optimizer=Optimizer(sgd_rate=3.0)).fingerprint() == recipe.fingerprint()
     assert replace(recipe, teacher=Teacher((), 2.0, 0.5)).fingerprint() == recipe.fingerprint()
     changed = replace(recipe, low_resolution=LowResolution(16, 0.3))
     assert replace(changed, low_resolution=LowResolution(16)).fingerprint() != changed.fingerprint()

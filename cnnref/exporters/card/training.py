@@ -147,6 +147,8 @@ def _in_words(table: Mapping[str, Any], key: str) -> str:
         return "none"
     usual = {"norm_rate": 1}
     told = {name: value for name, value in table.items() if value and value != usual.get(name)}
+    if told.get("name") != "muon":
+        told.pop("sgd_rate", None)
     if key == "augmentation" and set(told) <= {"border"}:
         return "none"
     return ", ".join(
