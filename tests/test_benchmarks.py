@@ -31,6 +31,14 @@ def test_every_onnx_export_is_timed() -> None:
     assert all(int(line.split()[-2].replace(",", "")) > 200_000 for line in lines)
 
 
+@pytest.mark.exhaustive
+def test_a_step_reaches_a_part_of_the_peak() -> None:
+    found = json.loads(printed_by("step_profile.py", "lenet5-mnist", "--rounds", "1", "--seconds", "0.1", "--json"))
+    assert found["peak_gmacs"] > 0
+    assert found["steps"]["lenet5-mnist, float32"]["images_a_second"] > 0
+    assert all(0 < row["of_the_peak"] < 2 for row in found["steps"].values())
+
+
 def printed_by(script: str, *arguments: str) -> str:
     """What a benchmark prints on standard output."""
     command = [sys.executable, str(BENCHMARKS / script), *arguments]
