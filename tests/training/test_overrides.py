@@ -22,7 +22,7 @@ STEPS = override(
 )
 
 #: Texts that are checked by more than their type.
-CHOICES = {"model": list_models("lenet*"), "optimizer.name": ["sgd", "adam", "adamw"], "schedule.decay": ["steps"]}
+CHOICES = {"model": list_models("lenet*"), "optimizer.name": ["sgd", "adamw", "muon"], "schedule.decay": ["steps"]}
 
 
 def keys(kind: Any = Recipe, prefix: Any = "") -> Iterator[Any]:
@@ -44,6 +44,8 @@ def values(key: Any, kind: Any) -> Any:
         return st.lists(values("", get_args(kind)[0]), min_size=1, max_size=3).map(tuple)
     if key == "name":  # which becomes a folder
         return st.from_regex(r"[\w\-+]{1,20}", fullmatch=True)
+    if key == "augmentation.crop_aspect":
+        return st.floats(1, 10)
     if key == "image_size":
         return st.integers(1, 2048)
     text = st.text(st.characters(exclude_categories=("Cc", "Cs")))
