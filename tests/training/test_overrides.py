@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnref.data.augmentation import RANGES
 from cnnref.errors import InputError
 from cnnref.models import list_models
 from cnnref.training import Recipe, list_recipes, override, parse_settings, read_recipe
@@ -44,8 +45,8 @@ def values(key: Any, kind: Any) -> Any:
         return st.lists(values("", get_args(kind)[0]), min_size=1, max_size=3).map(tuple)
     if key == "name":  # which becomes a folder
         return st.from_regex(r"[\w\-+]{1,20}", fullmatch=True)
-    if key == "augmentation.crop_aspect":
-        return st.floats(1, 10)
+    if (of_augmentation := key.removeprefix("augmentation.")) in RANGES:
+        return st.floats(*RANGES[of_augmentation])
     if key == "image_size":
         return st.integers(1, 2048)
     text = st.text(st.characters(exclude_categories=("Cc", "Cs")))

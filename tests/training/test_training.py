@@ -199,8 +199,8 @@ def test_a_loss_that_is_no_number_stops_the_run_names_the_step_and_keeps_the_che
     original = BatchPlan.batches
 
     def poisoned(plan: Any, images: Any, labels: Any, first: Any, last: Any) -> Iterator[Any]:
-        for step, (batch, targets) in enumerate(original(plan, images, labels, first, last), start=first):
-            yield (batch * np.nan if step == 33 else batch), targets
+        for step, (batch, *targets) in enumerate(original(plan, images, labels, first, last), start=first):
+            yield (batch * np.nan if step == 33 else batch), *targets
 
     monkeypatch.setattr(BatchPlan, "batches", poisoned)
     with pytest.raises(InputError, match=r"no longer a finite number at step 14 of epoch 2; the last good checkpoint"):

@@ -149,6 +149,8 @@ def _in_words(table: Mapping[str, Any], key: str) -> str:
     told = {name: value for name, value in table.items() if value and value != usual.get(name)}
     if told.get("name") != "muon":
         told.pop("sgd_rate", None)
+    if not told.get("crop"):
+        told.pop("crop_aspect", None)
     if key == "augmentation" and set(told) <= {"border"}:
         return "none"
     return ", ".join(
