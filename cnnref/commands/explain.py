@@ -42,12 +42,15 @@ def explain(
         written = write_report(read, report, data_dir=data_dir, force=force, tell=tell)
         print(f"Report: {written}")
     if out or not report:
-        from ..page.write import write_page
+        from ..page.write import size_note, write_page
 
         page = out or Path(f"{read.name}.html")
         _check(page, force=force)
         write_page(read, page, image=image)
-        print(f"Page: {page} ({page.stat().st_size:,} bytes); open it in a browser.")
+        size = page.stat().st_size
+        print(f"Page: {page} ({size:,} bytes); open it in a browser.")
+        if note := size_note(size):
+            print(note, file=sys.stderr)
 
 
 def _check(path: Path, *, force: bool) -> None:

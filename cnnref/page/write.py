@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..runtimes import Bundle
 
 MODEL = "model.onnx"
+#: From this size on, `cnnref explain` says what to expect.
+LARGE = 50_000_000
 #: The page is at most this many bytes and 1.4 times the model; base64 makes 4 bytes of 3.
 ROOM, FACTOR = 300_000, 1.4
 MOST_SAMPLES = 12
@@ -101,6 +103,16 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
     )
     write_whole(out, page(contents))
     return out
+
+
+def size_note(size: int) -> str:
+    """What to expect of a page of that many bytes; nothing of a small one."""
+    if size < LARGE:
+        return ""
+    return (
+        f"The page has {size / 1e6:.0f} MB, because the whole network is in it, and a browser computes it anew for "
+        "each picture: expect to wait, and open it on a computer rather than on a phone."
+    )
 
 
 def page(contents: PageContents) -> str:

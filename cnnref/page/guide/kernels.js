@@ -65,10 +65,11 @@ export function chapterKernel(context) {
   });
   const under = h("input", { type: "number", value: 1, step: "any" });
   under.oninput = () => {
-    divisor = Number(under.value) || 1;
+    divisor = Number(under.value) || 1; // nothing is divided by 0
     list.input.value = "own";
     work();
   };
+  under.onchange = () => (under.value = String(divisor));
   const list = choice({
     label: "Kernel",
     value: "sobel_x",

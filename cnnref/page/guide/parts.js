@@ -4,7 +4,7 @@
  * @import { Child } from "../view/elements.js"
  * @import { HeatMap, TableOptions } from "../view/numbers.js"
  * @typedef {{ values: Uint8Array, rows: number, columns: number, channels: number }} GuidePicture
- * @typedef {{ name: string, kind: string, text: string }} GuideLayer
+ * @typedef {{ name: string, kind: string, text: string, takes?: string[] }} GuideLayer takes: the layers it reads
  * @typedef {object} Context what the chapters see of the page
  * @property {GuidePicture} picture the reader's picture
  * @property {(listener: () => void) => void} onPicture calls the listener whenever the picture has changed

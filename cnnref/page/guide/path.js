@@ -46,7 +46,7 @@ export function chapterPath(context) {
 
   /** @type {(at: number) => void} */
   function show(at) {
-    const { name, kind, text } = layers[at];
+    const { name, kind, text, takes = [] } = layers[at];
     const [does, id] = DOES[kind] ?? ["prepares or arranges numbers; this guide has no chapter on it."];
     along.show(at + 1);
     path.forEach((link, index) => link.setAttribute("aria-current", index === at ? "step" : "false"));
@@ -61,8 +61,8 @@ export function chapterPath(context) {
       h(
         "p",
         { class: "note" },
-        at ? `in the order of the file after ${layers[at - 1].name}` : "first: takes your picture",
-        at < layers.length - 1 ? `, before ${layers[at + 1].name}` : ", the last",
+        takes.length ? `takes what ${takes.join(" and ")} gave` : "takes your picture",
+        at < layers.length - 1 ? `; in the order of the file, ${layers[at + 1].name} is next` : "; the last",
       ),
     );
   }
@@ -78,7 +78,7 @@ export function chapterPath(context) {
   return chapter(
     "guide-network",
     [
-      "A network is these few steps, one after the other, each taking what the one before it gives. Early maps",
+      "A network is these few steps, one after the other, each taking what earlier ones give. Early maps",
       "answer to edges and spots, later ones to larger and larger parts of the picture, and the last numbers are",
       "scores for the classes.",
       "Walk along the path, and look at each layer above.",

@@ -7,7 +7,7 @@
 
 import { button, choice, counted, exact, h, short, svg, thousands } from "./elements.js";
 import { numberTable, tableBehind, termTable } from "./numbers.js";
-import { labelOf, lookAtValue, makerOf, placeName, state, tensorNamed } from "./state.js";
+import { labelOf, lookAtValue, makerOf, placeName, state } from "./state.js";
 import { total } from "../engine/tensors.js";
 
 /**
@@ -93,6 +93,7 @@ function contributionsOfSum(told, chosenGroup, choose) {
         h("span", { class: "sign", "aria-label": "gives" }, "="),
         grid(group, `products, together ${exact(sumOf(group))}`, (cell) => cell.product),
       ),
+    !isWindow(group) && largest(told, count),
     padded,
     groups.length > 1 &&
       tableBehind(
@@ -105,6 +106,35 @@ function contributionsOfSum(told, chosenGroup, choose) {
         "All channels",
       ),
     tableBehind("this value", () => terms(told), `All ${thousands(count)} products`),
+  ];
+}
+
+const RANKED = 12;
+
+/**
+ * The largest products of a long sum, each with a button to the value that it was made from.
+ * @type {(told: Explanation, count: number) => Child}
+ */
+function largest(told, count) {
+  /** @type {Group[]} */
+  const groups = told.groups;
+  /** @type {(cell: Cell) => number} */
+  const product = (cell) => cell.product ?? 0;
+  const ranked = groups
+    .flatMap((group) => group.cells)
+    .sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)))
+    .slice(0, RANKED);
+  const rows = ranked.map((cell) => [
+    cell.from === null ? "padding" : link(told.tensor, cell.from, placeName(told.tensor, cell.from)),
+    exact(cell.input),
+    exact(cell.weight ?? NaN),
+    exact(product(cell)),
+  ]);
+  const together = ranked.reduce((sum, cell) => sum + product(cell), 0);
+  return [
+    h("h3", {}, ranked.length < count ? `The ${ranked.length} largest products` : "The products, the largest first"),
+    h("p", {}, `Together ${exact(together)}. Choose where one comes from to see how that value was computed.`),
+    h("div", { class: "scroll" }, termTable([`of ${told.tensor}`, "input", "weight", "product"], rows, { class: "ranked" })),
   ];
 }
 
@@ -164,9 +194,8 @@ function contributionsOfPool(told) {
  * @type {(tensor: string, at: number, text: string) => Child}
  */
 function link(tensor, at, text) {
-  const seen = state.tensors.get(tensor);
-  if (!seen || !makerOf(tensor)) return text;
-  return button(text, () => lookAtValue(tensor, at), { title: `${tensor}, ${placeName(seen.shape, at)}` });
+  if (!state.tensors.has(tensor) || !makerOf(tensor)) return text;
+  return button(text, () => lookAtValue(tensor, at), { title: `${tensor}, ${placeName(tensor, at)}` });
 }
 
 /** @type {Contributions} */
@@ -282,7 +311,7 @@ function contributionsOfSoftmax(told) {
 function contributionsOfMove(told) {
   if (told.tensor === null)
     return [h("p", {}, `It is padding: no value was here before, and ${exact(told.value)} was put in.`)];
-  const text = `${told.tensor}, ${placeName(tensorNamed(told.tensor).shape, told.from)}`;
+  const text = `${told.tensor}, ${placeName(told.tensor, told.from)}`;
   return [
     h(
       "p",

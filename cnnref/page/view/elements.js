@@ -208,14 +208,22 @@ export function tick({ label, value = false, onChange }) {
 export const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
 
 /**
- * Draw an element anew, and leave the keyboard where it was: on what has the same name as before.
+ * Draw an element anew, and leave the keyboard where it was and tables open: by the same names as before.
+ * Where that is no more, the keyboard goes on from the heading.
  * @type {(element: HTMLElement, redraw: () => void) => void}
  */
 export function keepingFocus(element, redraw) {
-  const focused = element.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
+  /** @type {(one: HTMLDetailsElement) => string} */
+  const titleOf = (one) => one.querySelector("summary")?.textContent ?? "";
+  const open = new Set([...element.querySelectorAll("details")].filter((one) => one.open).map(titleOf));
+  const inside = element.contains(document.activeElement);
+  const focused = inside ? document.activeElement?.getAttribute("aria-label") : null;
   redraw();
-  if (!focused) return;
-  /** @type {HTMLElement | null} */ (element.querySelector(`[aria-label="${CSS.escape(focused)}"]`))?.focus({
-    preventScroll: true,
-  });
+  for (const one of element.querySelectorAll("details")) if (open.has(titleOf(one))) one.open = true;
+  if (!inside || element.contains(document.activeElement)) return;
+  /** @type {HTMLElement | null} */
+  const same = focused ? element.querySelector(`[aria-label="${CSS.escape(focused)}"]`) : null;
+  const heading = element.querySelector("h2");
+  if (!same && heading) heading.tabIndex = -1; // where it was is no more: go on from the heading
+  (same ?? heading)?.focus({ preventScroll: true });
 }

@@ -180,13 +180,13 @@ function tiles({ name, count, chosen, paintTile, pick }) {
 function weightsOf(node) {
   const weights = state.graph.constants.get(node.inputs[1]);
   if (!weights?.real) return null;
-  if (node.op === "Conv") return kernelsOf(weights);
+  if (node.op === "Conv") return kernelsOf(node, weights);
   if (node.op === "Gemm" || node.op === "MatMul") return denseWeights(node, weights);
   return null;
 }
 
-/** @type {(weights: Tensor) => HTMLElement} */
-function kernelsOf(weights) {
+/** @type {(node: GraphNode, weights: Tensor) => HTMLElement} */
+function kernelsOf(node, weights) {
   const [filters, depth, rows, columns] = weights.shape;
   const area = rows * columns;
   const limit = magnitude(weights.data);
@@ -194,6 +194,8 @@ function kernelsOf(weights) {
   const slice = (filter, layer) =>
     weights.data.subarray((filter * depth + layer) * area, (filter * depth + layer + 1) * area);
   const filter = Math.min(state.channel, filters - 1);
+  const groups = node.attributes.group ?? 1;
+  const firstRead = Math.floor(filter / (filters / groups)) * depth; // a grouped convolution reads its own channels
   const slices = tiles({
     name: "kernel slice",
     count: depth,
@@ -208,7 +210,7 @@ function kernelsOf(weights) {
       Array.from(slice(filter, layer).slice(row * columns, (row + 1) * columns)),
     );
     numbers.replaceChildren(
-      numberTable({ values, limit, name: `Kernel of map ${filter}, slice for input channel ${layer}` }),
+      numberTable({ values, limit, name: `Kernel of map ${filter}, slice for input channel ${firstRead + layer}` }),
     );
   }
   show(0);

@@ -4,7 +4,7 @@ import { GUIDE_KINDS, hasWindow, kindOf } from "./facts.js";
 import { buildLayer } from "./layer.js";
 import { buildNetwork } from "./network.js";
 import { buildPicture, sampleOf } from "./picture.js";
-import { ask, bytesOf, lookAt, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
+import { bytesOf, load, lookAt, makerOf, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
 import { messageOf } from "../engine/run.js";
@@ -32,12 +32,13 @@ async function start() {
   main.replaceChildren(buildPicture());
   try {
     const { output, channelsFirst } = state.facts;
-    state.graph = (await ask("load", { model, output, channelsFirst })).graph;
+    await load({ model, output, channelsFirst });
     main.append(buildNetwork(), buildLayer(), buildValue(), buildWhy());
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
     lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);
     main.append(buildGuide(guideContext()));
+    toHash();
   } catch (error) {
     byId("status").textContent = messageOf(error);
   }
@@ -68,6 +69,7 @@ function guideContext() {
         name: node.name,
         kind: GUIDE_KINDS[node.op] ?? node.op.toLowerCase(),
         text: kindOf(node),
+        takes: node.inputs.map((input) => makerOf(input)?.name).filter((name) => name !== undefined),
       })),
     },
   };
@@ -75,17 +77,29 @@ function guideContext() {
   return context;
 }
 
-/** Links to #layer-NAME look at that layer. */
-addEventListener("click", (event) => {
-  const link = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']");
-  const name = link?.getAttribute("href")?.slice("#layer-".length);
-  const node = name && nodeNamed(decodeURIComponent(name));
-  if (!node) return;
-  event.preventDefault();
+/**
+ * Look at the layer that #layer-NAME names; whether there is one.
+ * @type {(hash: string) => boolean}
+ */
+function toLayer(hash) {
+  const name = hash.slice("#layer-".length);
+  const node = nodeNamed(name) ?? state.graph.nodes.find((one) => name === encodeURIComponent(one.name));
+  if (!node || !hash.startsWith("#layer-")) return false;
   lookAt(node);
   const heading = byId(`layer-${node.name}`);
   heading.scrollIntoView();
   heading.focus({ preventScroll: true });
+  return true;
+}
+
+/** Go to the part of the page that its address names, which was not there yet when the browser looked for it. */
+function toHash() {
+  if (!toLayer(location.hash)) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+}
+
+addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']");
+  if (toLayer(link?.getAttribute("href") ?? "")) event.preventDefault();
 });
 
 /**

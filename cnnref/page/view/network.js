@@ -237,7 +237,7 @@ export function card(item, unfold) {
       "data-nodes": item.nodes.map((node) => node.name).join(" "),
       onclick: item.folded ? unfold : () => lookAt(last),
     },
-    h("span", { class: "card-name" }, item.name.length > 13 ? `…${item.name.slice(-12)}` : item.name),
+    h("span", { class: "card-name" }, h("bdi", {}, item.name)), // the style cuts a long one at its beginning
     canvas,
     h("span", { class: "card-kind" }, kind),
     h("span", { class: "card-kind" }, size),

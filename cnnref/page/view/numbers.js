@@ -33,6 +33,7 @@ export function contextOf(canvas, settings) {
  * @property {string} name
  * @property {number} [limit]
  * @property {boolean} [pixels]
+ * @property {boolean} [positive] whether no value can be below zero
  * @property {(row: number, column: number) => void} [onPick]
  * @property {number[]} [chosen]
  * @property {{ values: Uint8Array, rows: number, columns: number, channels: number }} [under]
@@ -174,7 +175,7 @@ export function paintPicture(canvas, picture, rows, columns, channels) {
  * @param {HeatMapOptions} options
  * @returns {HeatMap}
  */
-export function heatMap({ values, rows, columns, name, limit, pixels, onPick, chosen, under }) {
+export function heatMap({ values, rows, columns, name, limit, pixels, positive, onPick, chosen, under }) {
   const most = limit ?? magnitude(values);
   const canvas = h("canvas", { role: "img", "aria-label": name });
   const frame = h("div", { class: "cell-frame", hidden: true });
@@ -188,7 +189,7 @@ export function heatMap({ values, rows, columns, name, limit, pixels, onPick, ch
   };
   /** @type {HeatMap} */
   const figure = Object.assign(
-    h("figure", { class: "heat" }, stage, h("figcaption", {}, name), scaleOf(most, pixels)),
+    h("figure", { class: "heat" }, stage, h("figcaption", {}, name), scaleOf(most, pixels, positive)),
     { choose },
   );
   paint(canvas, values, rows, columns, { limit: most, pixels, sheer: Boolean(under) });
@@ -224,9 +225,10 @@ function below({ values, rows, columns, channels }) {
 
 /**
  * What the colours of a heat map mean.
- * @type {(limit: number, pixels?: boolean) => HTMLElement}
+ * @type {(limit: number, pixels?: boolean, positive?: boolean) => HTMLElement}
  */
-export function scaleOf(limit, pixels) {
+export function scaleOf(limit, pixels, positive) {
+  if (positive) return h("p", { class: "scale" }, "0", h("span", { class: "ramp positive" }), short(limit));
   if (pixels) return h("p", { class: "scale" }, "0", h("span", { class: "ramp gray" }), "255");
   return h("p", { class: "scale" }, short(-limit), h("span", { class: "ramp" }), short(limit));
 }
@@ -252,16 +254,16 @@ export function tableBehind(name, make, text = "Numbers") {
 const ROWS_AT_ONCE = 2000;
 
 /**
- * A table with a head, of texts; rows beyond the first thousands come when they are asked for.
- * @type {(head: string[], rows: (string | number)[][], properties?: import("./elements.js").Properties) => HTMLElement}
+ * A table with a head, of texts and buttons; rows beyond the first thousands come when they are asked for.
+ * @type {(head: string[], rows: import("./elements.js").Child[][], properties?: import("./elements.js").Properties) => HTMLElement}
  */
 export function termTable(head, rows, properties = {}) {
-  /** @type {(cells: (string | number)[]) => HTMLElement} */
+  /** @type {(cells: import("./elements.js").Child[]) => HTMLElement} */
   const line = (cells) =>
     h(
       "tr",
       {},
-      cells.map((cell) => h("td", {}, String(cell))),
+      cells.map((cell) => h("td", {}, cell)),
     );
   const body = h("tbody", {}, rows.slice(0, ROWS_AT_ONCE).map(line));
   const table = h(

@@ -20,19 +20,22 @@ export function buildPicture() {
   const fieldNote = h("figcaption", {});
   const wrong = h("p", { class: "wrong", role: "alert" });
   const file = h("input", { type: "file", accept: "image/*", class: "hidden", id: "file" });
-  const inverted = tick({ label: "dark on light: turn it into its negative", onChange: () => last && readFile(last) });
-  /** @type {File | null} */
-  let last = null;
+  const inverted = tick({ label: "dark on light: turn it into its negative", onChange: turn });
+
+  /** The negative of the picture that is shown, and back. */
+  function turn() {
+    const { values, name } = state.picture;
+    showPicture({ values: negative(values), name: turnedName(name), sample: null });
+  }
 
   /** @type {(given: File) => Promise<void>} */
   async function readFile(given) {
-    last = given;
     try {
       const pixels = await readPicture(given, height, width, channels, state.facts.picture);
       wrong.textContent = "";
       showPicture({
-        values: inverted.input.checked ? Uint8Array.from(pixels, (value) => 255 - value) : pixels,
-        name: given.name || "your picture",
+        values: inverted.input.checked ? negative(pixels) : pixels,
+        name: inverted.input.checked ? turnedName(given.name || "your picture") : given.name || "your picture",
         sample: null,
       });
     } catch (error) {
@@ -54,6 +57,7 @@ export function buildPicture() {
   });
 
   on("run", () => {
+    wrong.textContent = "";
     paintPicture(canvas, state.picture.values, height, width, channels);
     for (const one of samples.querySelectorAll("button"))
       one.setAttribute("aria-pressed", String(Number(one.dataset.index) === state.picture.sample));
@@ -64,7 +68,12 @@ export function buildPicture() {
   const samples = h(
     "div",
     { class: "tiles", role: "group", "aria-label": "Sample pictures" },
-    state.facts.samples.map(sampleButton),
+    state.facts.samples.map((sample, index) =>
+      sampleButton(sample, index, () => {
+        inverted.input.checked = false;
+        showPicture(sampleOf(index));
+      }),
+    ),
   );
   arrowKeys(samples, () => [...samples.querySelectorAll("button")], 1e9);
   return h(
@@ -88,7 +97,10 @@ export function buildPicture() {
         ),
         wrong,
         channels === 1
-          ? buildDrawing((pixels) => showPicture({ values: pixels, name: "your drawing", sample: null }))
+          ? buildDrawing((pixels) => {
+              inverted.input.checked = false;
+              showPicture({ values: pixels, name: "your drawing", sample: null });
+            })
           : null,
       ),
       buildScores(),
@@ -96,14 +108,28 @@ export function buildPicture() {
   );
 }
 
-/** @type {(index: number) => Picture} */
-export const sampleOf = (index) => {
-  const one = state.facts.samples[index];
-  return { values: bytesOf(one.values), name: one.name, sample: index };
-};
+/** @type {Map<number, Picture>} */
+const samplePictures = new Map();
 
-/** @type {(sample: { name: string, values: string }, index: number) => HTMLButtonElement} */
-function sampleButton(sample, index) {
+/**
+ * A sample: the same one each time, so that what was found out about it can be kept.
+ * @type {(index: number) => Picture}
+ */
+export function sampleOf(index) {
+  const { name, values } = state.facts.samples[index];
+  const picture = samplePictures.get(index) ?? { values: bytesOf(values), name, sample: index };
+  samplePictures.set(index, picture);
+  return picture;
+}
+
+const NEGATIVE = "the negative of ";
+/** @type {(name: string) => string} */
+const turnedName = (name) => (name.startsWith(NEGATIVE) ? name.slice(NEGATIVE.length) : `${NEGATIVE}${name}`);
+/** @type {(pixels: Uint8Array) => Uint8Array<ArrayBuffer>} */
+const negative = (pixels) => Uint8Array.from(pixels, (value) => 255 - value);
+
+/** @type {(sample: { name: string, values: string }, index: number, show: () => void) => HTMLButtonElement} */
+function sampleButton(sample, index, show) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   paintPicture(canvas, bytesOf(sample.values), ...state.facts.shape);
   return h(
@@ -114,7 +140,7 @@ function sampleButton(sample, index) {
       "aria-label": sample.name,
       title: sample.name,
       "data-index": index,
-      onclick: () => showPicture(sampleOf(index)),
+      onclick: show,
     },
     canvas,
   );

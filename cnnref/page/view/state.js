@@ -54,7 +54,12 @@ const emit = (event) => (listeners[event] ?? []).forEach((listener) => listener(
  * Bytes of base64 text.
  * @type {(base64: string) => Uint8Array<ArrayBuffer>}
  */
-export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+export function bytesOf(base64) {
+  const letters = atob(base64);
+  const bytes = new Uint8Array(letters.length); // Uint8Array.from would make a list of all letters first
+  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
+  return bytes;
+}
 
 /**
  * The worker, or this thread where the browser allows a page from a file no worker.
@@ -62,10 +67,13 @@ export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => let
  */
 export const engine = { worker: null, waiting: new Map(), next: 0 };
 
+let address = ""; // of the worker's script
+
 /** @type {(source: string) => void} */
 export function startEngine(source) {
+  address = URL.createObjectURL(new Blob([source, "\nserve();"], { type: "text/javascript" }));
   try {
-    engine.worker = new Worker(URL.createObjectURL(new Blob([source, "\nserve();"], { type: "text/javascript" })));
+    engine.worker = new Worker(address);
     engine.worker.onmessage = ({ data: { id, answer, error, told } }) => {
       const asked = engine.waiting.get(id);
       if (!asked) return;
@@ -91,6 +99,40 @@ export function ask(question, given = {}, tell = null) {
     engine.waiting.set(id, { resolve, reject, tell });
     worker.postMessage({ id, question, ...given });
   });
+}
+
+/**
+ * Ask a question that takes long of a worker of its own, so that the page goes on answering, and it can be stopped:
+ * then the answer is null. Where the browser allows no worker, this thread answers.
+ * @type {(question: string, given: Record<string, any>, tell: (told: any) => void) => { answer: Promise<any>, stop: () => void }}
+ */
+export function askApart(question, given, tell) {
+  if (!engine.worker) return { answer: ask(question, given, tell), stop: () => {} };
+  const worker = new Worker(address);
+  let stop = () => {};
+  const answer = new Promise((resolve, reject) => {
+    stop = () => resolve(null);
+    worker.onmessage = ({ data: { id, answer: found, error, told } }) => {
+      if (told) tell(told);
+      else if (error) reject(new Error(error));
+      else if (id === 1) resolve(found);
+    };
+    worker.postMessage({ id: 0, question: "load", ...loaded });
+    worker.postMessage({ id: 1, question, ...given });
+  });
+  return { answer: answer.finally(() => worker.terminate()), stop: () => stop() };
+}
+
+/** @type {Record<string, any>} */
+let loaded = {};
+
+/**
+ * Take the file of the network.
+ * @type {(given: { model: Uint8Array, output: string, channelsFirst: boolean }) => Promise<void>}
+ */
+export async function load(given) {
+  loaded = given;
+  state.graph = (await ask("load", given)).graph;
 }
 
 /**
@@ -189,11 +231,31 @@ export function lookAtValue(tensor, at) {
 }
 
 /**
- * "channel 2, row 3, column 4" or "entry 5".
- * @type {(shape: number[], at: number) => string}
+ * Whether a tensor has the order of the picture, [row, column, channel]: the input, and what is computed from it value
+ * by value until the axes are reordered.
+ * @type {(name: string) => boolean}
  */
-export function placeName(shape, at) {
+function channelsLast(name) {
+  const { graph, facts, tensors } = state;
+  if (facts.channelsFirst) return false;
+  const size = facts.shape.join();
+  for (let here = name; tensors.get(here)?.shape.slice(1).join() === size; ) {
+    if (here === graph.input.name) return true;
+    const maker = makerOf(here);
+    if (!maker || maker.op === "Transpose") return false;
+    here = maker.inputs.find((one) => tensors.has(one)) ?? "";
+  }
+  return false;
+}
+
+/**
+ * Where in a tensor a value is: "channel 2, row 3, column 4" or "entry 5".
+ * @type {(name: string, at: number) => string}
+ */
+export function placeName(name, at) {
+  const { shape } = tensorNamed(name);
   const place = placeOf(shape, at);
+  if (shape.length === 4 && channelsLast(name)) return `channel ${place[3]}, row ${place[1]}, column ${place[2]}`;
   if (shape.length === 4) return `channel ${place[1]}, row ${place[2]}, column ${place[3]}`;
   return shape.length === 2 ? `entry ${place[1]}` : place.slice(1).join(", ");
 }

@@ -6,7 +6,7 @@
  */
 
 import { CONTRIBUTIONS } from "./contributions.js";
-import { button, darkMode, exact, h, keepingFocus, magnitude } from "./elements.js";
+import { button, darkMode, exact, h, keepingFocus, magnitude, short } from "./elements.js";
 import { mapOf } from "./layer.js";
 import { heatMap, paintPicture } from "./numbers.js";
 import { showField } from "./picture.js";
@@ -15,9 +15,13 @@ import { explainValue } from "../engine/contributions.js";
 import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 
 export function buildValue() {
-  const element = h("section", { id: "value" });
+  const parts = h("div", {});
+  const spoken = h("p", { class: "hidden", role: "status" });
+  const element = h("section", { id: "value" }, parts, spoken);
   /** @type {number | null} */
   let chosenGroup = null;
+  /** @type {GraphNode | null} */
+  let drawn = null;
   function draw() {
     const { node } = state;
     if (!node) return;
@@ -25,8 +29,9 @@ export function buildValue() {
     element.hidden = !tensor;
     if (!tensor) return;
     const told = explainValue(state.graph, node, state.tensors, state.at);
-    keepingFocus(element, () =>
-      element.replaceChildren(
+    spoken.textContent = `${placeName(node.output, state.at)}: ${short(told.value)}`;
+    keepingFocus(parts, () =>
+      parts.replaceChildren(
         ...valueParts(node, tensor, told, chosenGroup, (group) => {
           chosenGroup = group;
           draw();
@@ -36,7 +41,8 @@ export function buildValue() {
     );
   }
   on("value", () => {
-    chosenGroup = null;
+    if (state.node !== drawn) chosenGroup = null; // another value of the same layer keeps the channel
+    drawn = state.node;
     draw();
   });
   on("run", draw);
@@ -52,7 +58,7 @@ function valueParts(node, tensor, told, chosenGroup, choose) {
     h(
       "p",
       { class: "the-value" },
-      `${node.name}, ${placeName(tensor.shape, at)}: `,
+      `${node.name}, ${placeName(node.output, at)}: `,
       h("data", { id: "shown-value", value: told.value }, exact(told.value)),
     ),
     h(

@@ -2,14 +2,20 @@
 
 import { button, by, choice, darkMode, h } from "./elements.js";
 import { heatMap } from "./numbers.js";
-import { ask, bytesOf, labelOf, on, probabilities, state } from "./state.js";
+import { askApart, bytesOf, labelOf, on, probabilities, state } from "./state.js";
 import { gradCam } from "../engine/grad_cam.js";
 import { messageOf } from "../engine/run.js";
+
+const COVER = "Cover the picture piece by piece";
+const STOP = "Stop covering";
+
+/** @typedef {ReturnType<typeof import("../engine/occlusion.js").occlude>} Occluded */
 
 export function buildWhy() {
   const { labels } = state.facts;
   let index = 0;
   let chosen = false;
+  let shown = "";
   const classes = choice({
     label: "class",
     options: labels.map((label, at) => [String(at), label]),
@@ -22,47 +28,60 @@ export function buildWhy() {
   });
   const covered = h("div", {});
   const cam = h("div", {});
-  const go = button("Cover the picture piece by piece", cover);
+  const go = button(COVER, cover);
+  /** @type {ReturnType<typeof askApart> | null} */
+  let running = null;
+  /** @type {WeakMap<Uint8Array, Map<number, Occluded>>} */
+  const results = new WeakMap(); // by picture and class
+  /** @type {(values: Uint8Array) => Map<number, Occluded>} */
+  const keep = (values) => {
+    const kept = results.get(values) ?? new Map();
+    results.set(values, kept);
+    return kept;
+  };
   const progress = h("p", { class: "note", role: "status" });
 
   function show() {
-    covered.replaceChildren();
-    progress.textContent = "";
-    go.disabled = !probabilities();
+    if (!running) progress.textContent = "";
+    showCovered();
     cam.replaceChildren(...gradCamParts(index));
   }
 
+  /** Cover the picture in a worker of its own, or stop that; what is found is kept for when the picture comes back. */
   async function cover() {
-    go.disabled = true;
+    if (running) return running.stop();
     const { values, name } = state.picture;
     const asked = index;
+    const what = `${labelOf(asked)}, ${name}`;
+    running = askApart(
+      "occlude",
+      { image: values, index: asked, shape: state.facts.shape },
+      ({ done, of }) => (progress.textContent = `${what}: ${Math.round((100 * done) / of)} %`),
+    );
+    progress.textContent = `${what}: begun`;
+    go.textContent = STOP;
     try {
-      const found = await ask(
-        "occlude",
-        { image: values, index, shape: state.facts.shape },
-        ({ done, of }) => (progress.textContent = `${Math.round((100 * done) / of)} %`),
-      );
-      progress.textContent = "";
-      if (state.picture.values !== values || asked !== index) return;
-      covered.replaceChildren(
-        heatMap({ ...found, under: seenPicture(), name: `fall of the probability of ${labelOf(index)}: ${name}` }),
-        h(
-          "p",
-          { class: "note" },
-          `Each cell: a patch of ${by([found.plan.patch, found.plan.patch])} pixels in the picture's mean colour, `,
-          `with its corner at rows ${found.plan.rows.join(", ")} and columns ${found.plan.columns.join(", ")}. `,
-          "Orange: without that piece, the class is less probable.",
-        ),
-      );
+      const found = await running.answer;
+      progress.textContent = found ? "" : `${what}: stopped`;
+      if (found) keep(values).set(asked, found);
     } catch (error) {
       progress.textContent = messageOf(error);
-    } finally {
-      go.disabled = !probabilities();
     }
+    running = null;
+    go.textContent = COVER;
+    showCovered();
+  }
+
+  function showCovered() {
+    go.disabled = !running && !probabilities();
+    const found = keep(state.picture.values).get(index);
+    covered.replaceChildren(...(found ? coveredParts(found, index) : []));
   }
 
   on("run", () => {
     const found = probabilities();
+    if (state.picture.name !== shown) chosen = false; // a class was picked for that picture, and not for this one
+    shown = state.picture.name;
     if (found && !chosen) {
       index = found.indexOf(Math.max(...found));
       classes.input.value = String(index);
@@ -109,6 +128,22 @@ export function buildWhy() {
   );
 }
 
+/** @type {(found: Occluded, index: number) => HTMLElement[]} */
+const coveredParts = (found, index) => [
+  heatMap({
+    ...found,
+    under: seenPicture(),
+    name: `fall of the probability of ${labelOf(index)}: ${state.picture.name}`,
+  }),
+  h(
+    "p",
+    { class: "note" },
+    `Each cell: a patch of ${by([found.plan.patch, found.plan.patch])} pixels in the picture's mean colour, `,
+    `with its corner at rows ${found.plan.rows.join(", ")} and columns ${found.plan.columns.join(", ")}. `,
+    "Orange: without that piece, the class is less probable.",
+  ),
+];
+
 /**
  * Computed here where the head has a closed form; otherwise what page.py stored for the samples.
  * @type {(index: number) => HTMLElement[]}
@@ -125,7 +160,7 @@ function gradCamParts(index) {
       ),
     ];
   return [
-    heatMap({ ...found, under: seenPicture(), limit: 1, name: `Grad-CAM of ${labelOf(index)}, from ${found.maps}` }),
+    heatMap({ ...found, under: seenPicture(), limit: 1, positive: true, name: `Grad-CAM of ${labelOf(index)}, from ${found.maps}` }),
   ];
 }
 
