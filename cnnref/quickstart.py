@@ -48,7 +48,7 @@ def run_quickstart(out: Path | None = None) -> Outcome:
     tell(f"   bundle: {bundle.folder}")
 
     tell("3. Verify each file in its runtime")
-    report = verify(bundle.folder, test_set=reference_test_set(bundle, None, None))
+    report = verify(bundle.folder, test_set=reference_test_set(bundle, None, None), isolated=False)
     checks = {check.file: check for check in report.checks}
     for line in verdict(report):
         tell(f"   {line}")
@@ -57,10 +57,10 @@ def run_quickstart(out: Path | None = None) -> Outcome:
     samples = read_samples(bundle)
     picture = folder / f"digit-{samples.labels[0]}.png"
     write_picture(picture, samples.images[0])
-    (found,) = predict(bundle, [picture])
+    (found,) = predict(bundle, [picture], isolated=False)
     tell(f"   {picture}: " + ", ".join(f"{label} {100 * score:.1f} %" for label, score in found.top))
 
-    timings = {timing.file: timing for timing in benchmark(bundle.folder, runs=30)}
+    timings = {timing.file: timing for timing in benchmark(bundle.folder, runs=30, isolated=False)}
     rows = []
     for artifact in bundle.runnable():
         timing, check = timings[artifact.name], checks[artifact.name]

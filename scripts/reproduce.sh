@@ -73,10 +73,11 @@ for name in "${names[@]}"; do
         resume="$([ ! -e "$run/recipe.toml" ] || echo --resume)"
         do_it ${threads:+env $threads} .venv/bin/cnnref train "$name" --seed "$seed" --out "$run" $resume
     fi
-    page="$([ ! -e "$bundle/explain.html" ] || echo "$bundle/explain.html")" # the export replaces the whole folder
     do_it .venv/bin/cnnref export "$run" --out "$bundle" --data-dir "${CNNREF_DATA:-DATA}" $options --force
     do_it .venv/bin/cnnref verify "$bundle"
-    [ -z "$page" ] || do_it .venv/bin/cnnref explain "$bundle" --out "$page"
+    if [ -e "$bundle.html" ]; then
+        do_it .venv/bin/cnnref explain "$bundle" --out "$bundle.html" --force
+    fi
     if [ -e "$bundle.png" ]; then
         do_it .venv/bin/cnnref bench "$bundle" --plot "$bundle.png" --force
     fi

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import verify
 
 import cnnref
 from cnnref import tables
@@ -19,7 +20,7 @@ from cnnref.exporters.card.training import mean_text
 from cnnref.exporters.precisions import KINDS
 from cnnref.exporters.proof import reference_test_set
 from cnnref.page.write import write_page
-from cnnref.runtimes import find_bundle, list_bundles, read_bundle, read_report, read_samples, verify
+from cnnref.runtimes import find_bundle, list_bundles, read_bundle, read_report, read_samples
 from cnnref.training import mean_interval
 
 ROOT = Path(__file__).parent.parent
@@ -99,12 +100,12 @@ def test_the_card_states_what_the_runs_measured(name: str) -> None:
 
 
 def test_a_shipped_page_is_what_explain_writes(tmp_path: Path) -> None:
-    shipped = [find_bundle(name) for name in list_bundles() if (find_bundle(name) / "explain.html").is_file()]
+    shipped = [find_bundle(name) for name in list_bundles() if find_bundle(name).with_suffix(".html").is_file()]
     assert [folder.name for folder in shipped] == ["lenet5-mnist"]
     for folder in shipped:
         again = write_page(read_bundle(folder), tmp_path / "page.html").read_bytes()
-        written = (folder / "explain.html").read_bytes()
-        assert written == again, f"write it: cnnref explain {folder.name} --out {folder}/explain.html --force"
+        written = folder.with_suffix(".html").read_bytes()
+        assert written == again, f"write it: cnnref explain {folder.name} --out {folder}.html --force"
 
 
 def test_a_wheel_made_from_the_source_distribution_works_elsewhere(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ assert cnnref.load("lenet5-mnist").output_shape == (None, 10)
 from cnnref.page.write import write_page
 bundle = cnnref.runtimes.read_bundle(cnnref.runtimes.find_bundle("lenet5-mnist"))
 page = write_page(bundle, pathlib.Path("page.html"))
-assert page.read_bytes() == (bundle.folder / "explain.html").read_bytes()
+assert page.read_bytes() == bundle.folder.with_suffix(".html").read_bytes()
 """
     elsewhere = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
     command = [sys.executable, "-c", program, str(tmp_path / "installed")]

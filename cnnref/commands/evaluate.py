@@ -45,6 +45,7 @@ def evaluate(
     from ..data.sources import FOLDER
     from ..exporters.classifier import found_network, load_classifiers
     from ..runtimes import Bundle, accuracy
+    from ..runtimes.isolation import host
 
     network = found_network(bundle, tell=lambda step: print(step, file=sys.stderr) if "..." in step else None)
     if isinstance(network, Bundle):
@@ -57,29 +58,30 @@ def evaluate(
     if not name:
         raise InputError(f"{bundle} does not say what it was trained on; give --dataset.")
     if name.lower() in NAMES:
-        return _on_imagenet(
-            load_classifiers(network, file), data_dir, bundle, weights.get("published", {}), as_json=as_json
-        )
+        with host(isolated=True) as where:
+            classifiers = load_classifiers(network, file, where)
+            return _on_imagenet(classifiers, data_dir, bundle, weights.get("published", {}), as_json=as_json)
     if dataset is None and name.startswith(FOLDER) and not Path(name.removeprefix(FOLDER)).is_dir():
         raise InputError(
             f"{bundle} was trained on a folder called {name.removeprefix(FOLDER)!r}, whose place a bundle does not "
             f"keep; name it with --dataset {FOLDER}PATH."
         )
-    classifiers = load_classifiers(network, file)
-    data = load(name, data_dir, image_shape=classifiers[0].shape)
-    labels = classifiers[0].labels
-    if data.classes != len(labels) and not (data.classes == 2 and len(labels) == 1):
-        raise InputError(
-            f"{data.name} has {data.classes} classes and {bundle} has {len(labels)}; choose another data set."
-        )
-    if other := [(ours, theirs) for ours, theirs in zip(labels, data.labels, strict=False) if ours != theirs]:
-        ours, theirs = map(printable, other[0])
-        print(
-            f"cnnref: {len(other)} of the {data.classes} classes are called otherwise in {data.name} than in {bundle}: "
-            f"where the bundle says {ours}, the data set says {theirs}, and they count as the same class.",
-            file=sys.stderr,
-        )
-    found = {one.file: accuracy(one.runner, data.test_images, data.test_labels) for one in classifiers}
+    with host(isolated=True) as where:
+        classifiers = load_classifiers(network, file, where)
+        data = load(name, data_dir, image_shape=classifiers[0].shape)
+        labels = classifiers[0].labels
+        if data.classes != len(labels) and not (data.classes == 2 and len(labels) == 1):
+            raise InputError(
+                f"{data.name} has {data.classes} classes and {bundle} has {len(labels)}; choose another data set."
+            )
+        if other := [(ours, theirs) for ours, theirs in zip(labels, data.labels, strict=False) if ours != theirs]:
+            ours, theirs = map(printable, other[0])
+            print(
+                f"cnnref: {len(other)} of the {data.classes} classes are called otherwise in {data.name} than in "
+                f"{bundle}: where the bundle says {ours}, the data set says {theirs}; they count as the same class.",
+                file=sys.stderr,
+            )
+        found = {one.file: accuracy(one.runner, data.test_images, data.test_labels) for one in classifiers}
     if as_json:
         return print_json({"dataset": data.name, "images": len(data.test_labels), "accuracy": found})
     return tables.of_accuracies(found, len(data.test_labels)).print()

@@ -57,16 +57,17 @@ def predict(
     """
     from ..exporters.classifier import found_network, load_classifier
     from ..runtimes import predict as run
+    from ..runtimes.isolation import host
 
     if plot:
         check_plot(plot, force=force, only_png=True)
     if as_csv and as_json:
         raise InputError("--csv and --json are two ways to print the same; give one of them.")
-    classifier = load_classifier(
-        found_network(bundle, tell=lambda step: print(step, file=sys.stderr) if "..." in step else None), file
-    )
+    network = found_network(bundle, tell=lambda step: print(step, file=sys.stderr) if "..." in step else None)
     bad: list[InputError] = []
-    found = run(classifier, pictures, top=top, invert=invert, on_bad=bad.append)
+    with host(isolated=True) as where:
+        classifier = load_classifier(network, file, where)
+        found = run(classifier, pictures, top=top, invert=invert, on_bad=bad.append)
     for error in bad:
         print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
     if plot and found:

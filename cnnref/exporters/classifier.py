@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..runtimes import Bundle, Prediction, find_bundle, read_bundle
 from ..runtimes import predict as predict_with
 from ..runtimes.classifier import Classifier, classifier_of
+from ..runtimes.isolation import Host, host
 from ..training.run import Run
 from ..weights.catalogue import is_listed, weights
 from .contract import contract_of
@@ -47,9 +48,10 @@ def predict(
         InputError: the source is none of these or no classifier, or a picture cannot be read.
         VerificationError: the file cannot be loaded or run.
     """
-    return predict_with(
-        load_classifier(found_network(source), artifact), pictures, top=top, invert=invert, on_bad=on_bad
-    )
+    network = found_network(source)
+    with host(isolated=True) as where:
+        classifier = load_classifier(network, artifact, where)
+        return predict_with(classifier, pictures, top=top, invert=invert, on_bad=on_bad)
 
 
 def found_network(
@@ -83,15 +85,20 @@ def found_network(
     return find_source(bundle.folder) if alone else bundle
 
 
-def load_classifier(network: Bundle | Source, artifact: str | None = None) -> Classifier:
+def load_classifier(network: Bundle | Source, artifact: str | None = None, where: Host | None = None) -> Classifier:
     """One file of a bundle in its runtime, or a model in Keras.
+
+    Args:
+        network: see `found_network`.
+        artifact: the name of the file.
+        where: where the file of a bundle is run, by default in this process; see `cnnref.runtimes.isolation`.
 
     Raises:
         InputError: there is no such file, or the network is no classifier.
         VerificationError: the file cannot be loaded.
     """
     if isinstance(network, Bundle):
-        return classifier_of(network, artifact)
+        return classifier_of(network, artifact, where)
     if artifact not in (None, KERAS_FILE):
         raise InputError(f"{network.name} is no bundle and has no file {artifact!r}; export it first.")
     contract = contract_of(network.model, network.name, network.labels)
@@ -100,11 +107,13 @@ def load_classifier(network: Bundle | Source, artifact: str | None = None) -> Cl
     return Classifier(KERAS_FILE, _KerasRunner(network.model), contract.shape, network.picture, contract.labels)
 
 
-def load_classifiers(network: Bundle | Source, artifact: str | None = None) -> list[Classifier]:
+def load_classifiers(
+    network: Bundle | Source, artifact: str | None = None, where: Host | None = None
+) -> list[Classifier]:
     """The same of every file of a bundle, where none is named."""
     if artifact is not None or not isinstance(network, Bundle):
-        return [load_classifier(network, artifact)]
-    return [classifier_of(network, one.name) for one in network.must_run()]
+        return [load_classifier(network, artifact, where)]
+    return [classifier_of(network, one.name, where) for one in network.must_run()]
 
 
 @dataclass(frozen=True)

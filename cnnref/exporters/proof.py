@@ -113,10 +113,10 @@ def verify_files(
     write_manifest(folder, document)
     tell("verifying" if test_set is None else f"verifying on {len(test_set.labels):,} test images")
     reference = with_reference(model, test_set) if test_set else None
-    report = verify(folder, test_set=reference)
+    report = verify(folder, test_set=reference, isolated=False)
     if allow_for_rounding(report, model, read_samples(read_bundle(folder)).images, document):
         write_manifest(folder, document)
-        report = verify(folder, test_set=reference)
+        report = verify(folder, test_set=reference, isolated=False)
     unproven = [
         f"{check.file}: {check.note}" for check in report.checks if check.file in artifacts and not check.checked
     ]

@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 
 from ..environment import cpu_flags, cpu_name, usable_cores
 from ..errors import InputError, VerificationError
-from .artifacts import open_artifact
 from .bundle import Bundle, read_bundle
+from .integrity import require_listed
+from .isolation import Host, RemoteRunner, host
 from .locate import find_bundle
-from .runner import Runner, RuntimeMissingError, one_line
+from .runner import Runner, RuntimeMissingError, one_line, times
 from .samples import Samples, read_samples
 
 BATCH = 32
 ROUNDS = 5
 LOADS = 3
-#: Calls before the timed ones, because a runtime may prepare itself for a new batch size.
-WARM_UP = 2
 #: Seconds between two that are timed. ONNX Runtime's threads keep a core busy for some 0.07 s after a call.
 PAUSE = 0.1
 #: A peer whose probabilities differ by more than this computes something else.
@@ -115,7 +114,12 @@ class _Entry:
 
 
 def benchmark(
-    folder: str | Path, *, runs: int = 50, threads: int | None = None, others: Sequence[Contestant] = ()
+    folder: str | Path,
+    *,
+    runs: int = 50,
+    threads: int | None = None,
+    others: Sequence[Contestant] = (),
+    isolated: bool = True,
 ) -> list[Timing]:
     """Time each artifact that a runtime can run, in the order of bundle.json, then the others.
 
@@ -128,6 +132,7 @@ def benchmark(
         runs: timed calls at batch 1; batch 32 gets a quarter of them.
         threads: for each runtime, by default one for each usable core. TensorFlow keeps the number it started with.
         others: timed beside the bundle; one that fails or computes something else gets a note instead of times.
+        isolated: run the files of the bundle in a child process, and time them there; see `verify`.
 
     Raises:
         InputError: there is no such bundle, or `runs` or `threads` is below 1.
@@ -139,19 +144,19 @@ def benchmark(
         raise InputError(f"threads is {threads}; give 1 or more.")
     bundle = read_bundle(find_bundle(folder))
     samples = read_samples(bundle)
-    entries = [_load(one) for one in _own(bundle, threads)] + [_load_other(one, samples) for one in others]
-    single = len(bundle.outputs) == 1
-    rounds = min(ROUNDS, runs)
-    for turn in range(rounds):
-        calls = runs // rounds + (turn < runs % rounds)
-        # The order changes each round, so that no contestant always runs after the same other one.
-        for entry in random.Random(turn).sample(entries, len(entries)):
-            if entry.runner is not None:
-                images = _pictures(entry.runner, samples)
-                time.sleep(PAUSE)
-                run = entry.runner.run if single else entry.runner.answer
-                entry.singles += _times(run, images[:1], calls)
-                entry.batches += _times(run, images, -(-calls // 4))
+    with host(isolated=isolated) as where:
+        entries = [_load(one) for one in _own(where, bundle, threads)] + [_load_other(one, samples) for one in others]
+        single = len(bundle.outputs) == 1
+        rounds = min(ROUNDS, runs)
+        for turn in range(rounds):
+            calls = runs // rounds + (turn < runs % rounds)
+            # The order changes each round, so that no contestant always runs after the same other one.
+            for entry in random.Random(turn).sample(entries, len(entries)):
+                if entry.runner is not None:
+                    images = _pictures(entry.runner, samples)
+                    time.sleep(PAUSE)
+                    entry.singles += _times(entry.runner, images[:1], calls, single=single)
+                    entry.batches += _times(entry.runner, images, -(-calls // 4), single=single)
     cpu = cpu_name()
     timings = [_timing(entry, threads or usable_cores(), cpu) for entry in entries]
     keras = next((timing.p50_ms for timing in timings if (timing.by, timing.format) == (KERAS, "keras")), None)
@@ -164,19 +169,21 @@ def cpu_features(facts: Path = Path("/proc/cpuinfo")) -> list[str]:
     return [name for name in FEATURES if name in flags]
 
 
-def _own(bundle: Bundle, threads: int | None) -> list[Contestant]:
+def _own(where: Host, bundle: Bundle, threads: int | None) -> list[Contestant]:
     timed = [artifact for artifact in bundle.must_run() if artifact.format != "micro"]
     if not timed:
         raise InputError(
             f"{bundle.folder} has files for a microcontroller alone, and what those take on this machine says nothing; "
             "export it in other formats to time them."
         )
+    for artifact in timed:
+        require_listed(bundle, artifact.name)
     return [
         Contestant(
             artifact.name,
             artifact.format,
             artifact.precision,
-            partial(open_artifact, bundle, artifact.name, threads),
+            partial(where.open, bundle, artifact.name, threads),
             sum(part.bytes for part in bundle.parts(artifact.name).values()),
         )
         for artifact in timed
@@ -188,14 +195,21 @@ def _load(who: Contestant) -> _Entry:
     if who.open is None:
         return entry
     try:
-        who.open()  # imports the runtime
+        _close(who.open())  # imports the runtime
         for _ in range(LOADS):
+            _close(entry.runner)
             start = time.perf_counter()
             entry.runner = who.open()
-            entry.loads.append(time.perf_counter() - start)
+            taken = time.perf_counter() - start
+            entry.loads.append(entry.runner.seconds if isinstance(entry.runner, RemoteRunner) else taken)
     except RuntimeMissingError as missing:
         entry.note = missing.note.replace("not checked", "not timed")
     return entry
+
+
+def _close(runner: Runner | None) -> None:
+    if isinstance(runner, RemoteRunner):
+        runner.close()
 
 
 def _load_other(who: Contestant, samples: Samples) -> _Entry:
@@ -230,16 +244,11 @@ def _repeated(rows: NDArray[Any]) -> NDArray[Any]:
     return np.resize(rows, (BATCH, *rows.shape[1:]))
 
 
-def _times(run: Callable[[Any], Any], images: Any, calls: int) -> list[float]:
-    """Seconds for each call, after some that only warm up."""
-    for _ in range(WARM_UP):
-        run(images)
-    taken = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        run(images)
-        taken.append(time.perf_counter() - start)
-    return taken
+def _times(runner: Runner, images: NDArray[Any], calls: int, *, single: bool) -> list[float]:
+    """Seconds for each call, taken where the file is loaded."""
+    if isinstance(runner, RemoteRunner):
+        return runner.times(images, calls, single=single)
+    return times(runner.run if single else runner.answer, images, calls)
 
 
 def _timing(entry: _Entry, threads: int, cpu: str) -> Timing:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..pictures import PictureRule
-from .artifacts import open_artifact
+from .artifacts import runnable_artifact
 from .bundle import Bundle
 from .evaluate import Runs
+from .integrity import require_listed
+from .isolation import Here, Host
 from .runner import RuntimeMissingError
 
 #: Which artifact is taken when none is named: the first of these that the bundle has.
@@ -34,23 +36,29 @@ class Classifier:
     labels: tuple[str, ...]
 
 
-def classifier_of(bundle: Bundle, artifact: str | None = None) -> Classifier:
+def classifier_of(bundle: Bundle, artifact: str | None = None, where: Host | None = None) -> Classifier:
     """An artifact of a bundle, loaded; by default the first of PREFERRED that is there and whose runtime is installed.
+
+    Args:
+        bundle: the bundle.
+        artifact: the name of the file.
+        where: where it is run, by default in this process; see `cnnref.runtimes.isolation`.
 
     Raises:
         InputError: the bundle has no such artifact or none to run, or its network is no classifier.
-        VerificationError: the artifact cannot be loaded.
+        VerificationError: the artifact is not the one that bundle.json lists, or cannot be loaded.
     """
     bundle.must_classify("predicting what is on a picture")
     if artifact is not None:
-        runner = open_artifact(bundle, artifact)
+        require_listed(bundle, runnable_artifact(bundle, artifact).name)
+        runner = (where or Here()).open(bundle, artifact)
         return Classifier(artifact, runner, bundle.shape, bundle.picture, bundle.labels)
     bundle.must_run()
     missing = None
     for name in PREFERRED:
         if name in bundle.artifacts:
             try:
-                return classifier_of(bundle, name)
+                return classifier_of(bundle, name, where)
             except RuntimeMissingError as error:
                 missing = error
     if missing is not None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..environment import usable_cores
 from ..errors import InputError
 from .bundle import read_bundle
+from .isolation import noise_apart
 from .kept_tensors import KeptTensors, Operation
 from .locate import find_bundle
 from .onnx_runtime import QUIET
@@ -69,8 +70,12 @@ class LayerNoise:
         }
 
 
-def noise_of_layers(folder: str | Path) -> dict[str, list[LayerNoise]]:
+def noise_of_layers(folder: str | Path, *, isolated: bool = True) -> dict[str, list[LayerNoise]]:
     """The layers of every integer file of a bundle, in the order in which they are computed, by file.
+
+    Args:
+        folder: the folder of a bundle, or the name of one that comes with the package.
+        isolated: run the files in a child process; see `verify`.
 
     Raises:
         InputError: there is no such bundle, or it has no integer file with a float32 file of its format beside it.
@@ -88,6 +93,8 @@ def noise_of_layers(folder: str | Path) -> dict[str, list[LayerNoise]]:
             f"{bundle.folder} has no integer file with a float32 file of the same format beside it, so there are no "
             "layers to compare; export it with --precision int8."
         )
+    if isolated:
+        return {file: [LayerNoise(**layer) for layer in layers] for file, layers in noise_apart(bundle).items()}
     images = read_samples(bundle).images
     return {
         whole.name: compare_layers(bundle.folder / exact.name, bundle.folder / whole.name, images, layout=whole.layout)

@@ -36,6 +36,10 @@ class ComparedRunner:
         self.different += int((found != self._reference.integers(images)).any(axis=1).sum())
         return {PROBABILITIES: self._runner.probabilities(found)}
 
+    def counts(self) -> tuple[int, int]:
+        """How many images were run, and for how many of them the bytes differ."""
+        return self.images, self.different
+
     def inputs(self) -> dict[str, Tensor]:
         return self._runner.inputs()
 
@@ -54,12 +58,12 @@ def check_array(bundle: Bundle, artifact: Artifact, check: Check) -> None:
         check.problems.append(f"{ARRAY} does not hold the bytes of {MODEL}")
 
 
-def check_same_bytes(artifact: Artifact, runner: ComparedRunner, check: Check) -> None:
-    """What TFLM computed is what LiteRT computed."""
+def check_same_bytes(artifact: Artifact, counts: tuple[int, int], check: Check) -> None:
+    """What TFLM computed is what LiteRT computed; see `ComparedRunner.counts`."""
     assert artifact.arena_bytes is not None, "read_bundle asks for it"
-    check.micro = MicroOutcome(artifact.arena_bytes, runner.images, runner.different)
-    if runner.different:
+    images, different = counts
+    check.micro = MicroOutcome(artifact.arena_bytes, images, different)
+    if different:
         check.problems.append(
-            f"TFLM gives other bytes than LiteRT's reference kernels for {runner.different:,} of {runner.images:,} "
-            "images"
+            f"TFLM gives other bytes than LiteRT's reference kernels for {different:,} of {images:,} images"
         )

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..pictures import picture_files, read_picture
 from .bundle import Bundle, read_bundle
 from .classifier import Classifier, classifier_of
+from .isolation import host
 
 #: Pictures in memory at a time.
 BATCH = 64
@@ -39,6 +40,7 @@ def predict(
     top: int = 3,
     invert: bool = False,
     on_bad: Callable[[InputError], None] | None = None,
+    isolated: bool = True,
 ) -> list[Prediction]:
     """Classify picture files (PNG, JPEG and what else `read_picture` reads) with an artifact of a bundle.
 
@@ -51,19 +53,23 @@ def predict(
         invert: take each pixel as 255 minus itself, for dark digits on light paper (MNIST is light on dark).
         on_bad: is told of each picture that cannot be read, and the others are classified; if None, the first one is
             an error.
+        isolated: run the file of a bundle in a child process, which a damaged file may crash; see `verify`. A loaded
+            classifier stays where it is.
 
     Returns:
         One prediction a picture that could be read, in the order of the files.
 
     Raises:
         InputError: a picture cannot be read, or the bundle has nothing to run it with.
-        VerificationError: the artifact cannot be loaded or run.
+        VerificationError: the artifact is not the one that bundle.json lists, or cannot be loaded or run.
     """
     files = picture_files(pictures)
     if top < 1:
         raise InputError(f"top is {top}; give 1 or more.")
     if not isinstance(bundle, Classifier):
-        bundle = classifier_of(bundle if isinstance(bundle, Bundle) else read_bundle(bundle), artifact)
+        whole = bundle if isinstance(bundle, Bundle) else read_bundle(bundle)
+        with host(isolated=isolated) as where:
+            return predict(classifier_of(whole, artifact, where), files, top=top, invert=invert, on_bad=on_bad)
     found = []
     for start in range(0, len(files), BATCH):
         read = _read(bundle, files[start : start + BATCH], on_bad)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +15,15 @@ from numpy.typing import NDArray
 
 from ..environment import quiet_stderr
 from ..errors import InputError, VerificationError, printable
+from .bundle import PROBABILITIES
 
 #: The keys of the metadata that an exported file has inside.
 EMBEDDED = ("name", "labels", "preprocessing", "color", "picture", "provenance", "weights_sha256", "license")
+
+#: How far outside of 0..1 the numbers that stand for a probability may be: the scale of integers is a little coarse.
+BEYOND = 0.01
+#: Calls before the timed ones, because a runtime may prepare itself for a new batch size.
+WARM_UP = 2
 
 
 class RuntimeMissingError(VerificationError):
@@ -24,6 +31,7 @@ class RuntimeMissingError(VerificationError):
 
     def __init__(self, package: str, problem: str) -> None:
         super().__init__(f"{package} {problem}; install it with: pip install {package}")
+        self.package, self.problem = package, problem
         self.note = f"not checked: {package} {problem}"
 
 
@@ -118,6 +126,50 @@ def as_input(images: NDArray[Any], expected: Tensor, layout: str = "nhwc") -> ND
         if expected.dtype == "int8":
             images = images.astype(np.int16) - 128
     return np.ascontiguousarray(images, dtype=np.dtype(expected.dtype))
+
+
+def times(run: Callable[[Any], Any], images: Any, calls: int) -> list[float]:
+    """Seconds for each call, after some that only warm up."""
+    for _ in range(WARM_UP):
+        run(images)
+    taken = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        run(images)
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+class InRange:
+    """A runner of a network that ends in softmax or sigmoid: what is no probability is an error, and no answer."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self.path, self.threads = runner.path, runner.threads
+
+    def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(self._checked(self._runner.run(images)), np.float32)
+
+    def answer(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        found = self._runner.answer(images)
+        if PROBABILITIES in found:
+            self._checked(found[PROBABILITIES])
+        return found
+
+    def _checked(self, values: NDArray[Any]) -> NDArray[Any]:
+        least, most = values.min(initial=0), values.max(initial=0)
+        if not (least >= -BEYOND and most <= 1 + BEYOND):  # not a number is neither
+            raise failure(self.path, f"it gives values from {least:.3g} to {most:.3g}, which are no probabilities")
+        return values
+
+    def inputs(self) -> dict[str, Tensor]:
+        return self._runner.inputs()
+
+    def outputs(self) -> dict[str, Tensor]:
+        return self._runner.outputs()
+
+    def embedded(self) -> dict[str, Any] | None:
+        return self._runner.embedded()
 
 
 class FixedBatch:

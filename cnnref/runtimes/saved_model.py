@@ -1,7 +1,6 @@
 """A SavedModel in plain TensorFlow; the one runtime that takes seconds to import.
 
-A SavedModel is a program: it can do what TensorFlow can do, files included. Run only those whose origin you
-trust.
+A SavedModel is a program, so its operators are checked before it is loaded; see `saved_model_operators`.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..environment import prepare, usable_cores
+from ..errors import VerificationError
 from .bundle import IMAGE, PROBABILITIES, SIGNATURE
 from .runner import Tensor, as_input, failure, import_runtime, one_line
+from .saved_model_operators import refuse_operators
 
 #: All three runtimes are compared on the CPU, even where there is a GPU.
 DEVICE = "/CPU:0"
@@ -37,10 +38,13 @@ class SavedModelRunner:
         self.path, self._output = path, output
         self.threads = set_threads(self._tf, threads)
         try:
+            refuse_operators(path)
             with self._tf.device(DEVICE):
                 # Kept, because the signatures die with the object that owns their variables.
                 self._loaded = self._tf.saved_model.load(str(path))
             names = list(self._loaded.signatures)
+        except VerificationError:
+            raise
         except Exception as error:
             raise failure(path, f"TensorFlow cannot load it: {one_line(error)}") from None
         if SIGNATURE not in names:

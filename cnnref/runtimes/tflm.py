@@ -68,7 +68,7 @@ def arena_of(content: bytes) -> int:
     tensors = sum(int(np.prod(tensor.shape)) * 4 for graph in model.subgraphs for tensor in graph.tensors)
     room = GENEROUS * (tensors + len(content)) + 2**20
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_RUNS, str(room)], input=content, capture_output=True, check=False
+        [sys.executable, "-P", "-c", FIRST_RUNS, str(room)], input=content, capture_output=True, check=False
     )
     heard = done.stderr.decode("utf-8", "replace")
     if done.returncode < 0:

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, VerificationError
-from ..files import sha256_of
-from .artifacts import open_artifact
+from ..errors import InputError, VerificationError, printable
 from .bundle import IMAGE, LABELS, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
 from .evaluate import (
     LabelledImages,
@@ -28,15 +26,15 @@ from .evaluate import (
     other_decisions,
     top1,
 )
-from .inspection import structure
+from .integrity import damage, unlisted
+from .isolation import Host, compared, host
 from .locate import find_bundle
-from .micro import ComparedRunner, check_array, check_same_bytes
+from .micro import check_array, check_same_bytes
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
-from .tflm import TFLMRunner
 
 #: Every file is run at these batch sizes, to show that its batch is open; the last one takes every sample.
 BATCHES = (1, 3, 8)
@@ -44,12 +42,20 @@ BATCHES = (1, 3, 8)
 SIZE_COUNTS_FROM = 1_000_000
 
 
-def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: LabelledImages | None = None) -> Report:
+def verify(
+    folder: str | Path,
+    *,
+    only: Sequence[str] | None = None,
+    test_set: LabelledImages | None = None,
+    isolated: bool = True,
+) -> Report:
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
 
     Args:
         folder: the folder of a bundle, or the name of one that comes with the package.
         test_set: a test set that every file is run on, and its bounds on accuracy checked.
+        isolated: run the files in a child process, which a damaged file may crash, hang or fill; if not, in this one,
+            which is quicker and right for files that it has just written.
 
     Returns:
         A report of what was found; `report.ok` says whether the bundle holds.
@@ -66,9 +72,13 @@ def verify(folder: str | Path, *, only: Sequence[str] | None = None, test_set: L
     if LABELS in checks and checks[LABELS].ok:
         _labels(bundle, checks[LABELS])
     samples = _samples(bundle, checks[SAMPLES]) if SAMPLES in checks else None
-    for artifact in bundle.runnable():
-        if artifact.name in checks:
-            _artifact(bundle, artifact, samples, test_set, checks[artifact.name])
+    with host(isolated=isolated) as where:
+        for artifact in bundle.runnable():
+            if artifact.name in checks:
+                _artifact(where, bundle, artifact, samples, test_set, checks[artifact.name])
+    if only is None:
+        for path in [each for each in unlisted(bundle) if each not in checks]:
+            checks[path] = Check(printable(path), problems=["it is not listed in bundle.json"])
     return Report(bundle.name, list(checks.values()), bundle.left_out)
 
 
@@ -87,27 +97,11 @@ def _chosen(bundle: Bundle, only: Sequence[str] | None) -> list[str]:
 def _listed(bundle: Bundle, name: str) -> Check:
     """Existence, size and SHA-256 of a file, or of all files of a folder."""
     artifact, path, parts = bundle.artifacts.get(name), bundle.folder / name, bundle.parts(name)
-    check = Check(name)
+    check = Check(name, problems=damage(bundle, name))
     if artifact is not None:
         check.format, check.precision = artifact.format, artifact.precision
-    if not parts:
-        check.problems.append("bundle.json lists no size and sha256 for it")
-    size = 0
-    for file, facts in parts.items():
-        which = "it" if file == name else file
-        if not (bundle.folder / file).is_file():
-            check.problems.append(f"{which} is missing")
-            continue
-        found = (bundle.folder / file).stat().st_size
-        size += found
-        if found != facts.bytes:
-            cut = " (it is cut short)" if found < facts.bytes else ""
-            check.problems.append(f"{which} should have {facts.bytes} bytes and has {found}{cut}")
-        elif sha256_of(bundle.folder / file) != facts.sha256:
-            check.problems.append(f"{which} has another sha256 than bundle.json lists, so its content has changed")
-    if path.is_dir():
-        inside = sorted(file.relative_to(bundle.folder).as_posix() for file in path.rglob("*") if file.is_file())
-        check.problems += [f"{file} is not listed in bundle.json" for file in inside if file not in parts]
+    found = [bundle.folder / file for file in parts]
+    size = sum(file.stat().st_size for file in found if file.is_file())
     if path.exists():
         check.bytes, check.sha256 = size, _hash_of(parts, path.is_dir())
     if artifact is not None and not check.problems:
@@ -157,21 +151,25 @@ def _samples(bundle: Bundle, check: Check) -> Samples | None:
 
 
 def _artifact(
-    bundle: Bundle, artifact: Artifact, samples: Samples | None, test_set: LabelledImages | None, check: Check
+    where: Host,
+    bundle: Bundle,
+    artifact: Artifact,
+    samples: Samples | None,
+    test_set: LabelledImages | None,
+    check: Check,
 ) -> None:
     if check.problems:
         # A runtime is native code that trusts its input, so it is not given a file that is known to be damaged.
         check.note = "not run, because it is not the file that was exported"
         return
     try:
-        open_artifact(bundle, artifact.name)  # imports the runtime
+        where.open(bundle, artifact.name)  # imports the runtime
         start = time.perf_counter()
-        runner = open_artifact(bundle, artifact.name)
+        runner = where.open(bundle, artifact.name, compare=True)
         check.load_ms = round(1000 * (time.perf_counter() - start), 3)
-        if isinstance(runner, TFLMRunner):
+        if artifact.format == "micro":
             check_array(bundle, artifact, check)
-            runner = ComparedRunner(runner)
-        _structure(bundle, artifact, check)
+        _structure(where, bundle, artifact, check)
         fits = _ends(bundle, artifact, runner, check)
         _embedded(bundle, runner, check)
         if artifact.format == "tflite" and bundle.classes:
@@ -184,17 +182,17 @@ def _artifact(
                 check_best_classes(bundle, runner.answer(samples.images), check)
             if test_set is not None:
                 evaluate_on_test_set(bundle, artifact, runner, test_set, check)
-            if isinstance(runner, ComparedRunner):
-                check_same_bytes(artifact, runner, check)
+            if artifact.format == "micro" and (counts := compared(runner)) is not None:
+                check_same_bytes(artifact, counts, check)
     except RuntimeMissingError as missing:
         check.checked, check.note = False, missing.note
     except VerificationError as error:
         check.problems.append(str(error).removeprefix(f"{check.file}: "))
 
 
-def _structure(bundle: Bundle, artifact: Artifact, check: Check) -> None:
+def _structure(where: Host, bundle: Bundle, artifact: Artifact, check: Check) -> None:
     """Operators and partitions; an integer .tflite computes nothing in floats but the layers that bundle.json names."""
-    found = structure(bundle.folder / artifact.name, artifact.format, artifact.float_layers)
+    found = where.structure(bundle, artifact)
     if found is None:
         return
     check.operators, check.partitions, check.outside = found.operators, found.partitions, found.outside

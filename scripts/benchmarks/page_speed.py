@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-PAGE = Path(__file__).parents[2] / "saved_models" / "lenet5-mnist" / "explain.html"
+PAGE = Path(__file__).parents[2] / "saved_models" / "lenet5-mnist.html"
 EMPTY = "<!doctype html><title>empty</title><p>Nothing.</p>"
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 FIRST = "performance.getEntriesByName('first-result')[0].startTime"

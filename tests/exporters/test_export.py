@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from in_process import verify
 
 import cnnref
 from cnnref.errors import InputError
 from cnnref.exporters.precisions import KINDS
 from cnnref.pictures import write_picture
-from cnnref.runtimes import open_artifact, read_samples, verify
+from cnnref.runtimes import open_artifact, read_samples
 from cnnref.training import read_recipe, recipe_for
 
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import verify
 
 import cnnref
 from cnnref.environment import keras, layers
 from cnnref.errors import ExportError, InputError, VerificationError
 from cnnref.exporters import writers as artifacts
-from cnnref.runtimes import read_bundle, verify
+from cnnref.runtimes import read_bundle
 
 
 def nothing_left(folder: Any) -> Any:

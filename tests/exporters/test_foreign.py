@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import verify
 
 import cnnref
 from cnnref.environment import keras, layers
 from cnnref.errors import ExportError, InputError
 from cnnref.models.saving import save_model
-from cnnref.runtimes import open_artifact, read_samples, verify
+from cnnref.runtimes import open_artifact, read_samples
 
 MEAN, STD = 0.3, 0.4
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import verify
 from typer.testing import CliRunner
 
 import cnnref
@@ -12,7 +13,7 @@ from cnnref.cli import app
 from cnnref.environment import keras, layers
 from cnnref.errors import ExportError
 from cnnref.models.saving import save_model
-from cnnref.runtimes import Bundle, read_bundle, read_report, verify
+from cnnref.runtimes import Bundle, read_bundle, read_report
 
 
 @keras.saving.register_keras_serializable("cnnref_tests")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from in_process import predict, verify
 from typer.testing import CliRunner
 
 import cnnref
@@ -16,7 +17,7 @@ from cnnref.errors import ExportError, InputError, VerificationError
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.names import distinct, safe_name
 from cnnref.pictures import write_picture
-from cnnref.runtimes import Bundle, open_artifact, predict, read_bundle, read_samples, verify
+from cnnref.runtimes import Bundle, open_artifact, read_bundle, read_samples
 
 FILES = ["model.onnx", "model.fp16.onnx", "model.tflite", "model.fp16.tflite", "model.dynamic.tflite", "saved_model"]
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from in_process import verify
 
 import cnnref
 from cnnref.data import load
@@ -21,7 +22,7 @@ from cnnref.exporters.source import from_model
 from cnnref.exporters.tensorflow.graph import frozen, serving_module
 from cnnref.exporters.tensorflow.integers import IntegerWriter
 from cnnref.exporters.tensorflow.tflite import tflite_model
-from cnnref.runtimes import noise_of_layers, read_bundle, read_report, verify
+from cnnref.runtimes import noise_of_layers, read_bundle, read_report
 from cnnref.training import read_recipe
 
 #: What channels of the first layer are multiplied by, and the weights that read them divided by: the network computes

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import benchmark, predict, verify
 
 import cnnref
 from cnnref.commands.evaluate import evaluate
 from cnnref.errors import ExportError, InputError
 from cnnref.models.saving import load_model, save_model, weights_sha256
-from cnnref.runtimes import benchmark, predict, read_samples, verify
+from cnnref.runtimes import read_samples
 
 
 def small(width: Any = 4, kernel: Any = 3, scale: Any = 1.0, seed: Any = 0) -> Any:

@@ -193,6 +193,14 @@ def write_bundle(folder: Path, weights: Weights) -> None:
     rehash(folder)
 
 
+def without_saved_model(folder: Path) -> Path:
+    """Take the SavedModel out of a bundle, so that a child process that runs its files need not import TensorFlow."""
+    shutil.rmtree(folder / "saved_model")
+    edit(folder, lambda document: document["artifacts"].pop("saved_model"))
+    rehash(folder)
+    return folder
+
+
 def make_binary(folder: Path, activation: str) -> np.ndarray:
     """Make it a bundle of one .onnx with a single output; return what its samples should give."""
     labels = ["no", "yes"] if activation == "sigmoid" else ["size"]

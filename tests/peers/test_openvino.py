@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import benchmark
 from tiny_bundle import Weights, onnx_bytes, pictures, probabilities
 
 from cnnref.errors import InputError, VerificationError
 from cnnref.peers.openvino import OpenVINORunner, in_openvino
-from cnnref.runtimes import RuntimeMissingError, benchmark, read_bundle
+from cnnref.runtimes import RuntimeMissingError, read_bundle
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import benchmark
 
 import cnnref
 from cnnref.environment import keras, layers
@@ -18,7 +19,7 @@ from cnnref.models.saving import save_model
 from cnnref.peers import exports as peer_exports
 from cnnref.peers.contestants import TORCH, peers
 from cnnref.peers.keras_runner import KerasRunner
-from cnnref.runtimes import benchmark, read_bundle, read_samples
+from cnnref.runtimes import read_bundle, read_samples
 from cnnref.runtimes.bench import KERAS, Contestant
 
 OTHERS = [

@@ -20,7 +20,8 @@ from tiny_bundle import (
 )
 
 from cnnref.errors import InputError, VerificationError
-from cnnref.runtimes import RuntimeMissingError, Tensor, open_artifact, read_bundle
+from cnnref.runtimes import RuntimeMissingError, Tensor, read_bundle
+from cnnref.runtimes.artifacts import load_artifact
 
 ARTIFACTS = ["model.onnx", "model.tflite", "saved_model"]
 PACKAGES = {
@@ -32,7 +33,7 @@ PACKAGES = {
 
 @pytest.mark.parametrize("name", ARTIFACTS)
 def test_a_file_declares_the_two_names_of_the_contract(pristine: Path, name: str) -> None:
-    runner = open_artifact(read_bundle(pristine), name)
+    runner = load_artifact(read_bundle(pristine), name)
     assert runner.inputs() == {"image": Tensor((None, 8, 8, 1), "float32")}
     assert runner.outputs() == {"probabilities": Tensor((None, 3), "float32")}
 
@@ -41,7 +42,7 @@ def test_a_file_declares_the_two_names_of_the_contract(pristine: Path, name: str
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_file_computes_what_numpy_computes(pristine: Path, name: str, dtype: type) -> None:
     images = pictures(11)
-    result = open_artifact(read_bundle(pristine), name).run(images.astype(dtype))
+    result = load_artifact(read_bundle(pristine), name).run(images.astype(dtype))
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, probabilities(images, Weights()), atol=1e-6)
 
@@ -50,25 +51,25 @@ def test_a_file_computes_what_numpy_computes(pristine: Path, name: str, dtype: t
 def test_one_runner_takes_batches_of_changing_size(pristine: Path, name: str) -> None:
     bundle, images = read_bundle(pristine), pictures(16)
     parts = [images[:1], images[1:4], images[4:12], images[12:15], images[15:]]
-    runner = open_artifact(bundle, name)
+    runner = load_artifact(bundle, name)
     together = [runner.run(part) for part in parts]
     # Compared only after all have run: a result that is a view into the runtime would have been overwritten.
     for part, result in zip(parts, together, strict=True):
-        np.testing.assert_allclose(result, open_artifact(bundle, name).run(part), rtol=0, atol=1e-7)
+        np.testing.assert_allclose(result, load_artifact(bundle, name).run(part), rtol=0, atol=1e-7)
         np.testing.assert_allclose(result, probabilities(part, Weights()), atol=1e-6)
 
 
 def test_a_channels_first_file_takes_the_same_images(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), layout="nchw"))
     edit(bundle, lambda document: document["artifacts"]["model.onnx"].update(layout="nchw"))
-    runner = open_artifact(read_bundle(bundle), "model.onnx")
+    runner = load_artifact(read_bundle(bundle), "model.onnx")
     assert runner.inputs()["image"].shape == (None, 1, 8, 8)
     np.testing.assert_allclose(runner.run(pictures()), probabilities(pictures(), Weights()), atol=1e-6)
 
 
 def test_a_file_that_takes_whole_numbers_gets_rounded_ones(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), dtype="uint8"))
-    runner = open_artifact(read_bundle(bundle), "model.onnx")
+    runner = load_artifact(read_bundle(bundle), "model.onnx")
     assert runner.inputs()["image"].dtype == "uint8"
     exact = runner.run(pictures())
     np.testing.assert_allclose(exact, probabilities(pictures(), Weights()), atol=1e-6)
@@ -81,16 +82,16 @@ def test_a_file_that_takes_whole_numbers_gets_rounded_ones(bundle: Path) -> None
 
 @pytest.mark.parametrize("name", ARTIFACTS[:2])
 def test_a_file_carries_its_labels_and_preprocessing(pristine: Path, name: str) -> None:
-    assert open_artifact(read_bundle(pristine), name).embedded() == EMBEDDED
+    assert load_artifact(read_bundle(pristine), name).embedded() == EMBEDDED
 
 
 def test_a_saved_model_has_no_place_for_metadata(pristine: Path) -> None:
-    assert open_artifact(read_bundle(pristine), "saved_model").embedded() is None
+    assert load_artifact(read_bundle(pristine), "saved_model").embedded() is None
 
 
 def test_a_file_without_metadata_says_nothing_of_itself(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), embedded={}))
-    assert open_artifact(read_bundle(bundle), "model.onnx").embedded() == {}
+    assert load_artifact(read_bundle(bundle), "model.onnx").embedded() == {}
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{", b"\xff", b""])
@@ -98,20 +99,20 @@ def test_unreadable_tflite_metadata_is_named(bundle: Path, content: bytes) -> No
     path = bundle / "model.tflite"
     path.write_bytes(with_metadata(path.read_bytes(), content))
     with pytest.raises(VerificationError, match=r"^model.tflite: its metadata 'cnnref' is not a JSON object$"):
-        open_artifact(read_bundle(bundle), "model.tflite").embedded()
+        load_artifact(read_bundle(bundle), "model.tflite").embedded()
 
 
 def test_unreadable_onnx_metadata_is_named(bundle: Path) -> None:
     (bundle / "model.onnx").write_bytes(onnx_bytes(Weights(), embedded={**EMBEDDED, "labels": "no JSON"}))
     with pytest.raises(VerificationError, match=r"^model.onnx: the metadata cnnref.labels is not valid JSON$"):
-        open_artifact(read_bundle(bundle), "model.onnx").embedded()
+        load_artifact(read_bundle(bundle), "model.onnx").embedded()
 
 
 def test_other_metadata_of_a_tflite_is_left_alone(bundle: Path) -> None:
     path = bundle / "model.tflite"
     extra = {**EMBEDDED, "unknown": 1}
     path.write_bytes(with_metadata(path.read_bytes(), json.dumps(extra).encode()))
-    found = open_artifact(read_bundle(bundle), "model.tflite").embedded()
+    found = load_artifact(read_bundle(bundle), "model.tflite").embedded()
     assert found == EMBEDDED
     assert found["weights_sha256"] == WEIGHTS_SHA256
 
@@ -123,7 +124,7 @@ def test_a_file_that_cannot_be_loaded_is_named_with_the_reason(bundle: Path, nam
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(VerificationError, match=rf"^{name}: \w+ cannot load it: .+") as caught:
-        open_artifact(read_bundle(bundle), name)
+        load_artifact(read_bundle(bundle), name)
     assert "\n" not in str(caught.value)
 
 
@@ -134,7 +135,7 @@ def test_a_missing_runtime_is_told_apart_from_a_bad_file(
     module, package = PACKAGES[name]
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(RuntimeMissingError, match="is not installed") as caught:
-        open_artifact(read_bundle(pristine), name)
+        load_artifact(read_bundle(pristine), name)
     assert str(caught.value) == f"{package} is not installed; install it with: pip install {package}"
     assert caught.value.note == f"not checked: {package} is not installed"
 
@@ -153,17 +154,17 @@ def test_a_missing_runtime_is_told_apart_from_a_bad_file(
 )
 def test_images_that_do_not_fit_are_refused(pristine: Path, name: str, images: np.ndarray) -> None:
     with pytest.raises(InputError, match="the images"):
-        open_artifact(read_bundle(pristine), name).run(images)
+        load_artifact(read_bundle(pristine), name).run(images)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "labels.txt", "../model.onnx"])
 def test_only_an_artifact_with_a_runtime_can_be_opened(pristine: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"model\.onnx, model\.tflite"):
-        open_artifact(read_bundle(pristine), name)
+        load_artifact(read_bundle(pristine), name)
 
 
 def test_threads_are_taken_as_asked(pristine: Path) -> None:
     bundle = read_bundle(pristine)
-    assert [open_artifact(bundle, name, threads=1).threads for name in ARTIFACTS[:2]] == [1, 1]
+    assert [load_artifact(bundle, name, threads=1).threads for name in ARTIFACTS[:2]] == [1, 1]
     with pytest.raises(InputError, match="threads is 0"):
-        open_artifact(bundle, "model.onnx", threads=0)
+        load_artifact(bundle, "model.onnx", threads=0)

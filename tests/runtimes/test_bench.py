@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import benchmark
+from tiny_bundle import without_saved_model
 from typer.testing import CliRunner, Result
 
 import cnnref
 from cnnref import cli, tables
 from cnnref.environment import cpu_name
 from cnnref.errors import InputError, VerificationError
-from cnnref.runtimes import benchmark, open_artifact, read_bundle, read_samples
+from cnnref.runtimes import open_artifact, read_bundle, read_samples
 from cnnref.runtimes.bench import BATCH, KERAS, Contestant, cpu_features
 from cnnref.runtimes.runner import Runner, Tensor
 
@@ -81,7 +83,7 @@ def test_a_missing_runtime_leaves_its_times_open(pristine: Path, monkeypatch: py
 
 
 def test_a_shipped_bundle_is_known_by_its_name() -> None:
-    timings = cnnref.benchmark("lenet5-mnist", runs=1, threads=1)
+    timings = benchmark("lenet5-mnist", runs=1, threads=1)
     assert "model.onnx" in [timing.file for timing in timings]
     with pytest.raises(InputError, match="no bundle 'lenet5-mnits'; did you mean 'lenet5-mnist'"):
         cnnref.benchmark("lenet5-mnits")
@@ -204,17 +206,18 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(cli.app, ["bench", *map(str, words)])
 
 
-def test_the_command_says_in_json_what_the_numbers_depend_on(pristine: Path) -> None:
-    found = json.loads(run(pristine, "--no-peers", "--runs", "2", "--threads", "1", "--json").stdout)
+def test_the_command_says_in_json_what_the_numbers_depend_on(bundle: Path) -> None:
+    found = json.loads(run(without_saved_model(bundle), "--no-peers", "--runs", "2", "--threads", "1", "--json").stdout)
     assert list(found) == ["cpu", "features", "threads", "runs", "versions", "timings"]
     assert (found["cpu"], found["features"], found["runs"]) == (cpu_name(), cpu_features(), 2)
     assert "onnxruntime" in found["versions"]
-    assert [timing["file"] for timing in found["timings"]] == ["saved_model", "model.onnx", "model.tflite"]
+    assert [timing["file"] for timing in found["timings"]] == ["model.onnx", "model.tflite"]
     assert all(timing["p50_ms"] > 0 for timing in found["timings"])
 
 
 def test_the_command_draws_what_was_measured_and_nothing_else(bundle: Path, tmp_path: Path) -> None:
     picture = tmp_path / "tradeoff.png"
+    without_saved_model(bundle)
     refused = run(bundle, "--no-peers", "--plot", picture)
     assert isinstance(refused.exception, InputError)
     assert f"run `cnnref verify {bundle} --data-dir DATA` first" in str(refused.exception)

@@ -106,7 +106,16 @@ def test_lite0_is_evaluated_on_pictures_laid_out_by_their_identifiers(
         folder = tmp_path / "val" / path.name.partition("_")[0]
         folder.mkdir(parents=True)
         (folder / path.name).symlink_to(path)
-    arguments = ["evaluate", "efficientnet_lite0", "--dataset", "imagenet", "--data-dir", str(tmp_path)]
+    arguments = [
+        "evaluate",
+        "efficientnet_lite0",
+        "--dataset",
+        "imagenet",
+        "--data-dir",
+        str(tmp_path),
+        "--file",
+        "model.onnx",
+    ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "75.10 %" in done.output  # as published

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import verify
 from tiny_bundle import EMBEDDED, Weights, edit, onnx_bytes, probabilities, rehash
 
-from cnnref.runtimes import LabelledImages, quarantine_failures, verify
+from cnnref.runtimes import LabelledImages, quarantine_failures
 from cnnref.runtimes.evaluate import POINTS_COUNT_FROM
 from cnnref.runtimes.verification import SIZE_COUNTS_FROM
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import predict
 from PIL import Image
-from tiny_bundle import LABELS, Weights, edit, make_binary, pictures, probabilities
+from tiny_bundle import LABELS, Weights, edit, make_binary, pictures, probabilities, rehash
 
 from cnnref.errors import InputError
-from cnnref.runtimes import RuntimeMissingError, predict, read_bundle
+from cnnref.runtimes import RuntimeMissingError, read_bundle
 
 
 @pytest.fixture
@@ -73,6 +74,7 @@ def test_a_bundle_without_a_usual_artifact_asks_for_a_name(bundle: Path, files: 
 
     edit(bundle, rename)
     (bundle / "model.onnx").rename(bundle / "model.fp16.onnx")
+    rehash(bundle)
     with pytest.raises(InputError, match="name the artifact"):
         predict(bundle, files[:1])
     assert predict(bundle, files[:1], artifact="model.fp16.onnx")[0].artifact == "model.fp16.onnx"

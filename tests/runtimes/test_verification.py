@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import verify
 from tiny_bundle import (
     Weights,
     change_samples,
@@ -22,7 +23,7 @@ from tiny_bundle import (
 
 import cnnref
 from cnnref.errors import InputError
-from cnnref.runtimes import Check, Report, verify, write_report
+from cnnref.runtimes import Check, Report, write_report
 
 RUN = ["saved_model", "model.onnx", "model.tflite"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import verify
 from tiny_bundle import (
     EMBEDDED,
     LABELS,
@@ -23,7 +24,7 @@ from tiny_bundle import (
     with_metadata,
 )
 
-from cnnref.runtimes import Check, Report, verify
+from cnnref.runtimes import Check, Report
 
 RUN = ["saved_model", "model.onnx", "model.tflite"]
 

@@ -72,11 +72,14 @@ class Evaluation:
 
 def evaluate_bundle(bundle: Bundle, data: Dataset, labels: Sequence[str], *, calibrated: bool) -> Evaluation:
     """Run the test pictures through the bundle's file for ONNX Runtime, or else the first that can be run."""
-    from ...runtimes import open_artifact
     from ...runtimes.evaluate import run_in_batches
+    from ...runtimes.integrity import require_listed
+    from ...runtimes.isolation import host
 
     file = "model.onnx" if "model.onnx" in bundle.artifacts else bundle.must_run()[0].name
-    scores = run_in_batches(open_artifact(bundle, file), data.test_images, BATCH)
+    require_listed(bundle, file)
+    with host(isolated=True) as where:
+        scores = run_in_batches(where.open(bundle, file), data.test_images, BATCH)
     return classification_measures(
         scores, data.test_labels, labels, dataset=data.name, file=file, calibrated=calibrated
     )

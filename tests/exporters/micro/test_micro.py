@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import benchmark, predict, verify
 
 import cnnref
 from cnnref.environment import keras
@@ -23,7 +24,7 @@ from cnnref.exporters.micro.program import data_source, escaped, sources
 from cnnref.exporters.micro.write import write_micro
 from cnnref.models.initializers import draw_weights
 from cnnref.pictures import write_picture
-from cnnref.runtimes import benchmark, open_artifact, predict, read_report, verify
+from cnnref.runtimes import open_artifact, read_report
 from cnnref.runtimes.litert import ReferenceKernels
 from cnnref.runtimes.micro import ComparedRunner
 from cnnref.runtimes.runner import RuntimeMissingError
