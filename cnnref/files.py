@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,8 +24,8 @@ PARTIAL = ".partial"
 _WORKING_FOLDER, _EXCHANGE = -100, 2
 
 
-#: The most characters of the name of a recipe, a run or a bundle.
-LONGEST_NAME = 100
+#: The most characters of the name of a recipe, a run or a bundle; and of a class.
+LONGEST_NAME, LONGEST_LABEL = 100, 500
 
 
 def check_name(name: str, what: str) -> None:
@@ -46,6 +46,29 @@ def check_name(name: str, what: str) -> None:
             f"{printable(name)!r} cannot be the name of {what}, which becomes a file or folder: it may not begin with "
             "a dot, begin or end with a space, or have a slash, a backslash, a colon or a hidden character."
         )
+
+
+def check_labels(labels: Sequence[str], where: str) -> None:
+    """Refuse names of classes that could not stand in a list with one name a line, or not be told apart.
+
+    Args:
+        labels: the names in their order.
+        where: what has them, for the message.
+
+    Raises:
+        InputError: a name is empty, begins or ends with a space, is longer than `LONGEST_LABEL` characters, or has a
+            character that is not shown; or two classes have one name.
+    """
+    for index, label in enumerate(labels):
+        plain = printable(label, LONGEST_LABEL) == label == label.strip()
+        if not plain or not label:
+            raise InputError(
+                f"Class {index} of {where} is called '{printable(label)}'; the name of a class is one line of at most "
+                f"{LONGEST_LABEL} characters, without a space at its ends and without hidden characters."
+            )
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InputError(f"{where} has two classes called '{twice}'; give each class a name of its own.")
 
 
 def sha256_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cnnref.errors import InputError
-from cnnref.files import only_writer, read_regular, refuse_existing, sha256_of, whole_folder, write_whole
+from cnnref.files import check_labels, only_writer, read_regular, refuse_existing, sha256_of, whole_folder, write_whole
 
 
 def contents(folder: Any) -> Any:
@@ -201,3 +201,18 @@ def test_only_regular_files_within_the_bound_are_read(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
         with pytest.raises((InputError, IsADirectoryError)):
             read_regular(path, 10)
+
+
+@pytest.mark.parametrize(
+    "label", ["", " cat", "two\nlines", "\x1b[31mred", "a\u202eb", "\ud800", "\u2028", "x" * 501, "tab\t"]
+)
+def test_what_cannot_be_the_name_of_a_class_is_refused(label: str) -> None:
+    with pytest.raises(InputError, match=r"^Class 1 of pets is called .* one line") as told:
+        check_labels(["dog", label], "pets")
+    assert str(told.value).isprintable()
+
+
+def test_names_of_classes_that_are_told_apart_pass() -> None:
+    check_labels(["dog", "Mikroskop", "größer als 5", "犬", "a, b", "0"], "pets")
+    with pytest.raises(InputError, match="pets has two classes called 'dog'"):
+        check_labels(["dog", "cat", "dog"], "pets")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DatasetError, InputError
+from ..files import check_labels
 from ..pictures import resize_pictures
 from ..stored_pictures import ImageSource, part_of
 
@@ -34,6 +36,9 @@ class Dataset:
     labels: tuple[str, ...]
     #: Where the data set was read from, as text for a message.
     source: str
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, self.source)
 
     @property
     def classes(self) -> int:
@@ -72,6 +77,14 @@ class Dataset:
             part_of(self.train_images, held),
             self.train_labels[held],
         )
+
+    def sha256(self) -> str:
+        """SHA-256 of the training images and their labels."""
+        found = hashlib.sha256(str(self.train_images.shape).encode())
+        for start in range(0, len(self.train_images), CHUNK):
+            found.update(self.train_images[start : start + CHUNK].tobytes())
+        found.update(self.train_labels.astype(np.int64).tobytes())
+        return found.hexdigest()
 
     def resized(self, height: int, width: int) -> Dataset:
         """The data set with its pictures resized as `pictures.PictureRule` says; itself if they have that size."""

@@ -11,7 +11,7 @@ from typing import Any
 from ..arithmetic import macs
 from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
-from ..files import refuse_existing, whole_folder
+from ..files import check_name, refuse_existing, whole_folder
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from ..runtimes.tflm import require_tflm
@@ -146,6 +146,7 @@ def _export(
     ready = prepared(given, options)
     original = preprocessed(ready, options.mean, options.std)
     exported = to_float16(original, unsafe_lambda=options.unsafe_lambda) if options.half else original
+    check_name(options.name or exported.name, "a bundle")
     contract = contract_of(
         exported.model,
         options.name or exported.name,

@@ -15,6 +15,7 @@ from typing import Any
 from ..arithmetic.graph import Graph, Tensor, trace
 from ..environment import keras, layers
 from ..errors import ExportError, InputError
+from ..files import check_labels
 from ..models.normalization import mean_and_std, per_channel
 from ..models.saving import weights_sha256
 from ..pictures import USUAL, PictureRule
@@ -143,9 +144,7 @@ def contract_of(
         )
     if labels is not None and len(labels) != classes:
         raise InputError(f"There are {len(labels)} labels for the {classes} outputs of {name}; give one an output.")
-    for index, label in enumerate(labels or ()):
-        if not label or "\n" in label or "\r" in label:
-            raise InputError(f"Label {index} of {name} is {label!r}; give each class a name of one line.")
+    check_labels(list(labels or ()), name)
     if input_dtype not in INPUT_DTYPES:
         raise InputError(f"There is no input type {input_dtype!r}; choose {' or '.join(INPUT_DTYPES)}.")
     if not 0 <= top_k <= classes or (top_k and classes == 1):

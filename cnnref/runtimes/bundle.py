@@ -20,6 +20,7 @@ from typing import Any
 
 from .. import notebooks
 from ..errors import InputError, printable
+from ..files import check_labels, check_name
 from ..pictures import USUAL, PictureRule
 
 FORMAT = "cnnref-bundle"
@@ -244,6 +245,11 @@ class _Manifest:
         labels = self.take(top, "labels", at, list, "a list")
         if not all(isinstance(label, str) for label in labels):
             self.refuse("labels must all be strings")
+        try:
+            check_labels(labels, "it")
+            check_name(self.text(top, "name", at), "a bundle")
+        except InputError as error:
+            self.refuse(str(error).removesuffix("."))
         batch, (height, width, channels) = self.end(self.table(top, "input", at), "input", ("float32", "uint8"), 3)
         if top["input"]["name"] != IMAGE:
             self.refuse(f"input.name is {top['input']['name']!r}, and every bundle calls it {IMAGE!r}")
@@ -358,7 +364,7 @@ class _Manifest:
             kind,
             str(entry.get("precision", "float32")),
             layout,
-            tolerance=self.limit(entry, "tolerance", at) if kind in RUNNABLE else None,
+            tolerance=self.tolerance(entry, at) if kind in RUNNABLE else None,
             points=self.limit(entry, "points", at),
             size_ratio=self.limit(entry, "size_ratio", at),
             input_dtype=dtypes["input"],
@@ -373,6 +379,13 @@ class _Manifest:
         found: int = self.take(entry, "arena_bytes", at, int, "a whole number")
         if isinstance(found, bool) or found <= 0:
             self.refuse(f"{at}arena_bytes is {found}, not a positive whole number")
+        return found
+
+    def tolerance(self, entry: Mapping[str, Any], at: str) -> float | None:
+        """A bound on the difference of numbers up to 1, which is at most 1 itself."""
+        found = self.limit(entry, "tolerance", at)
+        if found is not None and found > 1:
+            self.refuse(f"{at}tolerance is {found}, and no two probabilities are further apart than 1")
         return found
 
     def limit(self, entry: Mapping[str, Any], key: str, at: str) -> float | None:

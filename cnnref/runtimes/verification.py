@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -248,6 +249,16 @@ def _embedded(bundle: Bundle, runner: Runner, check: Check) -> None:
             check.problems.append(f"it has no embedded {key}")
         elif found[key] != expected:
             check.problems.append(f"its embedded {key} is {found[key]}, and bundle.json has {expected}")
+    document = bundle.document
+    witnesses: dict[str, Any] = {
+        key: document[key] for key in ("name", "picture", "provenance", "license") if key in document
+    }
+    if "color" in document["input"]:
+        witnesses["color"] = document["input"]["color"]
+    for key, expected in witnesses.items():
+        if key in found and found[key] != expected:
+            ours, theirs = (printable(str(value), 200) for value in (found[key], expected))
+            check.problems.append(f"its embedded {key} is {ours}, and bundle.json has {theirs}")
 
 
 def _packed_labels(bundle: Bundle, artifact: Artifact, check: Check) -> None:

@@ -158,8 +158,8 @@ def read(path: Path, fingerprint: str) -> Checkpoint:
         ) from None
     if found != fingerprint:
         raise InputError(
-            f"The checkpoint {path} belongs to another recipe; resume with the recipe in its run folder, "
-            "or start over with --force."
+            f"The checkpoint {path} belongs to another recipe or to other data; resume with the recipe in its run "
+            "folder and the data that it was started with, or start over with --force."
         )
     return Checkpoint(path, progress, state)
 

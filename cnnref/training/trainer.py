@@ -190,6 +190,7 @@ class Trainer:
         plan: which pictures and which distortions make up the batch of each step.
         pictures: the training and the validation images.
         phases: the parts of the run, in order.
+        data: SHA-256 of the training images and labels.
         origin: SHA-256 of the trained weights that the run starts from; empty if it starts from fresh ones.
         teachers: that the network learns from beside the labels, if there are any.
         progress: how far the run is.
@@ -202,6 +203,7 @@ class Trainer:
     plan: BatchPlan
     pictures: Pictures
     phases: list[Phase]
+    data: str
     origin: str = ""
     teachers: Distillation | None = None
     progress: Progress = field(default_factory=Progress)
@@ -256,7 +258,7 @@ class Trainer:
             whiten(model, pictures.images)
         phases = phases_of(recipe, plan.steps_per_epoch, pretrained=source is not None)
         origin = weights_sha256(source) if source is not None else ""
-        return cls(recipe, settings, make, model, plan, pictures, phases, origin, teachers)
+        return cls(recipe, settings, make, model, plan, pictures, phases, dataset.sha256(), origin, teachers)
 
     @property
     def teacher_sha256(self) -> str:
@@ -265,8 +267,9 @@ class Trainer:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the weights: the recipe, the weights that the run begins with, its teachers'."""
-        return hashlib.sha256(f"{self.recipe.fingerprint()}{self.origin}{self.teacher_sha256}".encode()).hexdigest()
+        """SHA-256 of all that decides the weights: recipe, data, the weights that the run begins with, its teachers'."""
+        parts = (self.recipe.fingerprint(), self.data, self.origin, self.teacher_sha256)
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def run(self, run: Run, *, resume: bool, callbacks: Sequence[Callback] = ()) -> None:
         """Train all phases, from the last checkpoint on if there is one and `resume` says so.

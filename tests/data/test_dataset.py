@@ -81,3 +81,11 @@ def test_statistics_of_anything_else_are_refused(images: Any) -> None:
 
 def test_a_data_set_prints_without_its_pixels() -> None:
     assert repr(dataset([0, 1])) == "Dataset(name='made', labels=('class 0', 'class 1'), source='a test')"
+
+
+def test_the_hash_of_a_data_set_is_that_of_its_training_images_and_labels() -> None:
+    made = dataset(np.arange(12) % 3)
+    assert made.sha256() == dataset(np.arange(12) % 3).sha256()
+    other = dataset(np.arange(12) % 3)
+    other.train_images[7] += 1
+    assert len({made.sha256(), other.sha256(), dataset(np.arange(12) % 3 // 2).sha256()}) == 3

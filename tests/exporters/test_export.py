@@ -16,8 +16,9 @@ from in_process import verify
 import cnnref
 from cnnref.errors import InputError
 from cnnref.exporters.precisions import KINDS
+from cnnref.exporters.proof import SMALLEST_BOUND
 from cnnref.pictures import write_picture
-from cnnref.runtimes import open_artifact, read_samples
+from cnnref.runtimes import open_artifact, read_report, read_samples
 from cnnref.training import read_recipe, recipe_for
 
 
@@ -59,6 +60,15 @@ def test_it_verifies_and_holds_what_the_design_says(bundle: Any) -> None:
     assert bundle.labels == tuple("0123456789")
     assert (bundle.folder / "labels.txt").read_text().split() == list("0123456789")
     assert bundle.document["provenance"]["recipe"] == "lenet5-digits"
+
+
+def test_a_reduced_file_is_held_to_what_was_measured(bundle: Any) -> None:
+    report = {check["file"]: check for check in read_report(bundle.folder)["checks"]}
+    for kind in KINDS:
+        if kind.precision != "float32":
+            found, measured = bundle.artifacts[kind.file].tolerance, report[kind.file]["largest_difference"]
+            assert found == pytest.approx(max(SMALLEST_BOUND[kind.precision], 3 * measured), rel=0.01)
+            assert report[kind.file]["allowed"] == pytest.approx(found)
 
 
 def test_every_format_has_the_names_and_an_open_batch(bundle: Any) -> None:

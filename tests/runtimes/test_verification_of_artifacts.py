@@ -56,6 +56,10 @@ def embed(folder: Path, **changes: Any) -> None:
         ("preprocessing", None),
         ("weights_sha256", "0" * 64),
         ("weights_sha256", None),
+        ("name", "another"),
+        ("provenance", {"seed": 1}),
+        ("license", "MIT"),
+        ("picture", {"resize": "bilinear"}),
     ],
 )
 def test_a_wrong_embedded_fact_is_caught_in_both_files(bundle: Path, key: str, value: object) -> None:

@@ -21,6 +21,7 @@ from cnnref.models.saving import load_model, save_model
 from cnnref.pictures import write_picture
 from cnnref.training import Recipe, Run, checkpoint, read_recipe, recipe_for, trainer
 from cnnref.training.recipe import FineTuning
+from cnnref.training.trainer import Settings, Trainer
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,13 @@ def test_a_recipe_for_trained_weights_keeps_their_statistics_and_learns_slowly()
     assert tuned.optimizer.name == "adam"
     assert tuned.optimizer.learning_rate < fresh.optimizer.learning_rate
     assert recipe_for("resnet20-cifar10", "folder:pets", pretrained=True).optimizer.name == "sgd"  # as it is written
+
+
+def test_a_run_belongs_to_its_data(recipe: Recipe) -> None:
+    data = load(recipe.dataset)
+    changed = replace(data, train_labels=np.roll(data.train_labels, 1))
+    same, other = (Trainer.prepare(recipe, each, Settings()).fingerprint for each in (data, changed))
+    assert same != other
 
 
 def test_weights_for_gray_pictures_are_refused_for_colored_ones(recipe: Recipe, tmp_path: Path) -> None:
