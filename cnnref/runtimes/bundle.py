@@ -49,6 +49,8 @@ FORMATS = (*RUNNABLE, "keras")
 
 #: How many classes `repr` of a bundle names.
 SHOWN = 10
+#: The largest tolerance that still says something.
+LOOSEST = 10
 
 #: What the numbers of an output can be.
 OUTPUT_DTYPES = ("float32", "int32", "int64", "uint8", "bool")
@@ -382,10 +384,10 @@ class _Manifest:
         return found
 
     def tolerance(self, entry: Mapping[str, Any], at: str) -> float | None:
-        """A bound on the difference of numbers up to 1, which is at most 1 itself."""
+        """A bound on the difference of numbers of about 1, which bounds nothing if it is much more than they are."""
         found = self.limit(entry, "tolerance", at)
-        if found is not None and found > 1:
-            self.refuse(f"{at}tolerance is {found}, and no two probabilities are further apart than 1")
+        if found is not None and found > LOOSEST:
+            self.refuse(f"{at}tolerance is {found}, which bounds nothing")
         return found
 
     def limit(self, entry: Mapping[str, Any], key: str, at: str) -> float | None:

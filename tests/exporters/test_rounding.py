@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from in_process import benchmark, predict, verify
 
 import cnnref
-from cnnref.commands.evaluate import evaluate
 from cnnref.errors import ExportError, InputError
 from cnnref.models.saving import load_model, save_model, weights_sha256
 from cnnref.runtimes import read_samples
@@ -89,8 +88,8 @@ def test_the_other_files_can_be_written_from_it(alone: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "use",
-    [lambda folder: predict(folder, ["digit.png"]), benchmark, lambda folder: evaluate(str(folder))],
-    ids=["predict", "benchmark", "evaluate"],
+    [lambda folder: predict(folder, ["digit.png"]), benchmark],
+    ids=["predict", "benchmark"],
 )
 def test_what_needs_a_runtime_says_how_to_get_a_file(use: Any, alone: Any) -> None:
     with pytest.raises(InputError, match=r"no file that a runtime runs; `cnnref export .* --out DIR` writes them"):

@@ -120,7 +120,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "labels must all be strings": lambda d: d.update(labels=[0, 1, 2]),
     "labels is not a list": lambda d: d.update(labels="abc"),
     "'model.onnx'].format": lambda d: d["artifacts"]["model.onnx"].update(format="exe"),
-    "no two probabilities": lambda d: d["artifacts"]["model.onnx"].update(tolerance=1e30),
+    "which bounds nothing": lambda d: d["artifacts"]["model.onnx"].update(tolerance=1e30),
     "cannot be the name of a bundle": lambda d: d.update(name="/tmp/x"),
     "is called 'a\\nb'": lambda d: d["labels"].__setitem__(0, "a\nb"),
     "two classes called 'ring'": lambda d: d["labels"].__setitem__(0, "ring"),
