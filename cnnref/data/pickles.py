@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DatasetError
+from ..errors import DatasetError, printable
 
 #: Types of the items of a list, and of values of the dict that are neither arrays nor lists.
 PLAIN = (bytes, str, int)
@@ -160,7 +160,7 @@ class _DataUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in KNOWN:
             raise DatasetError(
-                f"{self._place} asks for {module}.{name}, which no data set needs; "
+                f"{self._place} asks for {printable(f'{module}.{name}')}, which no data set needs; "
                 "nothing was run, do not use the file."
             )
         return KNOWN[module, name]

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..errors import InputError
+from ..errors import InputError, printable
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
@@ -238,8 +238,8 @@ class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in KNOWN:
             raise InputError(
-                f"{self._path} holds more than tensors, and nothing of it was run (it asks for {module}.{name}); write "
-                "its state_dict() alone into a file and give that."
+                f"{self._path} holds more than tensors, and nothing of it was run (it asks for "
+                f"{printable(f'{module}.{name}')}); write its state_dict() alone into a file and give that."
             )
         return KNOWN[module, name]
 

@@ -71,7 +71,7 @@ def pickles(folder: Path, chance: random.Random) -> Case:
         case 0:
             content = pickle.dumps({**sound, b"more": Planted(folder / "executed")}, protocol=2)
         case 1:
-            content = b"(" * chance.choice((1000, 3_000_000)) + b"t" * chance.choice((1000, 3_000_000)) + b"."
+            content = b"(" * chance.choice((1000, 300_000)) + b"t" * chance.choice((1000, 300_000)) + b"."
         case 2:
             content = b"\x80\x02]" + b"\x94".join([b"]"] * 100_000) + b"a" * 100_000 + b"."
         case 3:
@@ -140,7 +140,7 @@ def arrays(folder: Path, chance: random.Random) -> Case:
                 archive.writestr("a.npy", head + struct.pack("<H", 118) + text.encode() + b"\n" + bytes(64))
         case 2:
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("a.npy", bytes(300 << 20))
+                archive.writestr("a.npy", bytes(64 << 20))
         case 3:
             place = content.rindex(b"PK\x01\x02") + chance.randrange(46)
             path.write_bytes(content[:place] + chance.randbytes(1) + content[place + 1 :])
