@@ -267,7 +267,7 @@ class Trainer:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the weights: recipe, data, the weights that the run begins with, its teachers'."""
+        """SHA-256 of all that decides the weights: recipe, data, starting weights, and those of the teachers."""
         parts = (self.recipe.fingerprint(), self.data, self.origin, self.teacher_sha256)
         return hashlib.sha256("".join(parts).encode()).hexdigest()
 
