@@ -142,6 +142,13 @@ def test_occlusion_leaves_the_page_alone_can_be_stopped_and_is_kept(
     lenet.wait_for_selector("#why .half:first-child .stage")
 
 
+def test_colours_are_printed(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
+    tab = opened(page_of("lenet5-mnist")).ready()
+    tab.emulate_media(media="print")
+    for place in ("#made-of .numbers td", "#layer .ramp"):
+        assert tab.evaluate(f"getComputedStyle(document.querySelector('{place}')).printColorAdjust") == "exact"
+
+
 def test_a_large_network_is_decoded_and_announced(
     page_of: Callable[[str], Path], opened: Callable[..., Opened]
 ) -> None:
