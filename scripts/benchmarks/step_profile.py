@@ -5,7 +5,7 @@
 The peak is that of TensorFlow multiplying two float32 matrices of 1024x1024 in the same process, measured anew in every
 round, in turn with the steps. A step counts three multiply-accumulates for each of the network's: forward, the gradient
 of its inputs, and that of its weights. What else a step does (augmentation, normalization, pooling, the update) counts
-as nothing, and bfloat16, which has a higher peak of its own, is compared with the same one. Pictures are random. Medians
+as nothing. bfloat16, which has a higher peak of its own, is compared with the same one. Pictures are random. Medians
 over the rounds. Where other programs run, they leave more to one turn than to the next, and a share may exceed 100 %.
 """
 
