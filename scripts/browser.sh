@@ -7,6 +7,6 @@ if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
         echo "Chromium could not be installed; the tests in a browser will be skipped." >&2
 fi
 if [ ! -d .venv/web/node_modules/axe-core ] && command -v npm >/dev/null; then
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 axe-core@4.14.1 ||
+    npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix .venv/web onnxruntime-web@1.30.0 @litertjs/core@2.5.3 axe-core@4.14.1 ||
         echo "The packages from npm could not be installed; the tests in a browser will be skipped." >&2
 fi

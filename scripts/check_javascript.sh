@@ -9,7 +9,7 @@ if ! command -v npm >/dev/null; then
 fi
 # Only what is missing is installed; npm keeps the other packages there.
 if [ ! -x $modules/.bin/eslint ] || [ ! -x $modules/.bin/tsc ] || [ ! -d $modules/@eslint/js ]; then
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/web eslint@9.39.5 @eslint/js@9.39.5 typescript@5.9.3
+    npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix .venv/web eslint@9.39.5 @eslint/js@9.39.5 typescript@5.9.3
 fi
 # ESLint looks for the packages of its configuration beside it, so that it reads a copy.
 cp cnnref/page/eslint.config.js .venv/web/eslint.config.mjs
