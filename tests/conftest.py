@@ -1,5 +1,7 @@
 """Fixtures that every room's tests share."""
 
+import contextlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -12,6 +14,10 @@ import pytest
 from browsers import SWITCHES
 from chosen_names import USER_NETWORKS
 from PIL import Image
+
+# PyTorch for GPUs brings Triton along, which crashes if it is loaded after TensorFlow: each has an LLVM of its own.
+with contextlib.suppress(ImportError):
+    importlib.import_module("triton")
 
 import cnnref  # noqa: F401  first of all: it sets the environment that TensorFlow reads when it is loaded
 
