@@ -58,6 +58,7 @@ def bench(
             raise InputError(
                 f"No accuracy has been measured for {bundle}; run `cnnref verify {bundle} --data-dir DATA` first."
             )
+        tested = [check["test"]["images"] for check in read_report(read.folder)["checks"] if check.get("test")]
     if with_peers:
         from ..peers.contestants import peers
 
@@ -67,7 +68,6 @@ def bench(
     else:
         timings = benchmark(read.folder, runs=runs, threads=threads)
     if plot:
-        tested = (check["test"]["images"] for check in read_report(read.folder)["checks"] if check.get("test"))
         drawn = draw_tradeoff(timings, accuracy, read.name, plot.suffix[1:].lower(), max(tested, default=0))
         write_whole(plot, drawn)
         print(f"Drawn: {plot}", file=sys.stderr)

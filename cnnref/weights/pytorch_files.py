@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -234,6 +234,12 @@ class _Unpickler(pickle._Unpickler):
         super().__init__(stream, encoding="utf-8")
         self._path, self._numbers = path, numbers
         self.storages: dict[str, Storage] = {}
+
+    def refuse_bytes(self) -> None:
+        """Stands for the instruction that takes the memory of an array of bytes before it reads it."""
+        raise pickle.UnpicklingError("an array of bytes, which no tensor is made of")
+
+    dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: refuse_bytes}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in KNOWN:

@@ -221,8 +221,8 @@ def test_the_command_draws_what_was_measured_and_nothing_else(bundle: Path, tmp_
     refused = run(bundle, "--no-peers", "--plot", picture)
     assert isinstance(refused.exception, InputError)
     assert f"run `cnnref verify {bundle} --data-dir DATA` first" in str(refused.exception)
-    checks = [{"file": name, "test": {"accuracy": 0.9}} for name in ("model.onnx", "model.tflite")]
-    (bundle / "report.json").write_text(json.dumps({"checks": checks}))
+    checks = [{"file": name, "test": {"accuracy": 0.9, "images": 500}} for name in ("model.onnx", "model.tflite")]
+    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": checks}))
     drawn = run(bundle, "--no-peers", "--runs", "1", "--plot", picture)
     assert drawn.exit_code == 0, drawn.exception
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cnnref.errors import InputError
@@ -164,6 +164,7 @@ def test_tensors_of_every_type_shape_and_stride_come_back(
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+@example(place=0.75, value=150)  # an array of as many bytes as the file says
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 @settings(max_examples=100, deadline=None)
 def test_a_damaged_byte_gives_arrays_or_one_sentence(
