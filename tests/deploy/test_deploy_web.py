@@ -91,7 +91,7 @@ def test_a_mistake_is_one_sentence_on_the_page(page: Any, site: Site, tmp_path: 
     (tmp_path / "notes.txt").write_text("no picture")
     page.goto(f"{site.address}index.html?bundle=nowhere")
     page.wait_for_selector(".wrong")
-    assert "labels.txt is not in" in page.locator("[role=status]").text_content()
+    assert "bundle.json is not in" in page.locator("[role=status]").text_content()
     page.goto(f"{site.address}index.html?model=labels.txt")
     page.wait_for_selector(".wrong")
     assert page.locator("[role=status]").text_content() == "labels.txt is not a file that ONNX Runtime Web can run."
