@@ -258,7 +258,7 @@ def _content(source: Path | bytes) -> tuple[str, bytes]:
 def _refuse_size(file: Image.Image, name: str, content: bytes) -> None:
     """Raise if decoding the picture would take more memory or time than any photo does; its header alone is known."""
     a_value = 8 if file.mode == "F" or file.mode.startswith("I") else 1  # `_to_8_bits` computes with float64
-    bands = 4 if file.has_transparency_data or file.mode == "P" else len(file.getbands())
+    bands = 4 if file.mode == "P" or file.has_transparency_data else len(file.getbands())
     if (needed := file.width * file.height * bands * a_value) > LARGEST_DECODED:
         raise InputError(
             f"{name} has {file.width}x{file.height} pixels of {bands * a_value} bytes, {needed:,} in all; pictures "
