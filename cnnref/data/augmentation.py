@@ -1,4 +1,4 @@
-"""Data augmentation: flips, shifts, crops, small distortions, changes of colour, rectangles erased, pictures mixed.
+"""Data augmentation: flips, shifts, crops, small distortions, colours, rectangles erased or exchanged, pictures mixed.
 
 `draw` makes small arrays of random numbers with NumPy, and `apply` is a pure function of pictures and those arrays, for
 NumPy or for jax.numpy inside a compiled loop. A run is therefore reproducible on every backend.
@@ -35,6 +35,7 @@ RANGES = {
     "hue": (0, 0.5),
     "erase": (0, 1),
     "mixup": (0, 100),
+    "cutmix": (0, 100),
 }
 
 
@@ -66,6 +67,9 @@ class Augmentation:
             (Zhong et al.: Random Erasing, AAAI 2020, arXiv 1708.04896).
         mixup: every picture and its label are mixed with another one of the batch, by a share from the distribution
             Beta(mixup, mixup) (Zhang et al.: mixup, ICLR 2018, arXiv 1710.09412; they take 0.2 for ImageNet).
+        cutmix: a rectangle of every picture is that of another one of the batch, and the labels count by the shares of
+            the area; that of the rectangle is from Beta(cutmix, cutmix), less what lies outside of the picture
+            (Yun et al.: CutMix, ICCV 2019, arXiv 1905.04899, section 3.1; they take 1).
     """
 
     flip: bool = False
@@ -84,6 +88,7 @@ class Augmentation:
     hue: float = 0.0
     erase: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("translate", "rotate", "scale", "shear", "elastic"):
@@ -94,6 +99,14 @@ class Augmentation:
                 raise InputError(f"augmentation.{name} is {getattr(self, name)}; give a number from {least} to {most}.")
         if self.alternating and not self.flip:
             raise InputError("augmentation.alternating says when to flip; set augmentation.flip = true as well.")
+
+        if self.mixup and self.cutmix:
+            raise InputError("augmentation.mixup and augmentation.cutmix both mix the labels; set one of them to 0.")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether pictures and their labels are mixed."""
+        return bool(self.mixup or self.cutmix)
 
     @property
     def whole_pixels(self) -> bool:
@@ -132,6 +145,9 @@ class Augmentation:
             changes["erased"] = self._draw_rectangles(shape, random)
         if self.mixup:
             changes["share"] = random.beta(self.mixup, self.mixup, n).astype(np.float32)
+        if self.cutmix:
+            changes["taken"] = self._draw_taken(shape, random)
+            changes["share"] = kept_share(changes["taken"], shape)
         return changes
 
     def _draw_places(self, shape: tuple[int, ...], random: np.random.Generator) -> Changes:
@@ -183,6 +199,17 @@ class Augmentation:
         start = np.floor(random.random((n, 2)) * (np.array([height, width]) - sizes + 1)).astype(np.int32)
         return np.concatenate([start, start + sizes], axis=1)
 
+    def _draw_taken(self, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int32]:
+        """Top, left, bottom and right of the rectangle that comes from another picture: int32 [n, 4].
+
+        It has the proportions of the picture, its centre is anywhere in it, and what lies outside is cut off.
+        """
+        n, height, width, _ = shape
+        sides = np.array([height, width])
+        size = np.floor(np.sqrt(random.beta(self.cutmix, self.cutmix, n))[:, None] * sides)
+        start = np.floor(random.random((n, 2)) * sides) - np.floor(size / 2)
+        return np.concatenate([np.maximum(start, 0), np.minimum(start + size, sides)], axis=1).astype(np.int32)
+
     def apply(self, images: Any, changes: Changes, xp: ModuleType = np) -> Any:
         """Apply the drawn changes to a batch [n, height, width, channels], with NumPy or jax.numpy.
 
@@ -200,7 +227,9 @@ class Augmentation:
             images = recolour(images.astype(np.float32), changes["colours"], changes["contrast"], xp)
         if "erased" in changes:
             images = erase(images, changes["erased"], xp)
-        if "share" in changes:
+        if "taken" in changes:
+            images = xp.where(inside(images, changes["taken"])[..., None], images[::-1], images)
+        elif "share" in changes:
             share = changes["share"][:, None, None, None]
             images = images.astype(np.float32)
             images = share * images + (1 - share) * images[::-1]
@@ -232,14 +261,26 @@ def recolour(batch: Any, colours: Any, contrast: Any, xp: ModuleType = np) -> An
 def erase(batch: Any, rectangles: Any, xp: ModuleType = np) -> Any:
     """Fill rectangles [n, 4] (top, left, bottom, right) with the mean colour of each picture."""
     _, height, width, _ = batch.shape
-    rows, columns = np.arange(height)[:, None], np.arange(width)
-    top, left, bottom, right = (rectangles[:, side, None, None] for side in range(4))
-    inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
     if batch.dtype == np.uint8:  # whole numbers, so that every backend finds the same
         mean = (batch.sum(axis=(1, 2), keepdims=True, dtype=np.int32) // (height * width)).astype(np.uint8)
     else:
         mean = batch.mean(axis=(1, 2), keepdims=True)
-    return xp.where(inside[..., None], mean, batch)
+    return xp.where(inside(batch, rectangles)[..., None], mean, batch)
+
+
+def inside(batch: Any, rectangles: Any) -> Any:
+    """Which pixels of each picture are in its rectangle: bool [n, height, width]."""
+    _, height, width, _ = batch.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    top, left, bottom, right = (rectangles[:, side, None, None] for side in range(4))
+    return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+
+
+def kept_share(rectangles: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The share of each picture's area outside of its rectangle: float32 [n]."""
+    sizes = rectangles[:, 2:] - rectangles[:, :2]
+    kept: NDArray[np.float32] = (1 - sizes.prod(axis=1) / (shape[1] * shape[2])).astype(np.float32)
+    return kept
 
 
 def coordinates(shape: tuple[int, ...], changes: Changes, xp: ModuleType = np) -> Any:

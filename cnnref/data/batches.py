@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..stored_pictures import ImageSource
 from .augmentation import Augmentation, Changes
 
-#: Pictures, labels, and the share of each label where pictures are mixed (see `Augmentation.mixup`), else 1.
+#: Pictures, labels, and the share of each label where pictures are mixed (see `Augmentation.mixes`), else 1.
 Batch = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float32]]
 T = TypeVar("T")
 

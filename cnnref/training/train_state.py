@@ -113,7 +113,7 @@ class TrainState:
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         labels = ops.cast(labels, "int32")
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
-        if self.recipe.augmentation.mixup and shares is not None:
+        if self.recipe.augmentation.mixes and shares is not None:
             share = ops.expand_dims(shares, -1)
             wanted = share * wanted + (1 - share) * ops.flip(wanted, axis=0)
             labels = ops.where(ops.less(shares, 0.5), ops.flip(labels, axis=0), labels)

@@ -316,8 +316,40 @@ def test_pictures_are_mixed_with_those_from_the_other_end_by_their_share() -> No
     assert many.var() == pytest.approx(1 / (4 * 1.4), abs=0.01)  # of Beta(a, a): 1 / (4 (2 a + 1))
 
 
+@settings(max_examples=60, deadline=None)
+@given(height=st.integers(1, 9), width=st.integers(1, 9), beta=st.floats(0.1, 10), seed=st.integers(0, 2**32))
+def test_labels_count_by_the_area_that_a_picture_keeps(height: int, width: int, beta: float, seed: int) -> None:
+    """Pictures of one value each, so that their values say where each pixel is from."""
+    images = np.broadcast_to(np.arange(8, dtype=np.uint8)[:, None, None, None], (8, height, width, 1))
+    augmentation = Augmentation(cutmix=beta)
+    changes = augmentation.draw(images.shape, np.random.default_rng(seed))
+    cut = augmentation.apply(images, changes)
+    assert cut.dtype == np.uint8
+    for index, (picture, share) in enumerate(zip(cut[..., 0], changes["share"], strict=True)):
+        kept, taken = picture == index, picture == 7 - index
+        assert (kept | taken).all()
+        assert kept.mean() == pytest.approx(share, abs=1e-6)
+        rows, columns = taken.any(axis=1), taken.any(axis=0)
+        np.testing.assert_array_equal(taken, rows[:, None] & columns)  # one rectangle
+
+
+def test_the_share_of_cutmix_follows_its_distribution() -> None:
+    """Of a uniform share half is taken, less what lies outside of the picture: at most half of it on each side."""
+    shares = Augmentation(cutmix=1).draw((20_000, 32, 32, 1), generator())["share"]
+    assert 0.5 < shares.mean() < 0.75
+    assert shares.min() < 0.1
+    assert shares.max() > 0.99
+
+
+def test_a_recipe_mixes_in_one_way() -> None:
+    with pytest.raises(InputError, match="set one of them to 0"):
+        Augmentation(mixup=0.2, cutmix=1)
+
+
 @pytest.mark.parametrize(
-    "settings", [{"erase": 0.4}, {"crop": 0.2, "contrast": 0.5, "hue": 0.2, "mixup": 0.4}], ids=str
+    "settings",
+    [{"erase": 0.4, "cutmix": 1}, {"crop": 0.2, "contrast": 0.5, "hue": 0.2, "mixup": 0.4}],
+    ids=str,
 )
 def test_numpy_and_jax_crop_colour_erase_and_mix_alike(settings: Any) -> None:
     test_numpy_and_jax_make_the_same_change("reflect", settings)
@@ -333,6 +365,7 @@ def test_numpy_and_jax_crop_colour_erase_and_mix_alike(settings: Any) -> None:
         ("hue", 0.6),
         ("erase", 2),
         ("mixup", -1),
+        ("cutmix", 101),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused(name: Any, value: Any) -> None:
