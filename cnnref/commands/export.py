@@ -84,6 +84,9 @@ def export(
         typer.Option(help="Data set of a model from elsewhere, which calibrates int8 and measures accuracy."),
     ] = None,
     data_dir: DataDir = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="Private elliptic key (PEM) that signs the bundle; see `cnnref verify --key`.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Export to SavedModel, TFLite and ONNX in each precision, and verify each file in its runtime.
@@ -125,6 +128,7 @@ def export(
         data_dir=data_dir,
         calibrate=calibrate,
         weights=weights,
+        sign=sign,
         force=force,
         tell=lambda step: print(f"{step} ...", file=sys.stderr),
     )

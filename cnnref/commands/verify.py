@@ -21,6 +21,10 @@ def verify(
     dataset: Annotated[
         str | None, typer.Option(help="The data set, by default the one that the bundle was trained on.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The signer's public key (PEM): first check that all files are those that its owner signed."),
+    ] = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Also compare every layer of the integer files with the float32 files.")
     ] = False,
@@ -37,24 +41,29 @@ def verify(
 
     Example: cnnref verify lenet5-mnist --data-dir ~/datasets
 
+    Example: cnnref verify pets --key signer.pub
+
     Example: cnnref verify resnet8-cifar10 --layers --plot layers.png
     """
     from ..explain.drawing.layer_noise import draw_layer_noise
     from ..files import write_whole
     from ..runtimes import culprit, find_bundle, noise_of_layers, quarantine_failures, read_bundle
     from ..runtimes import verify as check
+    from ..runtimes.signing import check_signature
 
     if plot and not layers:
         raise InputError(f"{plot} is to show the noise of the layers; give --layers as well.")
     if plot:
         check_plot(plot, force=force)
     folder = find_bundle(bundle)
+    if key is not None:
+        check_signature(folder, key)  # before model.keras is read for a test set
     test_set = None
     if data_dir is not None or dataset is not None:
         from ..exporters.proof import reference_test_set
 
         test_set = reference_test_set(read_bundle(folder), dataset, data_dir)
-    report = check(folder, test_set=test_set)
+    report = check(folder, test_set=test_set, key=key)
     messages = quarantine_failures(report, folder)
     noise = noise_of_layers(folder) if layers and report.ok else {}
     if plot and noise:

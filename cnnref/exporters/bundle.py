@@ -14,6 +14,8 @@ from ..errors import ExportError, InputError, VerificationError
 from ..files import check_name, refuse_existing, whole_folder
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
+from ..runtimes.signing import require_private_key
+from ..runtimes.signing import sign as sign_folder
 from ..runtimes.tflm import require_tflm
 from ..weights.catalogue import weights_of
 from .calibration import Calibration
@@ -54,6 +56,7 @@ def export(
     data_dir: str | Path | None = None,
     calibrate: str | Path | None = None,
     weights: str | None = None,
+    sign: str | Path | None = None,
     force: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
@@ -90,6 +93,8 @@ def export(
             networks whose data set is not at hand, such as ImageNet's.
         weights: published ones for the model that `source` names: "imagenet", a tag such as "imagenet1k_v1", or a name
             of `cnnref.list_weights()`, which may also be given as `source`.
+        sign: file of a private elliptic key in PEM, with which all that is written is signed, so that `verify` can show
+            who made it. Needs the library model-signing.
         force: replace an existing bundle.
         tell: is told what is being done.
 
@@ -124,6 +129,7 @@ def export(
         dataset=dataset,
         data_dir=data_dir,
         calibrate=calibrate,
+        sign=sign,
     )
     if weights is not None:
         if not isinstance(source, str):
@@ -142,6 +148,8 @@ def _export(
     refuse_existing(directory, force=force, marker=MANIFEST)
     if options.target is not None:
         require_tflm()  # before minutes are spent for nothing
+    if options.sign is not None:
+        require_private_key(options.sign)
     given = _source(source, options)
     ready = prepared(given, options)
     original = preprocessed(ready, options.mean, options.std)
@@ -181,6 +189,8 @@ def _export(
         calibrated = any(entry["precision"] == "int8" for entry in artifacts.values())
         document = _manifest(exported.model, contract, artifacts, data.calibration if calibrated else None, left_out)
         failed = verify_files(folder, exported.model, document, data.test_set, tell)
+        if options.sign is not None:
+            sign_folder(folder, directory.name, options.sign)
     if failed:
         raise VerificationError(
             f"{directory} is written, but what failed now ends in .failed and is not part of it: {'; '.join(failed)}."

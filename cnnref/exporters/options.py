@@ -45,6 +45,7 @@ class ExportOptions:
     dataset: str | None = None
     data_dir: str | Path | None = None
     calibrate: str | Path | None = None
+    sign: str | Path | None = None
 
     def __post_init__(self) -> None:
         for what, value, choices in (

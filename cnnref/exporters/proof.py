@@ -20,7 +20,8 @@ from ..errors import ExportError, InputError, VerificationError
 from ..files import sha256_of
 from ..models.saving import load_model
 from ..runtimes import FAILED, Bundle, LabelledImages, Report, read_bundle, read_samples, verify, write_report
-from ..runtimes.bundle import MANIFEST, PROBABILITIES, REPORT
+from ..runtimes.bundle import MANIFEST, PROBABILITIES, REPORT, SIGNED
+from ..runtimes.integrity import model_file
 from ..runtimes.runner import one_line
 from ..stored_pictures import ImageSource
 from .card.card import card
@@ -67,6 +68,7 @@ def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path
 
     Raises:
         InputError: the data set is not known, not there, or does not fit; or model.keras cannot be read.
+        VerificationError: model.keras is not the file that bundle.json lists.
     """
     bundle.must_classify("a test set")
     name = dataset or bundle.document["provenance"].get("dataset")
@@ -74,7 +76,7 @@ def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path
         raise InputError(f"{bundle.name} does not say what it was trained on; name it with --dataset.")
     data = load_data(name, data_dir, image_shape=bundle.shape)
     must_fit(data, bundle.name, bundle.classes)
-    model = load_model(bundle.folder / "model.keras")
+    model = load_model(model_file(bundle))
     return with_reference(model, LabelledImages(data.test_images, data.test_labels, data.name))
 
 
@@ -220,11 +222,11 @@ def lost_in_float32(model: keras.Model, images: NDArray[np.uint8]) -> float:
 
 
 def write_manifest(folder: Path, document: dict[str, Any]) -> None:
-    """bundle.json with size and SHA-256 of every other file, but for the report on them and those that failed."""
+    """bundle.json with size and SHA-256 of every other file, but for signature, report, and files that failed."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in files
-        if path.name not in (MANIFEST, REPORT) and path.suffix != FAILED
+        if path.name not in (MANIFEST, REPORT, SIGNED) and path.suffix != FAILED
     }
     (folder / MANIFEST).write_text(json.dumps({**document, "files": listed}, indent=2) + "\n", encoding="utf-8")

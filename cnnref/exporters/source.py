@@ -23,6 +23,7 @@ from ..models.normalization import per_channel, scale_and_offset
 from ..models.saving import load_model
 from ..pictures import USUAL, PictureRule
 from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
+from ..runtimes.integrity import model_file
 from ..runtimes.locate import find_model
 from ..training.run import Run
 from ..weights.catalogue import Weights, imagenet_classes, is_listed, list_weights, weights
@@ -223,7 +224,7 @@ def _bundle(folder: Path, unsafe_lambda: bool) -> Source:
     samples = read_samples(bundle)
     documents = {name: _content(folder / name) for name in bundle.files if name.startswith("training/")}
     return Source(
-        load_model(folder / "model.keras", unsafe_lambda=unsafe_lambda),
+        load_model(model_file(bundle), unsafe_lambda=unsafe_lambda),
         bundle.name,
         bundle.labels or None,
         samples.images,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..runtimes.bench import KERAS, Contestant
 from ..runtimes.bundle import read_bundle
+from ..runtimes.integrity import require_listed
 from ..runtimes.litert import LiteRTRunner
 from ..runtimes.onnx_runtime import OnnxRunner
 from ..runtimes.runner import Runner
@@ -51,6 +52,7 @@ def peers(folder: str | Path, *, threads: int | None = None, timeout: float = TI
 
     Raises:
         InputError: the folder is not a bundle.
+        VerificationError: its .keras file is not the one that bundle.json lists.
     """
     bundle = read_bundle(folder)
     source = next((bundle.folder / one.name for one in bundle.artifacts.values() if one.format == "keras"), None)
@@ -58,6 +60,7 @@ def peers(folder: str | Path, *, threads: int | None = None, timeout: float = TI
         none = "not timed: the bundle has no .keras file, from which all peers are made"
         yield [*in_openvino(bundle, threads), Contestant("model.keras", "keras", "float32", None, 0, KERAS, none)]
         return
+    require_listed(bundle, source.name)
     keras = Contestant(
         *(source.name, "keras", "float32"), partial(KerasRunner, source, threads=threads), _bytes(source), by=KERAS
     )

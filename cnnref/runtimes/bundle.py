@@ -29,6 +29,8 @@ CLASSIFIER, OTHER = VERSIONS = (1, 2)
 MANIFEST = "bundle.json"
 REPORT = "report.json"
 LABELS = "labels.txt"
+#: The signature of a bundle that was signed, see signing.py.
+SIGNED = "model.sig"
 
 #: The two names that every exported file uses, and those of the best classes where they are asked for.
 IMAGE = "image"

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from ..errors import VerificationError, printable
 from ..files import sha256_of
-from .bundle import MANIFEST, REPORT, Bundle
+from .bundle import MANIFEST, REPORT, SIGNED, Bundle
 from .report import FAILED
+
+#: The model as Keras reads it, which every bundle has.
+KERAS_FILE = "model.keras"
 
 
 def damage(bundle: Bundle, name: str) -> list[str]:
@@ -40,11 +43,21 @@ def require_listed(bundle: Bundle, name: str) -> None:
         raise VerificationError(f"{name}: {problems[0]}; it is not run. Export the bundle again.")
 
 
+def model_file(bundle: Bundle) -> Path:
+    """model.keras of a bundle, which Keras may read: it is the file that bundle.json lists.
+
+    Raises:
+        VerificationError: see `require_listed`.
+    """
+    require_listed(bundle, KERAS_FILE)
+    return bundle.folder / KERAS_FILE
+
+
 def unlisted(bundle: Bundle) -> list[str]:
     """Files and folders that bundle.json does not list, by their paths in the bundle; a folder stands for all in it.
 
-    The report of a verification and the files that failed one are not listed by anybody; what is in the folder of an
-    artifact, `damage` looks at.
+    The signature, the report of a verification and the files that failed one are not listed by anybody; what is in the
+    folder of an artifact, `damage` looks at.
     """
     above = {str(parent) for file in bundle.files for parent in Path(file).parents}
     found: list[str] = []
@@ -52,7 +65,7 @@ def unlisted(bundle: Bundle) -> list[str]:
         inside = Path(place).relative_to(bundle.folder)
         for name in sorted([*folders, *files]):
             path = (inside / name).as_posix()
-            known = path in bundle.files or path in above or path in (MANIFEST, REPORT) or name.endswith(FAILED)
+            known = path in bundle.files or path in above or path in (MANIFEST, REPORT, SIGNED) or name.endswith(FAILED)
             if not known and path not in bundle.artifacts:
                 found.append(path)
             if name in folders and (path not in above or path in bundle.artifacts):

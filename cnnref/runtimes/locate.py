@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError, did_you_mean
+from .bundle import MANIFEST, read_bundle
+from .integrity import KERAS_FILE, model_file
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -22,6 +24,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
     Raises:
         InputError: there is none.
+        VerificationError: it is not the file that the bundle lists.
     """
     path = Path(name_or_path)
     if path.suffix == ".keras" and not path.is_dir():
@@ -30,7 +33,10 @@ def find_model(name_or_path: str | Path) -> Path:
         return path
     if path.is_file():
         raise InputError(f"{path} is no Keras model; give a .keras file, a bundle or the folder of a finished run.")
-    found = find_bundle(name_or_path) / "model.keras"
+    folder = find_bundle(name_or_path)
+    if (folder / MANIFEST).is_file():
+        return model_file(read_bundle(folder))
+    found = folder / KERAS_FILE
     if not found.is_file():
         raise InputError(f"There is no model.keras in {found.parent}; give a bundle or the folder of a finished run.")
     return found

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, VerificationError, printable
-from .bundle import IMAGE, LABELS, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
+from .bundle import IMAGE, LABELS, SIGNED, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
 from .evaluate import (
     LabelledImages,
     allowed_difference,
@@ -35,6 +35,7 @@ from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor
 from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
+from .signing import check_signature
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
 
 #: Every file is run at these batch sizes, to show that its batch is open; the last one takes every sample.
@@ -49,6 +50,7 @@ def verify(
     only: Sequence[str] | None = None,
     test_set: LabelledImages | None = None,
     isolated: bool = True,
+    key: str | Path | None = None,
 ) -> Report:
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
 
@@ -57,14 +59,20 @@ def verify(
         test_set: a test set that every file is run on, and its bounds on accuracy checked.
         isolated: run the files in a child process, which a damaged file may crash, hang or fill; if not, in this one,
             which is quicker and right for files that it has just written.
+        key: file of the signer's public key. The signature is checked first, and nothing else of a bundle that its
+            owner has not signed as it is. Needs the library model-signing.
 
     Returns:
         A report of what was found; `report.ok` says whether the bundle holds.
 
     Raises:
-        InputError: there is no such bundle, it cannot be read, or `only` names something that is not in it.
+        InputError: there is no such bundle, it cannot be read, or `only` names something that is not in it; or the key
+            cannot be used.
+        VerificationError: there is a key, and the bundle is not what its owner signed.
     """
-    bundle = read_bundle(find_bundle(folder))
+    folder = find_bundle(folder)
+    signed = None if key is None else check_signature(folder, key)
+    bundle = read_bundle(folder)
     if test_set is not None:
         bundle.must_classify("a test set")
     if test_set is not None and len(test_set.reference) != len(test_set.images):
@@ -80,6 +88,12 @@ def verify(
     if only is None:
         for path in [each for each in unlisted(bundle) if each not in checks]:
             checks[path] = Check(printable(path), problems=["it is not listed in bundle.json"])
+        if signed is not None:
+            checks[SIGNED] = Check(
+                SIGNED, note=f"the owner of {key} has signed bundle.json and all {signed - 1} others"
+            )
+        elif (bundle.folder / SIGNED).exists():
+            checks[SIGNED] = Check(SIGNED, checked=False, note="not checked, because no public key was given (--key)")
     return Report(bundle.name, list(checks.values()), bundle.left_out)
 
 

@@ -1,5 +1,6 @@
 """The bundle: the contract in every format, and the same bytes twice."""
 
+import base64
 import hashlib
 import json
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from in_process import verify
 
 import cnnref
-from cnnref.errors import InputError
+from cnnref.errors import InputError, VerificationError
 from cnnref.exporters.precisions import KINDS
 from cnnref.exporters.proof import SMALLEST_BOUND
 from cnnref.pictures import write_picture
@@ -134,6 +135,24 @@ def test_a_bundle_can_be_exported_again(bundle: Any, tmp_path: Path) -> None:
     again = cnnref.export(bundle.folder, tmp_path / "again")
     assert again.files["model.onnx"] == bundle.files["model.onnx"]
     assert again.document["provenance"] == bundle.document["provenance"]
+
+
+def test_an_export_signs_all_that_it_writes(bundle: Any, tmp_path: Path) -> None:
+    pytest.importorskip("model_signing", reason="pip install 'cnnref[signing]'")
+    for command in (
+        ("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"),
+        ("ec", "-in", "key.pem", "-pubout", "-out", "key.pub"),
+    ):
+        subprocess.run(["openssl", *command], check=True, capture_output=True, cwd=tmp_path)
+    with pytest.raises(InputError, match="is no private"):
+        cnnref.export(bundle.folder, tmp_path / "signed", formats=["keras"], sign=tmp_path / "key.pub")
+    made = cnnref.export(bundle.folder, tmp_path / "signed", formats=["keras"], sign=tmp_path / "key.pem")
+    assert verify(made.folder, key=tmp_path / "key.pub").ok
+    statement = json.loads((made.folder / "model.sig").read_bytes())["dsseEnvelope"]["payload"]
+    assert json.loads(base64.b64decode(statement))["subject"][0]["name"] == "signed"
+    (made.folder / "README.md").write_text("mine")
+    with pytest.raises(VerificationError, match=r"Hash mismatch for 'README.md'\); nothing was run"):
+        verify(made.folder, key=tmp_path / "key.pub")
 
 
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])

@@ -51,13 +51,14 @@ def write_report(
     """
     from ...models.saving import load_model
     from ...runtimes import read_samples
+    from ...runtimes.integrity import model_file
     from .pictures import draw_all
     from .text import markdown
 
     bundle.must_classify("the report")
     refuse_existing(directory, force=force, marker=FILE)
     tell("loading the network ...")
-    model = load_model(bundle.folder / "model.keras")
+    model = load_model(model_file(bundle))
     samples = read_samples(bundle)
     labels = _labels(bundle)
     data, no_test = _test_set(bundle, len(labels), data_dir, tell)
