@@ -66,17 +66,33 @@ class Muon(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
         learning_rate: of these kernels.
         kernels: of convolutions; see `convolution_kernels`.
         sgd_rate: the learning rate of everything else, relative to that of these kernels.
+        kernel_momentum: of these kernels.
+        unit_filters: scale each of these kernels before its step, so that the mean square of the norms of its filters
+            is 1; it then does not decay. Where batch normalization follows, the scale changes nothing but how far a
+            step turns the kernel (as airbench94_muon.py does, https://github.com/KellerJordan/cifar10-airbench).
         **settings: `momentum`, `nesterov` and `weight_decay`, as `keras.optimizers.SGD` has them.
     """
 
-    def __init__(self, learning_rate: Any, kernels: Sequence[keras.Variable], sgd_rate: float, **settings: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any,
+        kernels: Sequence[keras.Variable],
+        sgd_rate: float,
+        kernel_momentum: float,
+        *,
+        unit_filters: bool = False,
+        **settings: Any,
+    ) -> None:
         super().__init__(learning_rate, **settings)
         self._kernels, self._sgd_rate = tuple(kernels), sgd_rate
+        self._kernel_momentum, self._unit_filters = kernel_momentum, unit_filters
         self._places: frozenset[int] = frozenset()
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the averages of the gradients."""
         super().build(variables)
+        if self._kernel_momentum and not self.momentum:
+            self.momentums = self.add_optimizer_variables(variables, "momentum")
         # By place, since TensorFlow's update is handed its own variables and not those of Keras.
         self._places = frozenset(self._get_variable_index(kernel) for kernel in self._kernels)
 
@@ -86,8 +102,11 @@ class Muon(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
         if place not in self._places:
             super().update_step(gradient, variable, self._sgd_rate * learning_rate)
             return
-        if self.momentum:
+        if momentum := self._kernel_momentum:
             average = self.momentums[place]
-            self.assign(average, self.momentum * average + gradient)
-            gradient = gradient + self.momentum * average if self.nesterov else average
+            self.assign(average, momentum * average + gradient)
+            gradient = gradient + momentum * average if self.nesterov else average
+        if self._unit_filters:
+            kernel = ops.convert_to_tensor(variable)
+            self.assign(variable, kernel * (kernel.shape[-1] ** 0.5 / ops.sqrt(ops.sum(ops.square(kernel)))))
         self.assign_sub(variable, learning_rate * orthogonal_update(ops.convert_to_tensor(gradient)))

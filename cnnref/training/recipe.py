@@ -26,6 +26,9 @@ WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "
 #: The learning rate of an optimizer for which a recipe gives none: what is usual with batches of about a hundred.
 USUAL_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.02}
 
+#: The settings of an optimizer that "muon" alone has.
+OF_MUON = ("sgd_rate", "kernel_momentum", "unit_filters")
+
 #: Bytes of the largest recipe, sides in pixels of the largest pictures, and what a seed is below.
 LARGEST_RECIPE, LARGEST_IMAGE, SEEDS = 1 << 20, 2048, 1 << 32
 
@@ -44,12 +47,16 @@ class Optimizer:
         name: "sgd", "adam", "adamw", "rmsprop", or "muon" for the kernels of convolutions with "sgd" for all else.
         learning_rate: the peak of the schedule; where it is left out, 0.1 for "sgd", 0.02 for "muon" and 0.001 for the
             others.
-        momentum: of "sgd", "muon" and "rmsprop"; for "adam" and "adamw" the decay of the average gradient, beta 1.
+        momentum: of "sgd" and "rmsprop", and for "muon" of all but the kernels of convolutions; for "adam" and "adamw"
+            the decay of the average gradient, beta 1.
         nesterov: for "sgd" and "muon", look ahead along the momentum.
         weight_decay: an L2 penalty of weight_decay / 2 * |kernel|^2 on kernels, none on biases and BatchNorm; as the
             `weight_decay` of PyTorch's SGD. For "adamw" and "muon" the decoupled decay of kernels.
         norm_rate: the learning rate of BatchNorm's offsets and scales, relative to that of all else.
         sgd_rate: for "muon", the learning rate of all but the kernels of convolutions, relative to that of these.
+        kernel_momentum: for "muon", the momentum of the kernels of convolutions.
+        unit_filters: for "muon", before each step a convolution's kernel is scaled so that the mean square of the norms
+            of its filters is 1, and it does not decay. For kernels whose scale batch normalization takes away.
     """
 
     name: str = "sgd"
@@ -59,6 +66,8 @@ class Optimizer:
     weight_decay: float = 0.0
     norm_rate: float = 1.0
     sgd_rate: float = 5.0
+    kernel_momentum: float = 0.9
+    unit_filters: bool = False
 
     def __post_init__(self) -> None:
         one_of("optimizer.name", self.name, tuple(USUAL_RATES))
@@ -68,8 +77,9 @@ class Optimizer:
         at_least("optimizer.weight_decay", self.weight_decay, 0)
         at_least("optimizer.norm_rate", self.norm_rate, 0)
         at_least("optimizer.sgd_rate", self.sgd_rate, 0)
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"optimizer.momentum is {self.momentum}; give a number from 0 to below 1.")
+        for key in ("momentum", "kernel_momentum"):
+            if not 0 <= getattr(self, key) < 1:
+                raise InputError(f"optimizer.{key} is {getattr(self, key)}; give a number from 0 to below 1.")
 
 
 @dataclass(frozen=True)
@@ -304,7 +314,8 @@ class Recipe:
         if not self.teacher.networks:
             del plain["teacher"]
         if self.optimizer.name != "muon":
-            del plain["optimizer"]["sgd_rate"]
+            for key in OF_MUON:
+                del plain["optimizer"][key]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
 
 

@@ -68,16 +68,25 @@ class TrainState:
             return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=settings.nesterov)
         if settings.name in DECOUPLED:
             decay, momentum = settings.weight_decay, settings.momentum
+            kernels = convolution_kernels(self.network) if settings.name == "muon" else []
             if settings.name == "muon":
-                kernels = convolution_kernels(self.network)
                 # Where only the classifier learns, the rate is meant for it.
                 others = settings.sgd_rate if kernels else 1.0
                 optimizer = Muon(
-                    rate, kernels, others, momentum=momentum, nesterov=settings.nesterov, weight_decay=decay
+                    rate,
+                    kernels,
+                    others,
+                    settings.kernel_momentum,
+                    unit_filters=settings.unit_filters,
+                    momentum=momentum,
+                    nesterov=settings.nesterov,
+                    weight_decay=decay,
                 )
             else:
                 optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=momentum)
-            optimizer.exclude_from_weight_decay(var_list=[v for v in self.trained if len(v.shape) < 2])
+            scaled = {id(kernel) for kernel in kernels} if settings.unit_filters else set()
+            whole = [v for v in self.trained if len(v.shape) < 2 or id(v) in scaled]
+            optimizer.exclude_from_weight_decay(var_list=whole)
             return optimizer
         if settings.name == "rmsprop":
             return keras.optimizers.RMSprop(rate, momentum=settings.momentum)

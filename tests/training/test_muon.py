@@ -78,11 +78,16 @@ def orthogonal(matrix: Any) -> Any:
     return x
 
 
-@pytest.mark.parametrize(("momentum", "nesterov"), [(0.9, True), (0.9, False), (0.0, True)])
-def test_a_step_is_that_of_its_definition(momentum: float, nesterov: bool) -> None:
+@pytest.mark.parametrize(
+    ("momentum", "of_kernels", "nesterov", "unit"),
+    [(0.9, 0.9, True, False), (0.9, 0.6, False, True), (0.0, 0.6, True, True), (0.8, 0.0, False, False)],
+)
+def test_a_step_is_that_of_its_definition(momentum: float, of_kernels: float, nesterov: bool, unit: bool) -> None:
     model = models.build("lenet5", (12, 12, 1), 3)
     draw_weights(model, 3)
-    optimizer = Optimizer("muon", 0.03, momentum, nesterov, weight_decay=0.2, sgd_rate=4.0)
+    optimizer = Optimizer(
+        "muon", 0.03, momentum, nesterov, 0.2, sgd_rate=4.0, kernel_momentum=of_kernels, unit_filters=unit
+    )
     state = TrainState(replace(RECIPE, optimizer=optimizer), model, 100)
     convolutions = {id(kernel) for kernel in convolution_kernels(state.network)}
     assert 0 < len(convolutions) < len(state.trained)
@@ -93,11 +98,15 @@ def test_a_step_is_that_of_its_definition(momentum: float, nesterov: bool) -> No
         gradients = [random.normal(size=value.shape).astype(np.float32) for value in values]
         state.update([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
         for place, (variable, gradient) in enumerate(zip(state.trained, gradients, strict=True)):
-            averages[place] = momentum * averages[place] + gradient
-            ahead = gradient + momentum * averages[place] if nesterov and momentum else averages[place]
-            if len(variable.shape) > 1:
+            kernel = id(variable) in convolutions
+            kept = of_kernels if kernel else momentum
+            averages[place] = kept * averages[place] + gradient
+            ahead = gradient + kept * averages[place] if nesterov and kept else averages[place]
+            if kernel and unit:
+                values[place] *= gradient.shape[-1] ** 0.5 / np.linalg.norm(values[place])
+            elif len(variable.shape) > 1:
                 values[place] *= 1 - 0.03 * 0.2
-            if id(variable) in convolutions:
+            if kernel:
                 height, width, channels, filters = gradient.shape
                 matrix = ahead.reshape(-1, filters).T
                 scale = max(1, filters / (height * width * channels)) ** 0.5

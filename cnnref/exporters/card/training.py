@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, printable
+from ...training.recipe import OF_MUON
 from .provenance import recipe_table, shipped_recipe
 from .seeds import read_seeds
 
@@ -148,7 +149,8 @@ def _in_words(table: Mapping[str, Any], key: str) -> str:
     usual = {"norm_rate": 1}
     told = {name: value for name, value in table.items() if value and value != usual.get(name)}
     if told.get("name") != "muon":
-        told.pop("sgd_rate", None)
+        for name in OF_MUON:
+            told.pop(name, None)
     if not told.get("crop"):
         told.pop("crop_aspect", None)
     if key == "augmentation" and set(told) <= {"border"}:
