@@ -14,12 +14,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
+from turns import answer, take_turns
 
 BATCH, SHAPE, CLASSES = 128, (32, 32, 3), 10
 NAMES = (
@@ -37,8 +36,8 @@ def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.integers(0, 256, (count, *SHAPE), dtype=np.uint8), random.integers(0, CLASSES, count)
 
 
-def with_cnnref(precision: str) -> Callable[[int], float]:
-    """The recipe resnet20-cifar10 on random pictures."""
+def with_cnnref(precision: str, recipe: str = "resnet20-cifar10") -> Callable[[int], float]:
+    """A recipe for CIFAR-10 on random pictures."""
     from dataclasses import replace
 
     from cnnref.data import Dataset
@@ -49,7 +48,7 @@ def with_cnnref(precision: str) -> Callable[[int], float]:
     images, labels = pictures(10_000)
     names = tuple(map(str, range(CLASSES)))
     dataset = Dataset("random", images, labels, images[:100], labels[:100], names, "random numbers")
-    trainer = Trainer.prepare(replace(read_recipe("resnet20-cifar10"), precision=precision), dataset, Settings())
+    trainer = Trainer.prepare(replace(read_recipe(recipe), precision=precision), dataset, Settings())
     state = trainer.train_state(trainer.phases[-1])
     engine = make_engine(state, trainer.plan, trainer.pictures, last_step=10**9)
     done = [0]
@@ -109,8 +108,8 @@ def with_torch() -> Callable[[int], float]:
     return run
 
 
-def with_keras() -> Callable[[int], float]:
-    """The same network with what Keras does by itself; batches of 32, as `fit` has them."""
+def with_keras(batch: int = 32) -> Callable[[int], float]:
+    """The same network with what Keras does by itself, in batches of 32 if nothing is said, as `fit` does."""
     import keras
 
     def convolution(x: keras.KerasTensor, filters: int, stride: int) -> keras.KerasTensor:
@@ -134,47 +133,23 @@ def with_keras() -> Callable[[int], float]:
     def run(steps: int) -> float:
         many, wanted = np.tile(images, (steps, 1, 1, 1)), np.tile(labels, steps)
         began = time.perf_counter()
-        model.fit(many, wanted, verbose=0)
+        model.fit(many, wanted, batch_size=batch, verbose=0)
         return time.perf_counter() - began
 
     return run
 
 
-def contestant(name: str) -> None:
-    """Answer every number of steps on standard input with the seconds they took."""
-    makers = (lambda: with_cnnref("float32"), lambda: with_cnnref("bfloat16"), with_torch, with_keras, with_keras)
-    run = dict(zip(NAMES, makers, strict=True))[name]()
-    for line in sys.stdin:
-        print(json.dumps(run(int(line))), flush=True)
+def makers() -> dict[str, Callable[[], Callable[[int], float]]]:
+    """What makes each contestant."""
+    made = (lambda: with_cnnref("float32"), lambda: with_cnnref("bfloat16"), with_torch, with_keras, with_keras)
+    return dict(zip(NAMES, made, strict=True))
 
 
 def measure(threads: int, rounds: int, steps: int) -> dict[str, list[float]]:
     """Images a second of every contestant in every round."""
-    shared = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads)),
-    }
-    command = [sys.executable, __file__, "--contestant"]
-    processes = {}
-    for name in NAMES:
-        environment = shared | ({"TF_ENABLE_ONEDNN_OPTS": "0"} if "without" in name else {})
-        processes[name] = subprocess.Popen(
-            [*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-    found: dict[str, list[float]] = {name: [] for name in NAMES}
-    for number in range(-1, rounds):
-        for name, process in processes.items():
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(f"{steps}\n")
-            process.stdin.flush()
-            seconds = json.loads(process.stdout.readline())
-            if number >= 0:  # the first round compiles
-                found[name].append(steps * BATCH / seconds)
-    for process in processes.values():
-        process.communicate()
-    return found
+    environments = {NAMES[-1]: {"TF_ENABLE_ONEDNN_OPTS": "0"}}
+    seconds = take_turns(__file__, dict.fromkeys(NAMES, steps), rounds, threads, environments)
+    return {name: [steps * BATCH / one for one in taken] for name, taken in seconds.items()}
 
 
 def input_share(steps: int = 50) -> float:
@@ -199,7 +174,7 @@ def main() -> None:
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.contestant:
-        return contestant(given.contestant)
+        return answer(makers()[given.contestant]())
     found = measure(given.threads, given.rounds, given.steps)
     pace = {name: statistics.median(values) for name, values in found.items()}
     ready = input_share()
