@@ -5,11 +5,11 @@
 
 For 94 % on CIFAR-10 the anchor is airbench94's own program, `legacy/airbench94.py` (Jordan 2024, arXiv 2404.00498), on
 PyTorch: its loader, network, loop and clock, of which only the device is changed to the CPU and half precision to
-float32, since PyTorch's convolutions in bfloat16 took twenty times as long where this was tried. For ResNet-20 it is the
-recipe of the paper in plain Keras, with `compile` and `fit`: 64,000 steps of 128 pictures (He et al., CVPR 2016, section
-4.2). Each trains a few steps in turn with the others. The minutes are those of the steps that reach the accuracy, at the
-median rate: the published number of epochs for the anchors, and those of the shipped recipes for cnnref, whose accuracy
-is in their cards.
+float32, since PyTorch's convolutions in bfloat16 took twenty times as long where this was tried. For ResNet-20 it is
+the recipe of the paper in plain Keras, with `compile` and `fit`: 64,000 steps of 128 pictures (He et al., CVPR 2016,
+section 4.2). Each trains a few steps in turn with the others. The minutes are those of the steps that reach the
+accuracy, at the median rate: the published number of epochs for the anchors, and those of the shipped recipes for
+cnnref, whose accuracy is in their cards.
 """
 
 from __future__ import annotations
