@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 from small_models import answers, forget, randomise, some_images, spread
 
+import cnnref
 from cnnref.environment import keras, layers
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.tensorflow.tflite_metadata import packed_files, read_standard_metadata
+from cnnref.pictures import read_picture
 
 #: MediaPipe has an environment of its own, which `bash scripts/test.sh --all` prepares.
 pytestmark = pytest.mark.exhaustive
@@ -88,19 +91,23 @@ def test_litert_runs_a_file_with_packed_labels(name: str, exported: Any, network
 
 @pytest.fixture(scope="module")
 def mediapipe(exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What MediaPipe makes of every file; see mediapipe_classify.py."""
+    """What MediaPipe makes of every file."""
+    return by_mediapipe(exported, pictures(8), tmp_path_factory.mktemp("images"))
+
+
+def by_mediapipe(files: dict[str, Path], images: Any, folder: Path) -> dict[str, Any]:
+    """What MediaPipe makes of files on images of their size; see mediapipe_classify.py."""
     if not MEDIAPIPE:
         pytest.skip(
             "set CNNREF_MEDIAPIPE_PYTHON to the Python of an environment that has MediaPipe, made with: "
             "python -m venv ENV && ENV/bin/pip install mediapipe==1.2.2"
         )
-    images = tmp_path_factory.mktemp("images") / "images.npy"
-    np.save(images, pictures(8))
-    command = [MEDIAPIPE, Path(__file__).with_name("mediapipe_classify.py"), images, *exported.values()]
+    np.save(folder / "images.npy", images)
+    command = [MEDIAPIPE, Path(__file__).with_name("mediapipe_classify.py"), folder / "images.npy", *files.values()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     reports = json.loads(done.stdout)
-    return {name: reports[str(path)] for name, path in exported.items()}
+    return {name: reports[str(path)] for name, path in files.items()}
 
 
 @pytest.mark.parametrize("name", EXPORTS)
@@ -131,3 +138,39 @@ def test_mediapipes_own_reader_finds_what_ours_finds(name: str, exported: Any, m
     assert (output["name"], output["stats"]) == ("probabilities", {"max": [1.0], "min": [0.0]})
     (labels,) = output["associatedFiles"]
     assert (labels["name"], labels["type"]) == (ours["labels_file"], 2)
+
+
+#: scikit-learn's two photographs, and what the float32 network calls them.
+PHOTOGRAPHS = {"flower.jpg": "daisy", "china.jpg": "palace"}
+
+
+@pytest.fixture(scope="module")
+def lite0(lite0_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """EfficientNet-Lite0 with its published weights, whose integers are calibrated on the two photographs."""
+    assert lite0_file.is_file()
+    folder = tmp_path_factory.mktemp("lite0")
+    (folder / "photographs").mkdir()
+    for name in PHOTOGRAPHS:
+        content = (resources.files("sklearn") / "datasets" / "images" / name).read_bytes()
+        (folder / "photographs" / name).write_bytes(content)
+    return cnnref.export(
+        "efficientnet_lite0",
+        folder / "bundle",
+        weights="imagenet",
+        formats=["tflite"],
+        precisions=["int8"],
+        calibrate=folder / "photographs",
+    )
+
+
+def test_mediapipe_names_a_photograph_with_the_published_weights(lite0: Any, tmp_path: Path) -> None:
+    folder, files = lite0.folder.parent / "photographs", ("model.tflite", "model.int8.tflite")
+    images = np.stack([read_picture(folder / name, *lite0.shape, lite0.picture) for name in PHOTOGRAPHS])
+    reports = by_mediapipe({name: lite0.folder / name for name in files}, images, tmp_path)
+    for name, report in reports.items():
+        assert "refused" not in report, report
+        named = [answer[0][0] for answer in report["answers"]]
+        assert named == list(PHOTOGRAPHS.values()), name
+        for row, answer in zip(by_litert(lite0.folder / name, images), report["answers"], strict=True):
+            (best, score), label = answer[0], lite0.labels[row.argmax()]
+            assert (best, score) == (label, pytest.approx(row.max(), abs=1e-6))
