@@ -2,8 +2,9 @@
 import js from "@eslint/js";
 
 const BROWSER = [
-  "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "IntersectionObserver", "TextDecoder", "URL", "Worker",
-  "addEventListener", "atob", "clearInterval", "createImageBitmap", "crypto", "document", "location", "matchMedia",
+  "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "IntersectionObserver", "ResizeObserver", "TextDecoder", "URL", "Worker",
+  "addEventListener", "atob", "cancelAnimationFrame", "clearInterval", "createImageBitmap", "crypto", "devicePixelRatio", "document",
+  "getComputedStyle", "location", "matchMedia",
   "onmessage", "performance", "postMessage", "requestAnimationFrame", "setInterval",
 ];
 

@@ -22,6 +22,7 @@ from ..pictures import USUAL, PictureRule
 from . import facts as page_facts
 from .bundle_scripts import bundle_scripts, ordered_files
 from .facts import PAGE, to_base64
+from .headline import headline, subline
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
@@ -52,12 +53,13 @@ class PageContents:
 
     Attributes:
         model: an ONNX file that takes raw pixels 0..255 and returns `probabilities`.
-        name: the title.
+        name: what the network is called.
         shape: (height, width, channels) of the pictures.
         labels: the names of the classes.
         samples: pictures to offer; the last are left out where the page would become too large, never the first.
         picture: how a photograph comes to the size of the input.
-        facts_line: a sentence under the title.
+        title: what stands at the head; the name where there is nothing more to say.
+        facts: short sentences under the title, the weightiest first.
         folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
     """
 
@@ -67,7 +69,8 @@ class PageContents:
     labels: Sequence[str]
     samples: Sequence[Sample] = ()
     picture: PictureRule = USUAL
-    facts_line: str = ""
+    title: str = ""
+    facts: Sequence[str] = ()
     folder: Path | None = None
 
 
@@ -98,7 +101,8 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         labels=tuple(bundle.labels),
         samples=(*first, *samples),
         picture=bundle.picture,
-        facts_line=_facts_line(bundle),
+        title=headline(bundle.name, bundle.labels, bundle.document.get("provenance", {}).get("dataset")),
+        facts=subline(bundle, MODEL),
         folder=bundle.folder,
     )
     write_whole(out, page(contents))
@@ -211,18 +215,6 @@ def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) 
     return kept
 
 
-def _facts_line(bundle: Bundle) -> str:
-    from ..runtimes.report import measured_accuracy
-
-    height, width, channels = bundle.shape
-    said = [f"takes pictures of {height}x{width}x{channels}", f"says one of {len(bundle.labels):,} classes"]
-    accuracy = measured_accuracy(bundle).get(MODEL)
-    if accuracy is not None:
-        dataset = bundle.document["provenance"].get("dataset", "the data set")
-        said.append(f"{100 * accuracy:.2f} % of the test pictures of {dataset} are right")
-    return " · ".join(said)
-
-
 def _text(file: str) -> str:
     return (PAGE / file).read_text(encoding="utf-8")
 
@@ -244,8 +236,9 @@ def _fill_shell(contents: PageContents, facts: dict[str, Any]) -> str:
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
-        "title": html.escape(contents.name),
-        "facts_line": html.escape(contents.facts_line),
+        "name": html.escape(contents.name),
+        "title": html.escape(contents.title or contents.name),
+        "facts_line": " ".join(f"<span>{html.escape(fact)}</span>" for fact in contents.facts),
         "style": "\n".join(_text(file) for file in STYLES),
         "bytes": f"{len(contents.model):,}",
         "sha256": hashlib.sha256(contents.model).hexdigest(),

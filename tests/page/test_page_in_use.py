@@ -43,7 +43,7 @@ def test_pictures_of_ones_own_are_seen_as_predict_sees_them(
     seen = np.array(tab.evaluate("[...state.picture.values]"), np.uint8).reshape(32, 32, 3)
     np.testing.assert_array_equal(seen, cnnref.pictures.read_picture(tmp_path / "own.png", 32, 32, 3))
     best = cnnref.runtimes.predict(find_bundle("resnet20-cifar10"), [tmp_path / "own.png"])[0].top[0]
-    assert tab.text_content(".scores .label") == best[0]
+    assert tab.text_content(".scores .best .label") == best[0]
     before = tab.text_content("#status")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "words.png").write_text("no picture <b>at all</b>")

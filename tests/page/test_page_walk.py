@@ -72,7 +72,7 @@ def test_the_negative_is_that_of_the_picture_shown(
     assert tab.text_content("[role=alert]") == ""
     assert not tab.get_by_label("dark on light").is_checked()
     # A class that was picked for another picture is not kept, and Grad-CAM, which is never below 0, says so.
-    assert tab.input_value("#why select") == tab.get_attribute(".scores li", "data-index")
+    assert tab.input_value("#why select") == tab.get_attribute(".scores .best", "data-index")
     assert tab.text_content("#why .scale").startswith("0")
 
 
@@ -118,8 +118,6 @@ def test_values_are_spoken_and_the_keyboard_is_not_lost(
     tab.locator("#made-of .numbers button").first.focus()
     tab.keyboard.press("Enter")
     assert tab.evaluate("document.activeElement.closest('section')?.id") == "value"
-    names = tab.locator(".card .card-name").all_text_contents()
-    assert "probabilities_2" in names or not any("…" in name for name in names)
 
 
 def test_occlusion_leaves_the_page_alone_can_be_stopped_and_is_kept(

@@ -23,6 +23,7 @@ import { paddedCount, windowCells, windowOf } from "./windows.js";
  *   "max"      groups (without weights), tensor; the cell that is the largest has chosen: true
  *   "scale"    input, from, tensor, mean, variance, epsilon, scale, bias;
  *              factor, offset: value = factor * input + offset
+ *   "spread"   input, from, tensor, parts: [{ value, square, from }] of the channels near by, alpha, beta, bias, size
  *   "pair"     sign, parts: [{ value, from, tensor, constant }]
  *   "function" input, from, tensor, formula, f (number -> number)
  *   "softmax"  parts: [{ input, power, share, from }], most, sum, chosen, tensor
@@ -154,6 +155,45 @@ function explainScale({ inputs: [x, scale, bias, mean, variance], attributes, at
   return { kind: "scale", input: x.data[at], from: at, ...parts, epsilon, factor, offset };
 }
 
+/**
+ * Local response normalization: the value, by what the squares of its neighbours across the channels make.
+ * @type {Explain}
+ */
+function explainSpread({ inputs: [x], attributes, at, place }) {
+  const { size, alpha = 1e-4, beta = 0.75, bias = 1 } = attributes;
+  const area = x.shape.slice(2).reduce((product, one) => product * one, 1);
+  const first = Math.max(0, place[1] - Math.floor((size - 1) / 2));
+  const last = Math.min(x.shape[1] - 1, place[1] + Math.ceil((size - 1) / 2));
+  const parts = Array.from({ length: last - first + 1 }, (_, index) => {
+    const from = at + (first + index - place[1]) * area;
+    return { value: x.data[from], square: x.data[from] ** 2, from };
+  });
+  return { kind: "spread", input: x.data[at], from: at, parts, alpha, beta, bias, size };
+}
+
+/**
+ * A mean over some axes: the values that differ from each other in these only.
+ * @type {Explain}
+ */
+function explainReduced({ inputs: [x, given], attributes, y, at }) {
+  const rank = x.shape.length;
+  const named = attributes.axes ?? [...(given?.data ?? [])];
+  const over = new Set((named.length ? named : x.shape.map((_, axis) => axis)).map((/** @type {number} */ axis) => (axis < 0 ? axis + rank : axis)));
+  const kept = x.shape.map((size, axis) => (over.has(axis) ? 1 : size));
+  const own = placeOf(kept, at);
+  const axes = [...over].sort((a, b) => a - b);
+  const sizes = axes.map((axis) => x.shape[axis]);
+  const steps = stridesOf(x.shape);
+  const begin = dot(own, steps);
+  const count = x.data.length / y.data.length;
+  const cells = Array.from({ length: count }, (_, cell) => {
+    const inside = placeOf(sizes, cell);
+    const from = inside.reduce((sum, one, index) => sum + one * steps[axes[index]], begin);
+    return { row: 0, column: cell, input: x.data[from], from, padding: false };
+  });
+  return { kind: "mean", groups: [{ channel: rank === 4 ? own[1] : 0, rows: 1, columns: count, cells }], count };
+}
+
 /** @type {Explain} */
 function explainFunction({ node, inputs: [x], attributes, at }) {
   const [f, formula] = FUNCTIONS[node.op];
@@ -237,6 +277,29 @@ const EXPLANATIONS = {
   MatMul: explainDense,
   BatchNormalization: explainScale,
   Clip: explainClip,
+  LRN: explainSpread,
+  ReduceMean: explainReduced,
   Softmax: explainSoftmax,
   Sum: explainPair,
 };
+
+/**
+ * From which earlier value a value comes most of all: [tensor, place]; null where there is none.
+ * @type {(told: Explanation, known: (tensor: string) => boolean) => [string, number] | null}
+ */
+export function strongestSource(told, known) {
+  /** @type {{ tensor?: string, from: number | null, weight: number }[]} */
+  let found = [];
+  if (told.groups)
+    found = told.groups.flatMap((/** @type {Group} */ group) =>
+      group.cells.map(({ from, product, input, chosen }) => ({ from, weight: chosen ? Infinity : (product ?? input) })),
+    );
+  else if (told.kind === "pair")
+    found = told.parts.map((/** @type {any} */ part) => ({ ...part, weight: part.value }));
+  else if (told.kind === "softmax") found = [{ from: told.parts[told.chosen].from, weight: 1 }];
+  else if (told.tensor !== null && told.from !== undefined) found = [{ from: told.from, weight: 1 }];
+  const rest = found.filter(({ from, tensor }) => from !== null && known(tensor ?? told.tensor));
+  if (!rest.length) return null;
+  const best = rest.reduce((most, one) => (Math.abs(one.weight) > Math.abs(most.weight) ? one : most));
+  return [best.tensor ?? told.tensor, Number(best.from)];
+}

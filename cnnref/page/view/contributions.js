@@ -95,21 +95,46 @@ function contributionsOfSum(told, chosenGroup, choose) {
       ),
     !isWindow(group) && largest(told, count),
     padded,
-    groups.length > 1 &&
-      tableBehind(
-        "the sums of all channels",
-        () =>
-          termTable(
-            ["channel", "sum of its products"],
-            groups.map((one, index) => [one.channel, exact(sums[index])]),
-          ),
-        "All channels",
-      ),
+    groups.length > 1 && channels(groups, sums, choose),
     tableBehind("this value", () => terms(told), `All ${thousands(count)} products`),
   ];
 }
 
 const RANKED = 12;
+
+/**
+ * The channels of a convolution, the one that brings most first, each to be looked at.
+ * @type {(groups: Group[], sums: number[], choose: (group: number) => void) => Child}
+ */
+function channels(groups, sums, choose) {
+  const order = groups.map((_, index) => index).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
+  return tableBehind(
+    "the sums of all channels",
+    () =>
+      termTable(
+        ["channel", "sum of its products"],
+        order.map((index) => [button(String(groups[index].channel), () => choose(index)), exact(sums[index])]),
+        { class: "ranked" },
+      ),
+    "All channels, the strongest first",
+  );
+}
+
+/**
+ * Values that another one was made from, the largest first, each with a button to how it was computed.
+ * @type {(tensor: string, parts: { from: number | null, cells: Child[], weight: number }[], head: string[], title: string) => Child}
+ */
+function ranking(tensor, parts, head, title) {
+  const ranked = [...parts].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, RANKED);
+  const rows = ranked.map(({ from, cells }) => [
+    from === null ? "padding" : link(tensor, from, placeName(tensor, from)),
+    ...cells,
+  ]);
+  return [
+    h("h3", {}, parts.length > ranked.length ? `The ${ranked.length} largest of ${thousands(parts.length)}` : title),
+    h("div", { class: "scroll" }, termTable([`of ${tensor}`, ...head], rows, { class: "ranked" })),
+  ];
+}
 
 /**
  * The largest products of a long sum, each with a button to the value that it was made from.
@@ -170,11 +195,24 @@ function contributionsOfPool(told) {
       : `${counted(inside.length, "value")}, together ${exact(total(inside))}, by ${told.count} is ${exact(told.value)}.`;
   return [
     h("p", { class: "equation" }, text),
-    grid(
-      group,
-      `the window over channel ${group.channel} of ${told.tensor}`,
-      (cell) => (cell.padding ? null : cell.input),
-      { onPick: follow(told.tensor, group) },
+    isWindow(group) &&
+      grid(
+        group,
+        `the window over channel ${group.channel} of ${told.tensor}`,
+        (cell) => (cell.padding ? null : cell.input),
+        { onPick: follow(told.tensor, group) },
+      ),
+    ranking(
+      told.tensor,
+      group.cells
+        .filter((cell) => !cell.padding)
+        .map(({ from, input }) => ({
+          from,
+          weight: told.kind === "max" ? input - Math.min(...inside) : input,
+          cells: [exact(input), ...(told.kind === "max" ? [] : [exact(input / told.count)])],
+        })),
+      told.kind === "max" ? ["value"] : ["value", "its part of the mean"],
+      "The values, the largest first",
     ),
     tableBehind(
       "this value",
@@ -213,6 +251,28 @@ function contributionsOfScale(told) {
       { class: "equation" },
       `For every picture that is ${exact(told.factor)} · x + ${exact(told.offset)}, here with x = `,
       link(told.tensor, told.from, exact(told.input)),
+    ),
+  ];
+}
+
+/** @type {Contributions} */
+function contributionsOfSpread(told) {
+  /** @type {{ value: number, square: number, from: number }[]} */
+  const parts = told.parts;
+  const sum = total(parts.map(({ square }) => square));
+  return [
+    h("p", {}, "Divided by what it and its neighbours across the channels make together:"),
+    h(
+      "p",
+      { class: "equation" },
+      link(told.tensor, told.from, exact(told.input)),
+      ` / (${told.bias} + ${short(told.alpha)} / ${told.size} × ${exact(sum)}) ^ ${told.beta} = ${exact(told.value)}`,
+    ),
+    ranking(
+      told.tensor,
+      parts.map(({ from, value, square }) => ({ from, weight: square, cells: [exact(value), exact(square)] })),
+      ["value", "square"],
+      "The neighbours, the largest square first",
     ),
   ];
 }
@@ -275,7 +335,22 @@ function contributionsOfPair(told) {
       ? `${exact(part.value)} (of the file)`
       : link(part.tensor, part.from, `${exact(part.value)} (${part.tensor})`),
   ]);
-  return [h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`)];
+  const live = joined.filter((part) => !part.constant).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  return [
+    h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`),
+    live.length > 1 && [
+      h("h3", {}, "What meets here, the largest first"),
+      h(
+        "div",
+        { class: "scroll" },
+        termTable(
+          ["from", "value"],
+          live.map((part) => [link(part.tensor, part.from, `${part.tensor}, ${placeName(part.tensor, part.from)}`), exact(part.value)]),
+          { class: "ranked" },
+        ),
+      ),
+    ],
+  ].flat();
 }
 
 /** @type {Contributions} */
@@ -339,6 +414,7 @@ export const CONTRIBUTIONS = {
   mean: contributionsOfPool,
   max: contributionsOfPool,
   scale: contributionsOfScale,
+  spread: contributionsOfSpread,
   function: contributionsOfFunction,
   pair: contributionsOfPair,
   softmax: contributionsOfSoftmax,

@@ -116,6 +116,7 @@ const RAMPS = {
 
 export const darkMode = matchMedia("(prefers-color-scheme: dark)");
 export const stillMode = matchMedia("(prefers-reduced-motion: reduce)");
+export const narrow = matchMedia("(width < 64rem)"); // then the network runs from top to bottom
 
 /**
  * [red, green, blue] of a value between -limit and limit.

@@ -1,9 +1,12 @@
 // Puts the page together and starts it.
 
+import { h } from "./elements.js";
 import { GUIDE_KINDS, hasWindow, kindOf } from "./facts.js";
 import { buildLayer } from "./layer.js";
 import { buildNetwork } from "./network.js";
 import { buildPicture, sampleOf } from "./picture.js";
+import { buildPlay } from "./play.js";
+import { buildScores } from "./scores.js";
 import { bytesOf, load, lookAt, makerOf, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
@@ -29,11 +32,14 @@ async function start() {
   const main = /** @type {HTMLElement} */ (document.querySelector("main"));
   const model = bytesOf(textOf("model").trim());
   startEngine(textOf("engine"));
-  main.replaceChildren(buildPicture());
+  const hero = h("div", { class: "hero" }, buildPicture());
+  main.replaceChildren(hero);
   try {
     const { output, channelsFirst } = state.facts;
     await load({ model, output, channelsFirst });
-    main.append(buildNetwork(), buildLayer(), buildValue(), buildWhy());
+    const { element, play } = buildPlay();
+    hero.append(buildNetwork(play), buildScores(), element);
+    main.append(buildLayer(), buildValue(), buildWhy());
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
     lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);

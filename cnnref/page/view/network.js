@@ -1,245 +1,373 @@
-// The network as a drawing: a card a layer or folded stage, from left to right, and curves for what flows between.
+// The network as a drawing: every map of every layer in columns, lines for what flows between, and one map chosen.
 /**
+ * @import { Box, Drawing, Read } from "./edges.js"
+ * @import { Placed } from "./folding.js"
+ * @import { Explanation, Group as Cells } from "../engine/contributions.js"
  * @import { GraphNode } from "../engine/onnx.js"
- * @import { Tensor } from "../engine/tensors.js"
- * @typedef {{ name: string, nodes: GraphNode[], level?: number }} Group
- * @typedef {{ name: string, nodes: GraphNode[], folded: boolean, key?: string }} Item a card to draw
- * @typedef {Item & { inputs: number[], column: number, lane: number }} Placed
  */
 
-import { button, by, colourOf, counted, darkMode, h, magnitude, set, svg } from "./elements.js";
-import { hasWindow, kindOf } from "./facts.js";
+import { drawEdges, drawReads } from "./edges.js";
+import { button, by, counted, darkMode, h, narrow, set, short } from "./elements.js";
+import { kindOf } from "./facts.js";
+import { PREPARED, hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
 import { arrowKeys, contextOf } from "./numbers.js";
-import { lookAt, on, state } from "./state.js";
+import { lookAt, on, outstanding, placeName, state } from "./state.js";
+import { cornerOf, paintTiles, tileAt, tilesOf, tilingOf } from "./tiles.js";
+import { explainValue } from "../engine/contributions.js";
+import { placeOf } from "../engine/tensors.js";
 
-const CARD = { width: 92, height: 116, across: 112, down: 148, edge: 20 };
-const FOLD_OVER = 24; // networks with more layers are folded into stages
-const SPLIT_OVER = 14; // stages with more layers unfold into blocks first
+const MOST_READS = 80; // lines to one map
 
-/**
- * A tree: [{ name, nodes } or { name, nodes, parts }] in the order of the graph, by the places that page.py found.
- * @type {(nodes: GraphNode[], places: Record<string, string[]>, level?: number) => Group[]}
- */
-function grouped(nodes, places, level = 0) {
-  /** @type {Group[]} */
-  const groups = [];
-  for (const node of nodes) {
-    const name = places[node.name]?.[level] ?? node.name;
-    const last = groups.at(-1);
-    if (last?.name === name) last.nodes.push(node);
-    else groups.push({ name, nodes: [node] });
-  }
-  return groups;
-}
+// Sizes in pixels, along the course of the network and across it. A column of numbers needs less than one of maps.
+const WIDE = { label: 34, least: 58, across: 372, between: 22, zone: 16 };
+const TALL = { label: 92, least: 36, across: 0, between: 9, zone: 18 };
+const NUMBERS = 0.68; // of a row on a phone, which a finger has to meet, at least 24 pixels
+const EDGE = 2; // for the frame of the last map
+
+/** @type {(item: Placed) => GraphNode} */
+const lastOf = (item) => item.nodes[item.nodes.length - 1];
+/** @type {(item: Placed) => number[]} */
+const shapeOf = (item) => state.tensors.get(lastOf(item).output)?.shape ?? [1, 1];
 
 /**
- * The items to draw: nodes, and groups that are folded. `open` has the names of those that are not.
- * @type {(open: Set<string>) => Item[]}
+ * Where everything lies in a strip that is `width` wide.
+ * @type {(items: Placed[], width: number) => Drawing & { size: number[] }}
  */
-function itemsOf(open) {
-  const { nodes } = state.graph;
-  const places = state.facts.places;
-  const head = nodes.findIndex((node) => hasWindow(node) || node.op === "Gemm" || node.op === "MatMul");
-  const prepared = nodes.slice(0, Math.max(0, head));
-  const rest = nodes.slice(prepared.length);
-  const first =
-    prepared.length > 1 ? unfolded({ name: "preprocessing", nodes: prepared, level: 2 }, open) : prepared.map(single);
-  if (rest.length <= FOLD_OVER) return [...first, ...rest.map(single)];
-  return [...first, ...grouped(rest, places).flatMap((group) => unfolded({ ...group, level: 0 }, open))];
-}
-
-/** @type {(node: GraphNode) => Item} */
-const single = (node) => ({ name: node.name, nodes: [node], folded: false });
-
-/** @type {(group: Group & { level: number }, open: Set<string>) => Item[]} */
-function unfolded(group, open) {
-  if (group.nodes.length === 1) return [single(group.nodes[0])];
-  const key = `${group.level}:${group.nodes[0].name}`;
-  if (!open.has(key)) return [{ ...group, key, folded: true }];
-  const blocks = grouped(group.nodes, state.facts.places, group.level + 1);
-  const inBlocks = group.level === 0 && group.nodes.length > SPLIT_OVER && blocks.length > 1;
-  return inBlocks ? blocks.flatMap((block) => unfolded({ ...block, level: 1 }, open)) : group.nodes.map(single);
-}
-
-/**
- * Give each item its inputs (places in the list), its column (the longest way to it) and its lane.
- * @type {(items: Item[]) => Placed[]}
- */
-function laidOut(items) {
-  /** @type {Map<string, number>} */
-  const maker = new Map();
-  items.forEach((item, index) => item.nodes.forEach((node) => node.outputs.forEach((name) => maker.set(name, index))));
-  const taken = new Set();
-  const led = new Set();
-  /** @type {Placed[]} */
-  const placed = [];
-  items.forEach((item, index) => {
-    const sources = item.nodes.flatMap((node) => node.inputs.map((name) => maker.get(name)));
-    const inputs = [...new Set(sources)].filter((source) => source !== undefined).filter((source) => source !== index);
-    const column = Math.max(-1, ...inputs.map((source) => placed[source].column)) + 1;
-    const main = inputs.find((source) => placed[source].column === column - 1);
-    let lane = main === undefined ? 0 : placed[main].lane + (led.has(main) ? 1 : 0);
-    if (inputs.length > 1) lane = Math.min(...inputs.map((source) => placed[source].lane));
-    while (taken.has(`${lane},${column}`)) lane += 1;
-    taken.add(`${lane},${column}`);
-    if (main !== undefined) led.add(main);
-    placed.push({ ...item, inputs, column, lane });
+function drawingOf(items, width) {
+  const down = narrow.matches;
+  const { label, least, across, between, zone } = down ? TALL : WIDE;
+  const skips = items.some((item) => hasSkip(item) || item.inputs.length > 1);
+  const aside = skips ? zone : 0;
+  const columns = Math.max(...items.map((item) => item.column)) + 1;
+  const shares = Array.from({ length: columns }, (_, column) => {
+    const shapes = items.filter((item) => item.column === column).map(shapeOf);
+    return shapes.some((shape) => tilesOf(shape).rows * tilesOf(shape).columns > 1) ? 1 : NUMBERS;
   });
-  return placed;
-}
-
-/**
- * The curve of an edge; one that passes over other cards of its lane goes above them.
- * @type {(from: Placed, to: Placed, items: Placed[]) => string}
- */
-function curve(from, to, items) {
-  const start = [from.column * CARD.across + CARD.width, from.lane * CARD.down + CARD.height / 2 + CARD.edge];
-  const end = [to.column * CARD.across, to.lane * CARD.down + CARD.height / 2 + CARD.edge];
-  const between = items.some((item) => item.lane === from.lane && item.column > from.column && item.column < to.column);
-  if (between && from.lane === to.lane) {
-    const above = from.lane * CARD.down + 6;
-    const up = `C${[start[0] + 22, start[1]]} ${[start[0] + 4, above]} ${[start[0] + 30, above]}`;
-    const down = `C${[end[0] - 4, above]} ${[end[0] - 22, end[1]]} ${end}`;
-    return `M${start} ${up} L${[end[0] - 30, above]} ${down}`;
-  }
-  const middle = (start[0] + end[0]) / 2;
-  return `M${start} C${[middle, start[1]]} ${[middle, end[1]]} ${end}`;
-}
-
-/**
- * Maps side by side in a small canvas: at most 16, one scale.
- * @type {(canvas: HTMLCanvasElement, tensor: Tensor) => void}
- */
-function thumbnail(canvas, tensor) {
-  const maps = tensor.shape.length === 4;
-  const [rows, columns] = maps
-    ? tensor.shape.slice(2)
-    : [Math.min(16, tensor.data.length), Math.min(16, Math.ceil(tensor.data.length / 16))];
-  const count = maps ? Math.min(16, tensor.shape[1]) : 1;
-  mosaic(canvas, tensor.data, count, rows, columns, Math.ceil(Math.sqrt(count)), magnitude(tensor.data));
-}
-
-/**
- * Tiles of numbers in one canvas, with a line of nothing between them.
- * @type {(canvas: HTMLCanvasElement, values: Float32Array, count: number, rows: number, columns: number, across: number, limit: number) => void}
- */
-function mosaic(canvas, values, count, rows, columns, across, limit) {
-  const down = Math.ceil(count / across);
-  const gap = count > 1 ? 1 : 0;
-  canvas.width = across * (columns + gap) - gap;
-  canvas.height = down * (rows + gap) - gap;
-  const context = contextOf(canvas);
-  const image = context.createImageData(canvas.width, canvas.height);
-  for (let tile = 0; tile < count; tile++) {
-    const left = (tile % across) * (columns + gap);
-    const top = Math.floor(tile / across) * (rows + gap);
-    for (let cell = 0; cell < rows * columns; cell++) {
-      const value = values[tile * rows * columns + cell];
-      if (value === undefined) continue;
-      const at = 4 * ((top + Math.floor(cell / columns)) * canvas.width + left + (cell % columns));
-      image.data.set(colourOf(value, limit), at);
-      image.data[at + 3] = 255;
-    }
-  }
-  context.putImageData(image, 0, 0);
-}
-
-export function buildNetwork() {
-  const open = new Set();
-  const strip = h("div", {
-    class: "strip",
-    role: "group",
-    "aria-label": "Layers, from the picture to the probabilities",
+  const all = shares.reduce((sum, share) => sum + share, 0);
+  const unit = Math.max(least, (down ? Math.min(400, all * 60) : width - EDGE) / all);
+  const full = down ? width : across + label + aside + EDGE;
+  const room = full - label - aside - EDGE;
+  const boxes = items.map((item) => {
+    const lanes = items.filter((one) => one.column === item.column).sort((a, b) => a.lane - b.lane);
+    const size = room / lanes.length - (lanes.length > 1 ? 6 : 0);
+    const along = shares.slice(0, item.column).reduce((sum, share) => sum + share * unit, between / 2);
+    const aside2 = (lanes.indexOf(item) * room) / lanes.length;
+    const length = shares[item.column] * unit - between;
+    const box = down
+      ? { x: label + aside2, y: along, width: size, height: length }
+      : { x: along, y: aside + label + aside2, width: length, height: size };
+    const tensor = state.tensors.get(lastOf(item).output);
+    return { ...box, tiling: tensor ? tilingOf(tensor.shape, box.width, box.height) : null };
   });
-  const folds = h("div", { class: "controls" });
-  const element = h(
-    "section",
-    { id: "network" },
-    h("h2", {}, "The network"),
-    h(
-      "p",
-      {},
-      "Drawn from the file, from left to right; every card shows what its layer makes of your picture. ",
-      "Choose one to see its kernels, its maps and its numbers.",
-    ),
-    folds,
-    h(
-      "div",
-      { class: "scroll strip-scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the network" },
-      strip,
-    ),
+  const long = Math.floor(all * unit) + EDGE;
+  return { items, boxes, down, zone: down ? width - 9 : 5, size: down ? [width, long] : [Math.max(width, long), full] };
+}
+
+/**
+ * What a map, or a number, was computed from: the maps that its value reads, the strongest first.
+ * @type {(items: Placed[], item: Placed, tile: number, at: number) => Read[]}
+ */
+function readsOf(items, item, tile, at) {
+  const told = explainValue(state.graph, lastOf(item), state.tensors, at);
+  /** @type {{ tensor: string, tile: number, weight: number }[]} */
+  const found = sourcesOf(told);
+  const most = Math.max(...found.map(({ weight }) => Math.abs(weight)), 1e-30);
+  return found
+    .map((one) => ({
+      from: items.findIndex((other) => lastOf(other).output === one.tensor),
+      tile: one.tile,
+      weight: one.weight / most,
+    }))
+    .filter(({ from, weight }) => from >= 0 && Math.abs(weight) > 0.01)
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight))
+    .slice(0, MOST_READS);
+}
+
+/**
+ * The tile of a result that a place in its data lies in.
+ * @type {(tensor: string, at: number) => number}
+ */
+function tileOf(tensor, at) {
+  const shape = state.tensors.get(tensor)?.shape ?? [];
+  return shape.length === 4 ? placeOf(shape, at)[1] : shape.length === 2 ? at : 0;
+}
+
+/** @type {(told: Explanation) => { tensor: string, tile: number, weight: number }[]} */
+function sourcesOf(told) {
+  const { tensor } = told;
+  if (told.kind === "sum") {
+    /** @type {Cells[]} */
+    const groups = told.groups;
+    if (groups.length === 1 && groups[0].rows === 1 && groups[0].columns > 12)
+      return groups[0].cells.map((cell) => ({ tensor, tile: tileOf(tensor, cell.from ?? 0), weight: cell.product ?? 0 }));
+    return groups.map((group) => ({
+      tensor,
+      tile: group.channel,
+      weight: group.cells.reduce((sum, cell) => sum + (cell.product ?? 0), 0),
+    }));
+  }
+  if (told.groups) return told.groups.map((/** @type {Cells} */ group) => ({ tensor, tile: group.channel, weight: told.value }));
+  if (told.kind === "softmax")
+    return told.parts.map((/** @type {any} */ part) => ({ tensor, tile: tileOf(tensor, part.from), weight: part.share }));
+  if (told.kind === "pair")
+    return told.parts
+      .filter((/** @type {any} */ part) => !part.constant)
+      .map((/** @type {any} */ part) => ({ tensor: part.tensor, tile: tileOf(part.tensor, part.from), weight: part.value }));
+  if (told.from === undefined || tensor === null) return [];
+  return [{ tensor, tile: tileOf(tensor, told.from), weight: told.value || 1e-30 }];
+}
+
+/** @type {(play: () => void) => HTMLElement} */
+export function buildNetwork(play) {
+  let first = openAtFirst();
+  let open = new Set(first);
+  /** @type {Drawing & { size: number[] }} */
+  let drawing = { items: [], boxes: [], down: false, zone: 0, size: [0, 0] };
+  const lines = h("canvas", { class: "lines", "aria-hidden": "true" });
+  const lit = h("canvas", { class: "lines", "aria-hidden": "true" });
+  const cards = h("div", { role: "group", "aria-label": "Layers, from the picture to the probabilities" });
+  const strip = h("div", { class: "strip" }, lines, cards, lit);
+  const scroll = h("div", { class: "scroll strip-scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the network" }, strip);
+  const folds = h("span", {});
+  const said = h("p", { class: "note map-said", role: "status" });
+  /** @type {Map<Element, number>} */
+  const places = new Map(); // of the buttons
+  /** @type {Set<number>} */
+  const stale = new Set(); // columns whose maps are not those of the picture
+  const near = new IntersectionObserver(
+    (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => paintColumn(places.get(one.target) ?? -1)),
+    { rootMargin: "300px" },
   );
 
-  function draw() {
-    const items = laidOut(itemsOf(open));
-    const columns = Math.max(...items.map((item) => item.column)) + 1;
-    const lanes = Math.max(...items.map((item) => item.lane)) + 1;
-    const size = [columns * CARD.across, lanes * CARD.down + CARD.edge];
-    const edges = items.flatMap((item) =>
-      item.inputs.map((source) => svg("path", { d: curve(items[source], item, items) })),
-    );
-    const cards = items.map((item) =>
-      card(item, () => {
-        if (item.key) open.add(item.key);
-        draw();
-        const first = strip.querySelector(`[data-node="${CSS.escape(item.nodes[0].name)}"]`);
-        /** @type {HTMLElement | null} */ (first)?.focus();
-      }),
-    );
-    set(strip, { style: { width: `${size[0]}px`, height: `${size[1]}px` } });
-    strip.replaceChildren(svg("svg", { width: size[0], height: size[1], "aria-hidden": "true" }, edges), ...cards);
-    arrowKeys(strip, () => [...strip.querySelectorAll("button")], 1e9);
-    folds.replaceChildren(
-      ...(open.size
-        ? [
-            button("Fold the stages again", () => {
-              open.clear();
-              draw();
-            }),
-          ]
-        : []),
-    );
+  /** @type {(index: number) => void} */
+  function paintColumn(index) {
+    const item = drawing.items[index];
+    const { tiling, width, height } = drawing.boxes[index] ?? {};
+    const tensor = item && state.tensors.get(lastOf(item).output);
+    if (!stale.delete(index) || !tensor || !tiling) return;
+    const canvas = cards.children[index].querySelector("canvas");
+    if (canvas) paintTiles(canvas, tensor, tiling, width, height);
+  }
+
+  /** The maps of another picture: those in sight at once. */
+  function repaint() {
+    drawing.items.forEach((_, index) => stale.add(index));
+    for (const [card] of places) {
+      near.unobserve(card);
+      near.observe(card);
+    }
     mark();
   }
 
-  function mark() {
-    for (const one of strip.querySelectorAll("button")) {
-      const here = state.node && one.dataset.nodes?.split(" ").includes(state.node.name);
-      one.setAttribute("aria-current", here ? "true" : "false");
-    }
+  /** Everything anew: for other columns, another width, another order. */
+  function draw() {
+    drawing = drawingOf(laidOut(itemsOf(open)), scroll.clientWidth);
+    const { items, size } = drawing;
+    near.disconnect();
+    places.clear();
+    set(strip, { style: { width: `${size[0]}px`, height: `${size[1]}px` } });
+    const made = items.map((item, index) => card(item, index));
+    made.forEach((one, index) => {
+      one.tabIndex = index ? -1 : 0;
+      places.set(one, index);
+    });
+    cards.replaceChildren(...made);
+    folds.replaceChildren(
+      ...([...open].join() === [...first].join() ? [] : [button("Fold again", foldAgain)]),
+    );
+    const pen = penFor(lines);
+    const style = getComputedStyle(strip);
+    drawEdges(pen, drawing, { line: style.getPropertyValue("--line"), skip: style.getPropertyValue("--soft") });
+    repaint();
   }
 
-  on("run", draw);
+  function foldAgain() {
+    open = new Set(first);
+    draw();
+    cards.querySelector("button")?.focus();
+  }
+
+  /** @type {(canvas: HTMLCanvasElement) => CanvasRenderingContext2D} */
+  function penFor(canvas) {
+    const ratio = Math.min(2, devicePixelRatio || 1);
+    const [width, height] = drawing.size;
+    Object.assign(canvas, { width: width * ratio, height: height * ratio });
+    set(canvas, { style: { width: `${width}px`, height: `${height}px` } });
+    const pen = contextOf(canvas);
+    pen.scale(ratio, ratio);
+    return pen;
+  }
+
+  /** @type {(item: Placed, index: number) => HTMLButtonElement} */
+  function card(item, index) {
+    const { x, y, width, height } = drawing.boxes[index];
+    const { down } = drawing;
+    const shape = shapeOf(item);
+    const kind = item.folded ? counted(item.nodes.length, "layer") : kindOf(lastOf(item));
+    const size = by(shape.slice(1));
+    const pad = (down ? TALL : WIDE).between / 2 - 3;
+    const box = down
+      ? { left: 0, top: y - pad, width: x + width, height: height + 2 * pad }
+      : { left: x - pad, top: y - WIDE.label, width: width + 2 * pad, height: height + WIDE.label };
+    const canvas = h("canvas", {
+      "aria-hidden": "true",
+      style: { left: `${x - box.left}px`, top: `${y - box.top}px`, width: `${width}px`, height: `${height}px` },
+    });
+    return h(
+      "button",
+      {
+        type: "button",
+        class: `card${item.folded ? " folded" : ""}${(down ? height < 27 : width < 28) ? " thin" : ""}`,
+        style: Object.fromEntries(Object.entries(box).map(([name, value]) => [name, `${value}px`])),
+        id: item.folded ? null : `card-${lastOf(item).name}`,
+        title: `${item.name}: ${kind}, ${size}`,
+        "aria-expanded": item.folded ? "false" : null,
+        onclick: (/** @type {MouseEvent} */ event) => choose(index, event),
+      },
+      h(
+        "span",
+        { class: "card-words" },
+        h("span", { class: "card-name" }, item.folded ? "+ " : "", nameFor(item, drawing.items)),
+        h("span", { class: "card-kind" }, item.folded ? kind : size.replaceAll(" ", "")),
+      ),
+      canvas,
+    );
+  }
+
+  /**
+   * A click opens a folded column, or chooses the map it meets and plays how that is made.
+   * @type {(index: number, event: MouseEvent) => void}
+   */
+  function choose(index, event) {
+    const item = drawing.items[index];
+    const node = lastOf(item);
+    const tile = tileUnder(index, event) ?? (state.node === node ? state.channel : 0);
+    if (item.key) {
+      open.add(item.key);
+      draw();
+      /** @type {HTMLElement | null} */ (cards.querySelector(`#card-${CSS.escape(node.name)}`) ?? cards.children[index])?.focus();
+      return;
+    }
+    pick(node, tile);
+    play();
+  }
+
+  /** @type {(node: GraphNode, tile: number) => void} */
+  function pick(node, tile) {
+    lookAt(node, tile);
+    const told = state.tensors.get(node.output);
+    if (!told) return;
+    const { count } = tilesOf(told.shape);
+    const what = told.shape.length === 4 ? "map" : "number";
+    said.textContent = `${node.name}, ${what} ${tile} of ${count}; ${placeName(node.output, state.at)}: ${short(told.data[state.at])}`;
+  }
+
+  /**
+   * The map under the mouse; null for the keyboard.
+   * @type {(index: number, event: MouseEvent) => number | null}
+   */
+  function tileUnder(index, event) {
+    const { tiling } = drawing.boxes[index];
+    const canvas = cards.children[index].querySelector("canvas");
+    if (!tiling || !canvas || !event.detail) return null;
+    const box = canvas.getBoundingClientRect();
+    return tileAt(tiling, event.clientX - box.left, event.clientY - box.top);
+  }
+
+  /**
+   * Show what a map reads, and frame it.
+   * @type {(index: number, tile: number, at: number) => void}
+   */
+  function light(index, tile, at) {
+    const pen = penFor(lit);
+    const item = drawing.items[index];
+    const { x, y, tiling } = drawing.boxes[index] ?? {};
+    if (!item || !tiling || at < 0 || !state.tensors.has(lastOf(item).output)) return;
+    const style = getComputedStyle(strip);
+    const colours = { below: style.getPropertyValue("--below"), above: style.getPropertyValue("--above") };
+    const reads = item.folded
+      ? item.inputs.map((from) => ({ from, tile: 0, weight: 1 }))
+      : readsOf(drawing.items, item, tile, at);
+    if (!item.folded) drawReads(pen, drawing, index, tile, reads, colours);
+    pen.strokeStyle = style.getPropertyValue("--accent");
+    pen.lineWidth = 2;
+    const [left, top] = cornerOf(tiling, tile);
+    pen.strokeRect(x + left - 1.5, y + top - 1.5, tiling.width + 3, tiling.height + 3);
+  }
+
+  /** The chosen map, where its layer is not folded. */
+  function mark() {
+    const index = drawing.items.findIndex((item) => state.node && item.nodes.includes(state.node));
+    [...cards.children].forEach((one, place) => one.setAttribute("aria-current", String(place === index)));
+    const item = drawing.items[index];
+    const chosen = item && lastOf(item) === state.node;
+    light(index, chosen ? state.channel : 0, chosen ? state.at : -1);
+  }
+
+  arrowKeys(cards, () => [...cards.querySelectorAll("button")], 1e9);
+  cards.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const index = places.get(/** @type {Element} */ (document.activeElement)) ?? -1;
+    const item = drawing.items[index];
+    if (!step || !item || item.folded) return;
+    event.preventDefault();
+    const node = lastOf(item);
+    const { count } = tilesOf(shapeOf(item));
+    const from = state.node === node ? state.channel : -step;
+    pick(node, Math.max(0, Math.min(count - 1, from + step)));
+  });
+  cards.addEventListener("pointermove", (event) => {
+    const index = places.get(/** @type {Element} */ (event.target).closest?.("button") ?? strip);
+    const tile = index === undefined ? null : tileUnder(index, /** @type {any} */ ({ detail: 1, clientX: event.clientX, clientY: event.clientY }));
+    if (index === undefined || tile === null || event.pointerType === "touch") return;
+    const node = lastOf(drawing.items[index]);
+    const tensor = state.tensors.get(node.output);
+    if (!tensor) return;
+    const own = state.node === node && state.channel === tile;
+    light(index, tile, own ? state.at : tensor.shape.length > 2 ? outstanding(tensor, tile) : tile);
+  });
+  cards.addEventListener("pointerleave", mark);
+  let width = 0;
+  new ResizeObserver(() => {
+    if (scroll.clientWidth === width || !state.picture) return;
+    width = scroll.clientWidth;
+    draw();
+  }).observe(scroll);
+  /** Whether the columns are those of the results that there are: an unknown operator has none for one's own picture. */
+  const fits = () =>
+    drawing.items.length > 0 &&
+    drawing.items.every((item, index) => state.tensors.has(lastOf(item).output) === Boolean(drawing.boxes[index].tiling));
+  on("run", () => (fits() ? repaint() : draw()));
   on("node", mark);
+  on("value", mark);
   darkMode.addEventListener("change", draw);
-  return element;
+  narrow.addEventListener("change", () => {
+    first = openAtFirst();
+    open = new Set(first);
+    draw();
+  });
+  return h(
+    "section",
+    { id: "network" },
+    h(
+      "div",
+      { class: "network-head" },
+      h("h2", {}, "The network"),
+      h("p", { class: "note" }, "Choose a map, and see how it is computed. ", folds),
+      said,
+    ),
+    scroll,
+  );
 }
 
-/** @type {(item: Placed, unfold: () => void) => HTMLButtonElement} */
-export function card(item, unfold) {
-  const last = item.nodes[item.nodes.length - 1];
-  const tensor = state.tensors.get(last.output);
-  const canvas = h("canvas", { "aria-hidden": "true" });
-  if (tensor) thumbnail(canvas, tensor);
-  const size = tensor ? by(tensor.shape.slice(1)) : "not computed here";
-  const kind = item.folded ? counted(item.nodes.length, "layer") : kindOf(last);
-  const place = { left: `${item.column * CARD.across}px`, top: `${item.lane * CARD.down + CARD.edge}px` };
-  return h(
-    "button",
-    {
-      type: "button",
-      class: item.folded ? "card folded" : "card",
-      style: place,
-      id: item.folded ? null : `card-${last.name}`,
-      title: `${item.name}: ${kind}, ${size}`,
-      "aria-expanded": item.folded ? "false" : null,
-      "data-node": item.nodes[0].name,
-      "data-nodes": item.nodes.map((node) => node.name).join(" "),
-      onclick: item.folded ? unfold : () => lookAt(last),
-    },
-    h("span", { class: "card-name" }, h("bdi", {}, item.name)), // the style cuts a long one at its beginning
-    canvas,
-    h("span", { class: "card-kind" }, kind),
-    h("span", { class: "card-kind" }, size),
-  );
+/**
+ * A name for a narrow column: of an activation only what it does, of a block its place in the stage.
+ * @type {(item: Placed, items: Placed[]) => string}
+ */
+function nameFor(item, items) {
+  const before = item.inputs.map((from) => items[from].name).find((name) => item.name.startsWith(`${name}_`));
+  if (before) return item.name.slice(before.length + 1);
+  if (lastOf(item).op === "Softmax") return "softmax";
+  if (item.name === PREPARED) return "input";
+  return item.folded && item.name.includes("_") ? item.name.slice(item.name.indexOf("_") + 1) : item.name;
 }

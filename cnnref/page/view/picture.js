@@ -1,9 +1,9 @@
 // The reader's picture: a sample, a file that is chosen, dropped or pasted, or a drawing; and what a value sees of it.
 /** @import { Picture } from "./state.js" */
 
-import { button, h, set, tick } from "./elements.js";
+import { button, h, narrow, set, tick } from "./elements.js";
 import { arrowKeys, contextOf, paintPicture } from "./numbers.js";
-import { buildScores } from "./scores.js";
+import { buildStatus } from "./scores.js";
 import { bytesOf, on, showPicture, state } from "./state.js";
 import { ALL, fieldOf } from "../engine/field.js";
 import { messageOf } from "../engine/run.js";
@@ -76,35 +76,30 @@ export function buildPicture() {
     ),
   );
   arrowKeys(samples, () => [...samples.querySelectorAll("button")], 1e9);
+  const own = h(
+    "details",
+    { class: "own", open: !narrow.matches },
+    h("summary", {}, channels === 1 ? "Draw, or take your own" : "Take your own"),
+    channels === 1
+      ? buildDrawing((pixels) => {
+          inverted.input.checked = false;
+          showPicture({ values: pixels, name: "your drawing", sample: null });
+        })
+      : null,
+    h("div", { class: "controls" }, h("label", { class: "file", for: "file" }, "Choose a file"), file, inverted),
+    h(
+      "p",
+      { class: "note" },
+      `Or drop or paste one. It is turned upright, cropped to its middle and made ${size}. It stays on your machine.`,
+    ),
+  );
   return h(
     "section",
     { id: "picture" },
     h("h2", {}, "Your picture"),
-    h(
-      "div",
-      { class: "row" },
-      h("figure", { class: "heat" }, stage, fieldNote),
-      h(
-        "div",
-        { class: "given" },
-        h("h3", {}, "Take another"),
-        samples,
-        h("div", { class: "controls" }, h("label", { class: "file", for: "file" }, "Choose a file"), file, inverted),
-        h(
-          "p",
-          { class: "note" },
-          `Or drop or paste one. It is turned upright, cropped to its middle and made ${size}. It stays on your machine.`,
-        ),
-        wrong,
-        channels === 1
-          ? buildDrawing((pixels) => {
-              inverted.input.checked = false;
-              showPicture({ values: pixels, name: "your drawing", sample: null });
-            })
-          : null,
-      ),
-      buildScores(),
-    ),
+    h("figure", { class: "heat" }, stage, fieldNote),
+    h("div", { class: "given" }, buildStatus(), samples, wrong),
+    own,
   );
 }
 
@@ -247,7 +242,6 @@ function buildDrawing(give) {
   return h(
     "div",
     {},
-    h("h3", {}, "Or draw one"),
     canvas,
     h(
       "div",

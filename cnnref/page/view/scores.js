@@ -1,62 +1,96 @@
-// What the network says: the probabilities of the classes, the best first.
+// What the network says: in a sentence, and as the probabilities of the classes.
 
 import { exact, h, thousands } from "./elements.js";
 import { tableBehind, termTable } from "./numbers.js";
 import { labelOf, on, probabilities, state } from "./state.js";
 
 const SHOWN = 10;
+const ALL_UP_TO = 12; // so many classes are all shown, in their own order
 
 /** @type {(share: number) => string} */
 const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
-export function buildScores() {
-  const list = h("ol", { class: "scores" });
+/**
+ * The classes, the most probable first.
+ * @type {(found: number[]) => number[]}
+ */
+const rankedClasses = (found) => found.map((_, index) => index).sort((a, b) => found[b] - found[a] || a - b);
+
+/** The sentence. */
+export function buildStatus() {
   const status = h("p", { role: "status", id: "status" }, "Starting.");
-  const all = h("div", {});
   on("run", () => {
     const found = probabilities();
     if (!found) {
       status.textContent = state.facts.stored.length
         ? "This network has operators that the page cannot compute; the sample pictures have their maps stored."
         : "This network has operators that the page cannot compute.";
-      return list.replaceChildren();
+      return;
     }
-    const order = found.map((share, index) => [share, index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-    const items = /** @type {HTMLLIElement[]} */ ([...list.children]);
-    const kept = items.length === Math.min(SHOWN, order.length) ? items : null;
-    const rows =
-      kept ??
-      order
-        .slice(0, SHOWN)
-        .map(() => h("li", {}, h("span", { class: "label" }), h("span", { class: "bar" }), h("data", {})));
-    if (!kept) list.replaceChildren(...rows);
-    rows.forEach((row, place) => {
-      const [share, index] = order[place];
+    const [best] = rankedClasses(found);
+    status.replaceChildren(
+      `${state.picture.name}: most probably `,
+      h("strong", {}, labelOf(best)),
+      `, ${percent(found[best])}. `,
+      h("span", { class: "took" }, `Computed in ${state.milliseconds.toFixed(0)} ms.`),
+    );
+  });
+  return status;
+}
+
+/**
+ * Which classes have a bar, and in which order: few are all there, always in the same order. Of many, the most probable
+ * ones; those stay where they are while a picture of one name changes, as a drawing does, until another one is best.
+ * @type {(found: number[], before: { classes: number[], picture: string }) => number[]}
+ */
+function shownClasses(found, before) {
+  if (found.length <= ALL_UP_TO) return found.map((_, index) => index);
+  const order = rankedClasses(found);
+  return before.picture === state.picture.name && before.classes.includes(order[0])
+    ? before.classes
+    : order.slice(0, SHOWN);
+}
+
+export function buildScores() {
+  const list = h("ol", { class: "scores" });
+  const all = h("div", {});
+  let before = { classes: /** @type {number[]} */ ([]), picture: "" };
+  on("run", () => {
+    const found = probabilities();
+    if (!found) return list.replaceChildren();
+    const classes = shownClasses(found, before);
+    const [best] = rankedClasses(found);
+    before = { classes, picture: state.picture.name };
+    if (list.children.length !== classes.length)
+      list.replaceChildren(
+        ...classes.map(() => h("li", {}, h("span", { class: "label" }), h("span", { class: "bar" }), h("data", {}))),
+      );
+    list.style.setProperty("--half", String(Math.ceil(classes.length / 2)));
+    classes.forEach((index, place) => {
+      const row = /** @type {HTMLLIElement} */ (list.children[place]);
       const [label, , value] = row.children;
       label.textContent = labelOf(index);
-      row.style.setProperty("--share", String(share));
+      row.style.setProperty("--share", String(found[index]));
       row.dataset.index = String(index);
-      value.setAttribute("value", String(share));
-      value.textContent = percent(share);
+      row.className = index === best ? "best" : "";
+      value.setAttribute("value", String(found[index]));
+      value.textContent = percent(found[index]);
     });
-    const best = `${labelOf(order[0][1])}, ${percent(order[0][0])}`;
-    const took = `Computed in ${state.milliseconds.toFixed(0)} ms.`;
-    status.textContent = `${state.picture.name}: most probably ${best}. ${took}`;
     all.replaceChildren(
-      ...(order.length > SHOWN
+      ...(found.length > classes.length
         ? [
             tableBehind(
               "all classes",
               () =>
                 termTable(
                   ["class", "probability"],
-                  order.map(([share, index]) => [labelOf(index), exact(share)]),
+                  rankedClasses(found).map((index) => [labelOf(index), exact(found[index])]),
                 ),
-              `All ${thousands(order.length)} classes`,
+              `All ${thousands(found.length)} classes`,
             ),
           ]
         : []),
     );
   });
-  return h("div", { class: "said" }, h("h3", {}, "What the network says"), status, list, all);
+  return h("div", { class: "said" }, h("h2", {}, "The answer"), list, all);
 }

@@ -205,7 +205,7 @@ export function lookAt(node, channel = 0) {
  * The place of the largest magnitude in a map.
  * @type {(tensor: Tensor, channel: number) => number}
  */
-function outstanding(tensor, channel) {
+export function outstanding(tensor, channel) {
   const area = sizeOf(tensor.shape.slice(2));
   let best = channel * area;
   for (let at = best; at < (channel + 1) * area; at++) {

@@ -11,13 +11,14 @@ import { mapOf } from "./layer.js";
 import { heatMap, paintPicture } from "./numbers.js";
 import { showField } from "./picture.js";
 import { lookAt, lookAtValue, on, placeName, state } from "./state.js";
+import { buildTrail } from "./trail.js";
 import { explainValue } from "../engine/contributions.js";
 import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 
 export function buildValue() {
   const parts = h("div", {});
   const spoken = h("p", { class: "hidden", role: "status" });
-  const element = h("section", { id: "value" }, parts, spoken);
+  const element = h("section", { id: "value" }, h("h2", {}, "One number, all the way"), buildTrail(), parts, spoken);
   /** @type {number | null} */
   let chosenGroup = null;
   /** @type {GraphNode | null} */
@@ -30,7 +31,7 @@ export function buildValue() {
     if (!tensor) return;
     const told = explainValue(state.graph, node, state.tensors, state.at);
     spoken.textContent = `${placeName(node.output, state.at)}: ${short(told.value)}`;
-    keepingFocus(parts, () =>
+    keepingFocus(element, () =>
       parts.replaceChildren(
         ...valueParts(node, tensor, told, chosenGroup, (group) => {
           chosenGroup = group;
@@ -54,7 +55,6 @@ export function buildValue() {
 function valueParts(node, tensor, told, chosenGroup, choose) {
   const { at } = state;
   return [
-    h("h2", {}, "One number, all the way"),
     h(
       "p",
       { class: "the-value" },
