@@ -30,7 +30,10 @@ SHIFTED = ("googlenet", "inception_v3")
 
 #: keras.applications: class, our name, side of the pictures, how it prepares pixels (`preprocess_input`, or layers
 #: inside), top-1, top-5 and mebibytes of https://keras.io/api/applications (MobileNetV3, which that page leaves out:
-#: the docstring of keras.applications.mobilenet_v3). Of ConvNeXt and MobileNetV3 no top-5 is given.
+#: the docstring of keras.applications.mobilenet_v3). Of ConvNeXt and MobileNetV3 no top-5 is given. The rows up to
+#: EfficientNetV2L have been compared with the page's source (templates/api/applications/index.md of
+#: github.com/keras-team/keras-io at e7be306b); those of ConvNeXt came after it, and have been compared with a copy
+#: of the page that others cite.
 KERAS = [
     ("Xception", "xception", 299, "tf", 79.0, 94.5, 88),
     ("VGG16", "vgg16", 224, "caffe", 71.3, 90.1, 528),
