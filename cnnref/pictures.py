@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .centring import centred
 from .errors import InputError
 from .files import read_regular, write_whole
 
@@ -29,21 +30,25 @@ class PictureRule:
         shorter_side: Pixels that the shorter side is resized to before the middle is cropped, as ImageNet's networks
             are evaluated (torchvision: Resize, CenterCrop); None to crop the largest middle part and to resize that.
         interpolation: "bilinear" or "bicubic", with antialiasing.
+        ink_box: Pixels of the longer side of a digit in a gray picture, which is found, turned light on dark, and
+            centred by its mass (see `centring.centred`), in place of the rest; None to do without. Pictures without
+            ink, and in colour, are cropped and resized as the rest says.
 
     Raises:
-        InputError: there is no such interpolation, or the side is not positive.
+        InputError: there is no such interpolation, or the side or the box is not positive.
     """
 
     shorter_side: int | None = None
     interpolation: str = "bilinear"
+    ink_box: int | None = None
 
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
             known = ", ".join(INTERPOLATIONS)
             raise InputError(f"There is no interpolation {self.interpolation!r}; choose one of {known}.")
-        side = self.shorter_side
-        if side is not None and (type(side) is not int or side < 1):
-            raise InputError(f"The shorter side is {side!r}; give a positive whole number of pixels.")
+        for what, side in (("shorter side", self.shorter_side), ("box of the ink", self.ink_box)):
+            if side is not None and (type(side) is not int or side < 1):
+                raise InputError(f"The {what} is {side!r}; give a positive whole number of pixels.")
 
     def to_json(self) -> dict[str, Any]:
         """The rule for a bundle: in words, so that others can do the same, and in numbers for programs."""
@@ -63,7 +68,14 @@ class PictureRule:
                 ),
                 "crop": "then the centred rectangle of the size of the input",
             }
-        return {**READING, **size, "shorter_side": self.shorter_side, "interpolation": self.interpolation}
+        rule = {**READING, **size, "shorter_side": self.shorter_side, "interpolation": self.interpolation}
+        if self.ink_box is not None:
+            rule |= {"centring": CENTRING.format(box=self.ink_box), "ink_box": self.ink_box}
+        return rule
+
+    def without_centring(self) -> PictureRule:
+        """The same rule for pictures that are to be taken as they are."""
+        return replace(self, ink_box=None)
 
 
 #: What is done to every picture, whatever its size.
@@ -75,6 +87,16 @@ READING: dict[str, str] = {
         "divided by 257, floats are taken as 0..1 or else as 0..255; colour profiles are not applied"
     ),
 }
+
+#: What is done to a gray picture in place of `crop` and `resize` where the rule has an `ink_box`.
+CENTRING = (
+    "in place of crop and resize, for a picture that is not of one value: Otsu's threshold divides it into background "
+    "and ink; where most pixels of the edge are light, the picture is turned into its negative; if it then has the "
+    "size of the input, all that is not black fits into {box}x{box} pixels and its centre of mass is within a pixel "
+    "of the middle, it is left so; otherwise the mean of the background becomes 0 and that of the ink 255, the "
+    "smallest rectangle with all ink is resized until its longer side has {box} pixels, and is put on black with its "
+    "centre of mass in the middle"
+)
 
 #: How pictures are read where nothing else is said.
 USUAL = PictureRule()
@@ -152,6 +174,10 @@ def _sized(image: Image.Image, height: int, width: int, rule: PictureRule) -> Im
     from PIL import Image
 
     interpolation = Image.Resampling[rule.interpolation.upper()]
+    if rule.ink_box is not None and image.mode == "L":
+        found = centred(np.asarray(image), height, width, rule.ink_box, interpolation)
+        if found is not None:
+            return Image.fromarray(found)
     if rule.shorter_side is None:
         image = image.crop(_centre_box(image.width, image.height, width, height))
         return image if image.size == (width, height) else image.resize((width, height), interpolation)

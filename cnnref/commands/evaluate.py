@@ -68,7 +68,7 @@ def evaluate(
         )
     with host(isolated=True) as where:
         classifiers = load_classifiers(network, file, where)
-        data = load(name, data_dir, image_shape=classifiers[0].shape)
+        data = load(name, data_dir, image_shape=classifiers[0].shape, rule=classifiers[0].picture)
         labels = classifiers[0].labels
         if data.classes != len(labels) and not (data.classes == 2 and len(labels) == 1):
             raise InputError(

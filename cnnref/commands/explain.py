@@ -9,27 +9,37 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .options import BundleName, DataDir, find_or_make
+from .options import BUNDLE_HELP, DataDir, find_or_make
 
 
 def explain(
-    bundle: BundleName,
+    bundle: Annotated[str | None, typer.Argument(help=f"{BUNDLE_HELP} Not with --gallery.", show_default=False)] = None,
     image: Annotated[Path | None, typer.Option(help="A picture to show first.")] = None,
     out: Annotated[Path | None, typer.Option(help="The HTML file, by default NAME.html in the current folder.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a report of Markdown, PNG and JSON into this folder instead of a page.")
     ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(help="Write the pages of all bundles in this folder, and an index.html, into the folder --out."),
+    ] = None,
     data_dir: DataDir = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing page or report.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing page, report or gallery.")] = False,
 ) -> None:
     """Write one HTML file that runs a bundle's network and shows how every number is computed; it works offline.
 
     With --report, write a report to print: layers, kernels, maps, dead units, errors, and where the network looks.
 
     Example: cnnref explain lenet5-mnist --image digit.png
+
+    Example: cnnref explain --gallery saved_models --out site
     """
     from ..runtimes import read_bundle
 
+    if gallery:
+        return _gallery(gallery, out, force=force, other=bool(bundle or image or report))
+    if bundle is None:
+        raise InputError("Name a bundle, such as lenet5-mnist, or give --gallery with a folder of bundles.")
     read = read_bundle(find_or_make(bundle))
     if image and report and not out:
         raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
@@ -51,6 +61,16 @@ def explain(
         print(f"Page: {page} ({size:,} bytes); open it in a browser.")
         if note := size_note(size):
             print(note, file=sys.stderr)
+    return None
+
+
+def _gallery(folder: Path, out: Path | None, *, force: bool, other: bool) -> None:
+    from ..page.gallery import write_gallery
+
+    if out is None or other:
+        raise InputError("--gallery takes a folder of bundles and --out, the folder to write, and nothing else.")
+    pages = write_gallery(folder, out, force=force, tell=lambda text: print(text, file=sys.stderr))
+    print(f"Gallery: {pages[0]} and {len(pages) - 1} pages; put the folder on any web server, or open it.")
 
 
 def _check(path: Path, *, force: bool) -> None:

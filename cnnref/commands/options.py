@@ -22,10 +22,8 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing run or bundle.")]
-BundleName = Annotated[
-    str,
-    typer.Argument(help="A folder that `cnnref export` wrote, or the name of a shipped bundle such as lenet5-mnist."),
-]
+BUNDLE_HELP = "A folder that `cnnref export` wrote, or the name of a shipped bundle such as lenet5-mnist."
+BundleName = Annotated[str, typer.Argument(help=BUNDLE_HELP)]
 
 
 ModelName = Annotated[

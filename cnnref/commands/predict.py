@@ -33,8 +33,15 @@ def predict(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Number of classes to show for each picture.")] = 3,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Invert the pictures first, for dark digits on light paper.")
+        bool, typer.Option("--invert", help="Invert the pictures first, for dark things on a light ground.")
     ] = False,
+    centre: Annotated[
+        bool,
+        typer.Option(
+            "--centre/--no-centre",
+            help="Find a digit, turn it light on dark and centre it as MNIST's are, where the bundle says so.",
+        ),
+    ] = True,
     plot: Annotated[
         Path | None, typer.Option(help="Also draw the pictures with their probabilities into this PNG file.")
     ] = None,
@@ -49,7 +56,9 @@ def predict(
 
     Published weights by name are a bundle as well, which is made in the cache when they are first used.
 
-    Example: cnnref predict lenet5-mnist photo.png --invert
+    Networks for MNIST's digits take a digit anywhere on a picture, light on dark or dark on light: it is centred first.
+
+    Example: cnnref predict lenet5-mnist photo.png
 
     Example: cnnref predict efficientnet_lite0 photos --csv
 
@@ -67,11 +76,11 @@ def predict(
     bad: list[InputError] = []
     with host(isolated=True) as where:
         classifier = load_classifier(network, file, where)
-        found = run(classifier, pictures, top=top, invert=invert, on_bad=bad.append)
+        found = run(classifier, pictures, top=top, invert=invert, centre=centre, on_bad=bad.append)
     for error in bad:
         print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
     if plot and found:
-        _draw(plot, classifier, found, invert)
+        _draw(plot, classifier, found, invert=invert, centre=centre)
     if as_csv:
         _print_csv(found)
     elif as_json:
@@ -92,16 +101,16 @@ def _print_csv(found: Sequence[Prediction]) -> None:
         writer.writerow([printable(str(one.file), most=4096), *best])
 
 
-def _draw(path: Path, classifier: Classifier, found: list[Prediction], invert: bool) -> None:
+def _draw(path: Path, classifier: Classifier, found: list[Prediction], *, invert: bool, centre: bool) -> None:
     import numpy as np
 
     from ..files import write_whole
-    from ..pictures import read_picture
     from ..plots import predictions
+    from ..runtimes.prediction import reading_of
 
     drawn = found[:DRAWN]
-    seen = [read_picture(one.file, *classifier.shape, classifier.picture) for one in drawn]
-    shown = [255 - picture if invert else picture for picture in seen]
+    read = reading_of(classifier, invert=invert, centre=centre)
+    shown = [read(one.file) for one in drawn]
     write_whole(path, predictions(shown, np.stack([one.probabilities for one in drawn]), classifier.labels))
     only = f" (the first {len(drawn)} of {len(found)} pictures)" if len(drawn) < len(found) else ""
     print(f"Drawn: {path}{only}", file=sys.stderr)

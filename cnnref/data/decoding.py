@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..pictures import check_shape, read_picture
+from ..pictures import USUAL, PictureRule, check_shape, read_picture
 
 #: Threads that decode; Pillow lets others run while it decodes and resizes.
 MOST_THREADS = 8
@@ -25,8 +25,10 @@ AHEAD = 128
 T = TypeVar("T")
 
 
-def decoded(files: Iterable[Path], shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of files in their order, each uint8 of `shape` [height, width, channels].
+def decoded(
+    files: Iterable[Path], shape: tuple[int, int, int], rule: PictureRule = USUAL
+) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of files in their order, each uint8 of `shape` [height, width, channels], read as the rule says.
 
     Raises:
         InputError: a picture cannot be read. The others are still tried, so that the message has all that cannot.
@@ -36,7 +38,7 @@ def decoded(files: Iterable[Path], shape: tuple[int, int, int]) -> Iterator[NDAr
 
     def read(file: Path) -> NDArray[np.uint8] | InputError:
         try:
-            return read_picture(file, *shape)
+            return read_picture(file, *shape, rule)
         except InputError as error:
             return error
 
@@ -62,7 +64,7 @@ def listed(lines: Iterable[str]) -> str:
     return "\n".join(f"  {line}" for line in [*found[:NAMED], *more])
 
 
-def in_memory(files: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def in_memory(files: Sequence[Path], shape: tuple[int, int, int], rule: PictureRule = USUAL) -> NDArray[np.uint8]:
     """The pictures of files as one array [n, *shape].
 
     Raises:
@@ -74,7 +76,7 @@ def in_memory(files: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.
         raise InputError(
             f"{len(files):,} pictures of shape {list(shape)} cannot be held in memory ({error})."
         ) from None
-    for place, picture in zip(images, decoded(files, shape), strict=True):
+    for place, picture in zip(images, decoded(files, shape, rule), strict=True):
         place[:] = picture
     return images
 

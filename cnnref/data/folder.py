@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DatasetError, InputError, printable
 from ..files import cache_folder, sha256_of
-from ..pictures import SUFFIXES, picture_size
+from ..pictures import SUFFIXES, USUAL, PictureRule, picture_size
 from ..stored_pictures import ImageSource
 from .dataset import Dataset
 from .decoding import in_memory, listed
@@ -32,7 +32,12 @@ MEMORY_VARIABLE, USUAL_MEGABYTES = "CNNREF_FOLDER_MEGABYTES", 256
 
 
 def read_folder(
-    path: Path, image_shape: tuple[int, int, int] | None, *, cache: Path | None = None, quiet: bool = False
+    path: Path,
+    image_shape: tuple[int, int, int] | None,
+    *,
+    cache: Path | None = None,
+    quiet: bool = False,
+    rule: PictureRule = USUAL,
 ) -> Dataset:
     """Read a folder of pictures; the sorted names of the sub-folders are the labels.
 
@@ -47,6 +52,7 @@ def read_folder(
         cache: the folder that more pictures than are held in memory are decoded into, once (see `picture_cache`); by
             default one in the user's cache.
         quiet: whether nothing is said on standard error while they are decoded.
+        rule: how they come to the size.
 
     Returns:
         The data set; its name is folder: and the last part of the path, its source is the whole path.
@@ -77,13 +83,13 @@ def read_folder(
     test_images: ImageSource
     if count * math.prod(shape) <= 10**6 * _megabytes_in_memory():
         parts = divide()
-        images = in_memory([file for part in parts for file in part.files], shape)
+        images = in_memory([file for part in parts for file in part.files], shape, rule)
         train_images, test_images = images[: len(parts[0].files)], images[len(parts[0].files) :]
         train_labels, test_labels = (part.labels for part in parts)
     else:
         place = cache or cache_folder() / "pictures"
         train_images, train_labels, test_images, test_labels = cached_pictures(
-            where, classes, shape, divide, cache=place, quiet=quiet
+            where, classes, shape, divide, cache=place, quiet=quiet, rule=rule
         )
     return Dataset(
         name=f"folder:{where.name or where}",  # without the path, because bundles that are published hold it

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError, InputError
 from ..files import only_writer, read_regular, whole_folder
+from ..pictures import USUAL, PictureRule
 from ..stored_pictures import StoredPictures, write_pictures
 from .decoding import decoded, with_bar
 
@@ -58,6 +59,7 @@ def cached_pictures(
     *,
     cache: Path,
     quiet: bool,
+    rule: PictureRule = USUAL,
 ) -> Stored:
     """The pictures of a folder, from the cache, which is made if it is not there.
 
@@ -68,6 +70,7 @@ def cached_pictures(
         divide: gives the training and the test part; called only if there is no cache yet.
         cache: the folder that the cache is in, or is put into.
         quiet: says and shows nothing on standard error.
+        rule: how they come to that size.
 
     Returns:
         Training pictures and labels, test pictures and labels.
@@ -77,14 +80,15 @@ def cached_pictures(
         DatasetError: the folder cannot be divided.
     """
     digest = digest_of(folder, classes, shape)
-    name = hashlib.sha256(str(folder).encode(errors="surrogateescape")).hexdigest()[:16]
+    ruled = "" if rule == USUAL else f"\0{rule}"  # each rule has a cache of its own
+    name = hashlib.sha256(f"{folder}{ruled}".encode(errors="surrogateescape")).hexdigest()[:16]
     place = cache / f"pictures-{name}-{'x'.join(map(str, shape))}"
     with only_writer(place / INDEX, wait=True):  # whoever comes second finds the cache of the first
         if (found := _read(place, digest, shape)) is not None:
             return found
         parts = divide()
         try:
-            _write(place, parts, digest, shape, str(folder), quiet=quiet)
+            _write(place, parts, digest, shape, str(folder), quiet=quiet, rule=rule)
         except OSError as error:
             raise InputError(
                 f"The pictures of {folder} cannot be kept in {place} ({error.strerror or error}); make room there."
@@ -121,7 +125,16 @@ def _read(place: Path, digest: str, shape: tuple[int, int, int]) -> Stored | Non
     return (train, train_labels, test, test_labels) if fits else None
 
 
-def _write(place: Path, parts: Parts, digest: str, shape: tuple[int, int, int], folder: str, *, quiet: bool) -> None:
+def _write(
+    place: Path,
+    parts: Parts,
+    digest: str,
+    shape: tuple[int, int, int],
+    folder: str,
+    *,
+    quiet: bool,
+    rule: PictureRule,
+) -> None:
     """Decode all pictures into the cache, which appears under its name when it is complete."""
     count = sum(len(part.files) for part in parts)
     needed = count * int(np.prod(shape))
@@ -133,7 +146,7 @@ def _write(place: Path, parts: Parts, digest: str, shape: tuple[int, int, int], 
         )
     if not quiet:
         print(f"Decoding {count:,} pictures once into {place} ({needed / 1e9:,.1f} GB) ...", file=sys.stderr)
-    pictures = decoded(chain.from_iterable(part.files for part in parts), shape)
+    pictures = decoded(chain.from_iterable(part.files for part in parts), shape, rule)
     if not quiet:
         pictures = with_bar(pictures, count, "Decoding pictures")
     with whole_folder(place, force=True, marker=INDEX) as made:

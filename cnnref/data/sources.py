@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..centring import MNIST_BOX, MNIST_SIDE
 from ..errors import DatasetError, InputError, did_you_mean
+from ..pictures import USUAL, PictureRule
 from .cifar import CIFAR10, CIFAR100, Cifar
 from .dataset import Dataset
 from .digits import read_digits
@@ -34,6 +36,7 @@ def load(
     download: bool = True,
     cache: Path | None = None,
     quiet: bool = False,
+    rule: PictureRule = USUAL,
 ) -> Dataset:
     """Read a data set.
 
@@ -48,6 +51,7 @@ def load(
         download: whether files may be downloaded.
         cache: where a folder: that is larger than memory is decoded into; by default the user's cache.
         quiet: whether nothing is said on standard error meanwhile.
+        rule: how the picture files of folder:PATH come to their size; the rule of a bundle when it is tested on them.
 
     Raises:
         InputError: there is no such data set, or it has another number of channels.
@@ -55,7 +59,9 @@ def load(
     """
     folder = None if data_dir is None else _existing(Path(data_dir), "")
     if name.startswith(FOLDER):
-        return read_folder(Path(name.removeprefix(FOLDER)).expanduser(), image_shape, cache=cache, quiet=quiet)
+        return read_folder(
+            Path(name.removeprefix(FOLDER)).expanduser(), image_shape, cache=cache, quiet=quiet, rule=rule
+        )
     known = _known_name(name)
     dataset = (
         read_digits()
@@ -70,6 +76,16 @@ def load(
             "their size can be changed, but not their number of channels."
         )
     return dataset.resized(*image_shape[:2])
+
+
+def picture_rule(name: str | None, shape: tuple[int, ...]) -> PictureRule:
+    """How picture files are read for a network of that data set and shape [height, width, channels].
+
+    Digits are centred as MNIST's own are; the clothes of Fashion-MNIST, which has the same files, never were.
+    """
+    if name != MNIST.name or len(shape) != 3 or shape[2] != 1:
+        return USUAL
+    return PictureRule(ink_box=max(1, MNIST_BOX * min(shape[:2]) // MNIST_SIDE))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

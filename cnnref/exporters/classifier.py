@@ -33,6 +33,7 @@ def predict(
     artifact: str | None = None,
     top: int = 3,
     invert: bool = False,
+    centre: bool = True,
     on_bad: Callable[[InputError], None] | None = None,
 ) -> list[Prediction]:
     """Classify picture files.
@@ -42,7 +43,7 @@ def predict(
             name of a shipped bundle, or of published weights, of which a bundle is made in the cache once.
         pictures: files, and folders, whose pictures are taken however deep they lie.
         artifact: which file of a bundle to run, such as "model.tflite"; by default the first that can be run.
-        top, invert, on_bad: see `cnnref.runtimes.predict`.
+        top, invert, centre, on_bad: see `cnnref.runtimes.predict`.
 
     Raises:
         InputError: the source is none of these or no classifier, or a picture cannot be read.
@@ -51,7 +52,7 @@ def predict(
     network = found_network(source)
     with host(isolated=True) as where:
         classifier = load_classifier(network, artifact, where)
-        return predict_with(classifier, pictures, top=top, invert=invert, on_bad=on_bad)
+        return predict_with(classifier, pictures, top=top, invert=invert, centre=centre, on_bad=on_bad)
 
 
 def found_network(

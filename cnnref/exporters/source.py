@@ -15,6 +15,7 @@ from .. import environment
 from ..arrays import read_npz
 from ..convert.published import published
 from ..data.cifar_formats import CIFAR10_LABELS
+from ..data.sources import picture_rule
 from ..environment import keras
 from ..errors import InputError, did_you_mean
 from ..models import build, list_models, spec
@@ -207,6 +208,7 @@ def _run(run: Run) -> Source:
         provenance_of(run),
         documents,
         dataset,
+        picture=picture_rule(results["dataset"], tuple(images.shape[1:])),
     )
 
 

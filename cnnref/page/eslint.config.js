@@ -2,10 +2,11 @@
 import js from "@eslint/js";
 
 const BROWSER = [
-  "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "IntersectionObserver", "ResizeObserver", "TextDecoder", "URL", "Worker",
-  "addEventListener", "atob", "cancelAnimationFrame", "clearInterval", "createImageBitmap", "crypto", "devicePixelRatio", "document",
-  "getComputedStyle", "location", "matchMedia",
-  "onmessage", "performance", "postMessage", "requestAnimationFrame", "setInterval",
+  "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "Image", "IntersectionObserver", "ResizeObserver", "TextDecoder", "URL",
+  "URLSearchParams", "Worker", "XMLSerializer", "addEventListener", "atob", "cancelAnimationFrame", "clearInterval",
+  "createImageBitmap", "crypto", "devicePixelRatio", "document", "getComputedStyle", "history", "location",
+  "matchMedia", "navigator", "onmessage", "performance", "postMessage", "requestAnimationFrame", "setInterval",
+  "setTimeout",
 ];
 
 export default [

@@ -20,7 +20,7 @@ from ..explain.drawing.folding import stage_and_block
 from ..files import write_whole
 from ..pictures import USUAL, PictureRule
 from . import facts as page_facts
-from .bundle_scripts import bundle_scripts, ordered_files
+from .bundle_scripts import bundle_scripts, ordered_files, small_style
 from .facts import PAGE, to_base64
 from .headline import headline, subline
 
@@ -92,7 +92,7 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
             f"{bundle.folder} has no {MODEL}, which the page runs; "
             f"`cnnref export {bundle.folder} --out DIR --format onnx` writes it."
         )
-    samples = _samples_of(bundle)
+    samples = samples_of(bundle)
     first = [_picture(bundle, image)] if image else []
     contents = PageContents(
         path.read_bytes(),
@@ -176,7 +176,7 @@ def _best(model: Any, pictures: Sequence[NDArray[Any]]) -> list[int]:
     return [int(row[0] > 0.5) if len(row) == 1 else int(row.argmax()) for row in scores]
 
 
-def _samples_of(bundle: Bundle) -> list[Sample]:
+def samples_of(bundle: Bundle) -> list[Sample]:
     """Sample pictures of a bundle: the first of each class, then the second of each."""
     from ..data.dataset import one_of_each_class_first
     from ..runtimes import read_samples
@@ -204,7 +204,7 @@ def _picture(bundle: Bundle, path: Path) -> Sample:
 
 def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
     """The first samples, as many as the bound on the page's size permits."""
-    own = sum(map(len, (engine_script(), view_script(), *map(_text, (*STYLES, "shell.html")))))
+    own = sum(map(len, (engine_script(), view_script(), _style(), _text("shell.html"))))
     room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - 20_000
     kept: list[Sample] = []
     for sample in samples[: 3 if with_stored else None]:
@@ -213,6 +213,10 @@ def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) 
             break
         kept.append(sample)
     return kept
+
+
+def _style() -> str:
+    return "\n".join(small_style(_text(file)) for file in STYLES)
 
 
 def _text(file: str) -> str:
@@ -239,7 +243,7 @@ def _fill_shell(contents: PageContents, facts: dict[str, Any]) -> str:
         "name": html.escape(contents.name),
         "title": html.escape(contents.title or contents.name),
         "facts_line": " ".join(f"<span>{html.escape(fact)}</span>" for fact in contents.facts),
-        "style": "\n".join(_text(file) for file in STYLES),
+        "style": _style(),
         "bytes": f"{len(contents.model):,}",
         "sha256": hashlib.sha256(contents.model).hexdigest(),
         "version": html.escape(__version__),

@@ -134,7 +134,8 @@ class Bundle:
         rule = self.document.get("picture")
         rule = rule if isinstance(rule, dict) else {}
         try:
-            return PictureRule(rule.get("shorter_side"), rule.get("interpolation", USUAL.interpolation))
+            interpolation = rule.get("interpolation", USUAL.interpolation)
+            return PictureRule(rule.get("shorter_side"), interpolation, rule.get("ink_box"))
         except (InputError, TypeError) as error:
             raise InputError(f"{self.folder / MANIFEST}: the rule for pictures makes no sense: {error}") from None
 

@@ -39,6 +39,7 @@ def predict(
     artifact: str | None = None,
     top: int = 3,
     invert: bool = False,
+    centre: bool = True,
     on_bad: Callable[[InputError], None] | None = None,
     isolated: bool = True,
 ) -> list[Prediction]:
@@ -50,7 +51,9 @@ def predict(
         artifact: which file to run; if None, the first of `classifier.PREFERRED` that is there and whose runtime is
             installed.
         top: how many labels to name.
-        invert: take each pixel as 255 minus itself, for dark digits on light paper (MNIST is light on dark).
+        invert: take each pixel as 255 minus itself, for dark pictures on a light ground. Where digits are centred, the
+            ground is found out from each picture, and this changes nothing.
+        centre: centre digits where the rule of the bundle says so (see `PictureRule.ink_box`).
         on_bad: is told of each picture that cannot be read, and the others are classified; if None, the first one is
             an error.
         isolated: run the file of a bundle in a child process, which a damaged file may crash; see `verify`. A loaded
@@ -69,26 +72,42 @@ def predict(
     if not isinstance(bundle, Classifier):
         whole = bundle if isinstance(bundle, Bundle) else read_bundle(bundle)
         with host(isolated=isolated) as where:
-            return predict(classifier_of(whole, artifact, where), files, top=top, invert=invert, on_bad=on_bad)
+            classifier = classifier_of(whole, artifact, where)
+            return predict(classifier, files, top=top, invert=invert, centre=centre, on_bad=on_bad)
+    reading = reading_of(bundle, invert=invert, centre=centre)
     found = []
     for start in range(0, len(files), BATCH):
-        read = _read(bundle, files[start : start + BATCH], on_bad)
+        read = _read(files[start : start + BATCH], reading, on_bad)
         if not read:
             continue
-        images = np.stack([image for _, image in read])
-        scores = bundle.runner.run(255 - images if invert else images)
+        scores = bundle.runner.run(np.stack([image for _, image in read]))
         found += [_prediction(bundle, file, row, top) for (file, _), row in zip(read, scores, strict=True)]
     return found
 
 
+def reading_of(
+    classifier: Classifier, *, invert: bool = False, centre: bool = True
+) -> Callable[[Path], NDArray[np.uint8]]:
+    """A function that reads a picture file as `predict` does: uint8 [height, width, channels]."""
+    rule = classifier.picture if centre else classifier.picture.without_centring()
+
+    def read(file: Path) -> NDArray[np.uint8]:
+        image = read_picture(file, *classifier.shape, rule)
+        return 255 - image if invert and rule.ink_box is None else image
+
+    return read
+
+
 def _read(
-    classifier: Classifier, files: Sequence[Path], on_bad: Callable[[InputError], None] | None
+    files: Sequence[Path],
+    reading: Callable[[Path], NDArray[np.uint8]],
+    on_bad: Callable[[InputError], None] | None,
 ) -> list[tuple[Path, NDArray[np.uint8]]]:
     """The pictures that can be read."""
     found = []
     for file in files:
         try:
-            found.append((file, read_picture(file, *classifier.shape, classifier.picture)))
+            found.append((file, reading(file)))
         except InputError as error:
             if on_bad is None:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from deployed import ROOT, Site
+from digits_drawn import drawn
 from PIL import Image
 
 from cnnref.pictures import PictureRule, read_picture
@@ -80,6 +82,13 @@ def written(folder: Path) -> dict[str, Path]:
     return paths
 
 
+def read_pixels(pixels: np.ndarray) -> np.ndarray:
+    """A drawn digit as a network for MNIST sees it."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return read_picture(stream.getvalue(), 28, 28, 1, PictureRule(ink_box=20))[:, :, 0]
+
+
 def load(program: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(program, ROOT / "scripts" / "deploy" / f"{program}.py")
     assert spec is not None
@@ -98,6 +107,14 @@ def test_the_programs_read_every_picture_as_the_package_does(program: str, tmp_p
             for rule in (PictureRule(32), PictureRule(35, "bicubic"), PictureRule(10, "bicubic")):
                 found = module.read_picture(str(path), *shape, rule.shorter_side, rule.interpolation)
                 np.testing.assert_array_equal(found, read_picture(path, *shape, rule), name)
+        for box in (20, 9):
+            found = module.read_picture(str(path), 28, 28, 1, None, "bilinear", box)
+            np.testing.assert_array_equal(found, read_picture(path, 28, 28, 1, PictureRule(ink_box=box)), name)
+    for place, (_, pixels) in enumerate(drawn()):
+        for picture in (pixels, read_pixels(pixels)):
+            Image.fromarray(picture).save(path := tmp_path / f"{place}.png")
+            found = module.read_picture(str(path), 28, 28, 1, ink_box=20)
+            np.testing.assert_array_equal(found, read_picture(path, 28, 28, 1, PictureRule(ink_box=20)))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -121,7 +138,7 @@ def test_the_programs_do_without_the_package_and_the_frameworks(program: str, gr
 
 def test_the_page_sees_every_picture_as_the_package_does(page: Any, site: Site, tmp_path: Path) -> None:
     paths = written(tmp_path)
-    page.goto(f"{site.address}index.html")
+    page.goto(f"{site.address}index.html?centre=off")
     page.wait_for_function(READY)
     for name in NOT_RESAMPLED:
         page.set_input_files("input", paths[name])
@@ -134,6 +151,23 @@ def test_the_page_sees_every_picture_as_the_package_does(page: Any, site: Site, 
     page.wait_for_function("document.querySelector('p').textContent.startsWith('large')")
     wanted = read_picture(paths["large"], 28, 28, 1)[:, :, 0].astype(int)
     assert np.abs(np.array(page.evaluate(SEEN)).reshape(28, 28) - wanted).mean() < 3
+
+
+def test_the_page_centres_digits_unless_it_is_told_not_to(page: Any, site: Site, tmp_path: Path) -> None:
+    page.goto(f"{site.address}index.html")
+    page.wait_for_function(READY)
+    for place, (_, pixels) in enumerate(drawn()):
+        Image.fromarray(pixels).save(path := tmp_path / f"drawn{place}.png")
+        page.set_input_files("input", path)
+        page.wait_for_function("name => document.querySelector('p').textContent.startsWith(name)", arg=path.name)
+        found = np.array(page.evaluate(SEEN)).reshape(28, 28)
+        np.testing.assert_array_equal(found, read_pixels(pixels))
+    page.goto(f"{site.address}index.html?centre=off")
+    page.wait_for_function(READY)
+    page.set_input_files("input", path)
+    page.wait_for_selector("li")
+    plain = read_picture(path, 28, 28, 1)[:, :, 0].astype(int)
+    assert np.abs(np.array(page.evaluate(SEEN)).reshape(28, 28) - plain).mean() < 3
 
 
 def test_a_picture_can_be_dropped_on_the_page(page: Any, site: Site, tmp_path: Path) -> None:

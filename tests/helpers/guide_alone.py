@@ -13,12 +13,12 @@ from cnnref.page.write import PAGE, STYLES
 
 GUIDE = tuple(f"guide/{file.name}" for file in sorted((PAGE / "guide").glob("*.js")))
 LAYERS = [
-    {"name": "scale", "kind": "mul", "text": "product"},
-    {"name": "conv1", "kind": "conv", "text": "convolution"},
-    {"name": "<b>&1", "kind": "tanh", "text": "tanh"},
-    {"name": "pool1", "kind": "averagepool", "text": "average pooling"},
-    {"name": "a/b", "kind": "conv", "text": "convolution"},
-    {"name": "dense1", "kind": "dense", "text": "dense layer"},
+    {"name": "scale", "kind": "mul", "text": "product", "takes": []},
+    {"name": "conv1", "kind": "conv", "text": "convolution", "takes": ["scale"]},
+    {"name": "<b>&1", "kind": "tanh", "text": "tanh", "takes": ["conv1"]},
+    {"name": "pool1", "kind": "averagepool", "text": "average pooling", "takes": ["<b>&1"]},
+    {"name": "a/b", "kind": "conv", "text": "convolution", "takes": ["pool1"]},
+    {"name": "dense1", "kind": "dense", "text": "dense layer", "takes": ["a/b", "pool1"]},
 ]
 GRAY = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)

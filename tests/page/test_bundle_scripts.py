@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnref.page.bundle_scripts import BundleError, bundle_scripts, ordered_files
+from cnnref.page.bundle_scripts import BundleError, bundle_scripts, ordered_files, small_style
 
 
 def write(folder: Path, **scripts: str) -> Path:
@@ -29,17 +29,26 @@ def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
     assert "const c" not in bundle_scripts(entry, without=[(tmp_path / "c.js").resolve()])
 
 
-def test_comments_and_types_are_not_in_the_page(tmp_path: Path) -> None:
+def test_comments_types_and_indentation_are_not_in_the_page(tmp_path: Path) -> None:
     script = """// What the file is for.
 /**
  * A sum; 2 * 3 is no end of a comment.
  * @type {(a: number) => number}
  */
-export const more = (a) => /** @type {number} */ (a) * 2; // at the end of a line it stays
+export const more = (a) => /** @type {number} */ (a) * 2; // at the end of a line, too
   // about the next line
-const path = "a//b/*c";
+const path = "a//b/*c // d"; // it's a path
+if (path) {
+  more(2);
+}
 """
-    expected = 'const more = (a) => (a) * 2; // at the end of a line it stays\nconst path = "a//b/*c";\n'
+    # Quotes behind // may be those of a text, which is then left alone.
+    expected = """const more = (a) => (a) * 2;
+const path = "a//b/*c // d"; // it's a path
+if (path) {
+more(2);
+}
+"""
     assert bundle_scripts(write(tmp_path, a=script)) == '"use strict";\n' + expected
 
 
@@ -63,3 +72,13 @@ const path = "a//b/*c";
 def test_scripts_that_do_not_fit_together_are_refused(tmp_path: Path, scripts: dict[str, str], said: str) -> None:
     with pytest.raises(BundleError, match=said):
         bundle_scripts(write(tmp_path, **scripts))
+
+
+def test_a_text_over_several_lines_is_refused_because_it_would_be_changed(tmp_path: Path) -> None:
+    entry = write(tmp_path, a="const a = `one\n  two`;\n")
+    with pytest.raises(BundleError, match="several lines"):
+        bundle_scripts(entry)
+
+
+def test_styles_lose_their_comments_and_indentation() -> None:
+    assert small_style("/* one\n two */\na {\n  b: c;\n}\n\nd { e: f }\n") == "a {\nb: c;\n}\nd { e: f }\n"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnnref.arithmetic import average_pool2d, conv2d, dense, flatten, max_pool2d, ops, output_size, softmax
 from cnnref.arithmetic.kernels import KERNELS
+from cnnref.arithmetic.receptive_field import Field
 from cnnref.errors import InputError
 
 
@@ -115,3 +117,70 @@ def test_the_kernels_are_the_package_s(bare: Any) -> None:
     assert list(kernels) == list(KERNELS)
     for name, kernel in kernels.items():
         np.testing.assert_array_equal(np.array(kernel["rows"]) / kernel["divisor"], KERNELS[name])
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000))
+def test_one_step_of_learning_is_what_numpy_and_small_differences_give(bare: Any, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    inputs, right = random.normal(size=3), int(random.integers(2))
+    weights = {"first": random.normal(size=(3, 4)), "second": random.normal(size=(4, 2))}
+
+    def loss(first: Any, second: Any) -> float:
+        return -float(np.log(softmax(dense(ops.relu(dense(inputs, first)), second))[right]))
+
+    given_weights = {name: table.tolist() for name, table in weights.items()}
+    found = bare.evaluate(
+        """({ inputs, weights, right }) => {
+          const one = forwardAndBack(inputs, weights, right);
+          return { ...one, next: stepped(weights.first, one.gradients.first, 0.1) };
+        }""",
+        {"inputs": inputs.tolist(), "weights": given_weights, "right": right},
+    )
+    assert found["loss"] == pytest.approx(loss(**weights), rel=1e-12)
+    np.testing.assert_allclose(found["hidden"], ops.relu(dense(inputs, weights["first"])), rtol=1e-12)
+    for name, table in weights.items():
+        for place in np.ndindex(table.shape):
+            moved = []
+            for step in (1e-6, -1e-6):
+                other = {key: one.copy() for key, one in weights.items()}
+                other[name][place] += step
+                moved.append(loss(**other))
+            slope = (moved[0] - moved[1]) / 2e-6
+            assert found["gradients"][name][place[0]][place[1]] == pytest.approx(slope, abs=1e-7)
+    gradient = np.array(found["gradients"]["first"])
+    np.testing.assert_allclose(found["next"], weights["first"] - 0.1 * gradient, rtol=1e-12)
+
+
+def test_normalization_loss_and_fields_are_those_of_the_formulas(bare: Any) -> None:
+    values = np.random.default_rng(3).normal(size=9)
+    found = bare.evaluate("(values) => normalized(values, 2, -1, 0.001)", values.tolist())
+    expected = 2 * (values - values.mean()) / np.sqrt(values.var() + 0.001) - 1
+    np.testing.assert_allclose(found["values"], expected, rtol=1e-12)
+    scores = [1.0, -2.0, 0.5]
+    assert bare.evaluate("(scores) => crossEntropy(scores, 1)", scores) == pytest.approx(-np.log(softmax(scores)[1]))
+    layers = [{"kernel": kernel, "stride": stride} for kernel, stride in ((3, 1), (2, 2), (5, 1), (3, 2), (1, 1))]
+    field, sizes = Field.pixels(1000), []
+    for layer in layers:
+        slid = field.slid(layer["kernel"], layer["stride"], 0, 1)
+        assert slid is not None
+        field = slid
+        sizes.append({"size": field.size, "jump": field.jump})
+    assert bare.evaluate("(layers) => fieldsAfter(layers)", layers) == sizes
+
+
+def test_branches_that_run_beside_each_other_have_lanes_of_their_own(bare: Any) -> None:
+    layers = [
+        {"name": "a", "takes": []},
+        {"name": "b", "takes": ["a"]},
+        {"name": "c", "takes": ["b", "a"]},
+        {"name": "d", "takes": ["a"]},
+        {"name": "e", "takes": ["d", "c", "b", "elsewhere"]},
+    ]
+    found = bare.evaluate("(layers) => lanesOf(edgesOf(layers))", layers)
+    assert {(one["from"], one["to"]) for one in found} == {(0, 1), (1, 2), (0, 2), (0, 3), (3, 4), (2, 4), (1, 4)}
+    for one in found:
+        assert (one["lane"] == 0) == (one["to"] == one["from"] + 1)
+        for other in found:
+            if one is not other and one["lane"] == other["lane"] > 0:
+                assert one["to"] <= other["from"] or other["to"] <= one["from"]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from digits_drawn import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_files import (
@@ -108,6 +109,32 @@ def test_the_shorter_side_is_resized_and_the_middle_is_cropped_as_in_pillow(read
         pixels[..., 3] = 255
         cases.append([text(pixels.tobytes()), source[1], source[0], *target, asdict(rule)])
         expected.append(read_picture(encoded(Image.fromarray(pixels)), *target, rule).ravel().tolist())
+    assert reader.page.evaluate(RESIZE, cases) == expected
+
+
+@settings(deadline=None, max_examples=6)
+@given(st.integers(0, 2**32 - 1))
+def test_digits_are_centred_as_in_python(reader: Reader, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    cases, expected = [], []
+    for _ in range(40):
+        rows, columns = (int(side) for side in random.integers(1, 61, 2))
+        target = [(28, 28, 1), (20, 33, 1), (28, 28, 3)][int(random.integers(3))]
+        rule = PictureRule(ink_box=int(random.integers(1, 31)))
+        pixels = noise(rows, columns, 4, seed=int(random.integers(2**32))) // int(random.integers(1, 5))
+        pixels[: int(random.integers(rows + 1)), :] = random.integers(0, 256)
+        pixels[..., 3] = 255
+        cases.append([text(pixels.tobytes()), columns, rows, *target, asdict(rule)])
+        expected.append(read_picture(encoded(Image.fromarray(pixels)), *target, rule).ravel().tolist())
+    for digit, picture in drawn():
+        pixels = np.dstack([picture] * 3 + [np.full_like(picture, 255)])
+        rule = PictureRule(ink_box=20)
+        cases.append([text(pixels.tobytes()), *reversed(picture.shape), 28, 28, 1, asdict(rule)])
+        expected.append(read_picture(encoded(Image.fromarray(pixels)), 28, 28, 1, rule).ravel().tolist())
+        again = np.array([[value, value, value, 255] for value in expected[-1]], np.uint8)
+        cases.append([text(again.tobytes()), 28, 28, 28, 28, 1, asdict(rule)])
+        expected.append(expected[-1])  # what is centred stays so
+        assert digit in (4, 7)
     assert reader.page.evaluate(RESIZE, cases) == expected
 
 

@@ -66,6 +66,7 @@ def card(bundle: Bundle, report: Report) -> str:
             RUN.format(
                 mode="L" if channels == 1 else "RGB", dtype=bundle.dtype, height=height, width=width, channels=channels
             ),
+            *_centring(bundle),
         ]
     lines += [
         "## Identity",
@@ -74,6 +75,19 @@ def card(bundle: Bundle, report: Report) -> str:
         f"Licence: {bundle.document['license']}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _centring(bundle: Bundle) -> list[str]:
+    """What the lines of Python leave out where digits are centred."""
+    box = bundle.picture.ink_box
+    if box is None:
+        return []
+    return [
+        f"The picture has to be as those of the data set are: light on dark, the digit {box} pixels high or wide, its "
+        "centre of mass in the middle. `cnnref predict` and the programs in `scripts/deploy` make it so, by the rule "
+        "that `bundle.json` states under `centring`.",
+        "",
+    ]
 
 
 def _given(bundle: Bundle, batch: str) -> str:

@@ -165,3 +165,95 @@ export const ACTIVATIONS = {
   },
   tanh: { of: (x) => Math.tanh(x), slope: (x) => 1 - Math.tanh(x) ** 2 },
 };
+
+/** @typedef {{ from: number, to: number }} Edge from one layer to a later one, by their places */
+
+/**
+ * From which layers each layer takes: `takes` names them; a layer without it takes what the one before it gives.
+ * @type {(layers: { name: string, takes?: string[] }[]) => Edge[]}
+ */
+export function edgesOf(layers) {
+  const places = new Map(layers.map(({ name }, index) => [name, index]));
+  return layers.flatMap(({ takes }, to) => {
+    const from = takes ? takes.map((name) => places.get(name) ?? -1) : [to - 1];
+    return [...new Set(from)].filter((one) => one >= 0).map((one) => ({ from: one, to }));
+  });
+}
+
+/**
+ * A lane for each edge, so that no two that run beside each other share one: 0 from a layer to the next.
+ * @type {(edges: Edge[]) => (Edge & { lane: number })[]}
+ */
+export function lanesOf(edges) {
+  /** @type {number[]} */
+  const ends = []; // where the last edge of each lane beside the path ends
+  return [...edges]
+    .sort((a, b) => a.from - b.from || a.to - b.to)
+    .map(({ from, to }) => {
+      if (to === from + 1) return { from, to, lane: 0 };
+      let lane = ends.findIndex((end) => end <= from);
+      if (lane < 0) lane = ends.length;
+      ends[lane] = to;
+      return { from, to, lane: lane + 1 };
+    });
+}
+
+/**
+ * How many pixels a number sees after each of some layers, on one axis, and how far apart those of neighbours are.
+ * @type {(layers: { kernel: number, stride: number }[]) => { size: number, jump: number }[]}
+ */
+export function fieldsAfter(layers) {
+  let [size, jump] = [1, 1];
+  return layers.map(({ kernel, stride }) => {
+    size += (kernel - 1) * jump;
+    jump *= stride;
+    return { size, jump };
+  });
+}
+
+/**
+ * Batch normalization of one channel: { mean, variance, values }.
+ * @type {(values: number[], scale: number, offset: number, epsilon: number) =>
+ *   { mean: number, variance: number, values: number[] }}
+ */
+export function normalized(values, scale, offset, epsilon) {
+  const middle = mean(values);
+  const variance = mean(values.map((value) => (value - middle) ** 2));
+  const spread = Math.sqrt(variance + epsilon);
+  return { mean: middle, variance, values: values.map((value) => (scale * (value - middle)) / spread + offset) };
+}
+
+/**
+ * Cross-entropy: minus the logarithm of the share of the right class.
+ * @type {(scores: number[], right: number) => number}
+ */
+export const crossEntropy = (scores, right) => -Math.log(softmax(scores)[right]);
+
+/** @typedef {{ first: number[][], second: number[][] }} Weights [inputs][hidden] and [hidden][classes] */
+
+/**
+ * A network of two layers on one input, forwards and backwards: every number of it, and the gradient of each weight.
+ * @param {number[]} inputs
+ * @param {Weights} weights
+ * @param {number} right the class
+ */
+export function forwardAndBack(inputs, { first, second }, right) {
+  const sums = denseOutputs(inputs, first, first[0].map(() => 0));
+  const hidden = sums.map(ACTIVATIONS.relu.of);
+  const scores = denseOutputs(hidden, second, second[0].map(() => 0));
+  const shares = softmax(scores);
+  const atScores = shares.map((share, index) => share - (index === right ? 1 : 0));
+  const atHidden = second.map((row) => row.reduce((sum, weight, index) => sum + weight * atScores[index], 0));
+  const atSums = atHidden.map((slope, index) => slope * ACTIVATIONS.relu.slope(sums[index]));
+  /** @type {(values: number[], slopes: number[]) => number[][]} */
+  const products = (values, slopes) => values.map((value) => slopes.map((slope) => value * slope));
+  const gradients = { first: products(inputs, atSums), second: products(hidden, atScores) };
+  return { sums, hidden, scores, shares, loss: crossEntropy(scores, right), atScores, atHidden, atSums, gradients };
+}
+
+/**
+ * Each weight less its gradient times the learning rate.
+ * @type {(weights: number[][], gradients: number[][], rate: number) => number[][]}
+ */
+export const stepped = (weights, gradients, rate) =>
+  weights.map((row, i) => row.map((weight, j) => weight - rate * gradients[i][j]));

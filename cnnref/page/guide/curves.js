@@ -4,6 +4,7 @@
 import { ACTIVATIONS, LEAK, softmax } from "./arithmetic.js";
 import { chapter, inBrackets, seenIn, sumLine, sums, written } from "./parts.js";
 import { button, h, set, slider, svg } from "../view/elements.js";
+import { saveButtons } from "../view/save.js";
 
 const SCALE = { unit: 60, left: 4.2, top: 4.2, wide: 8.4, high: 5.8 }; // of the plot; x from -4 to 4, y from -1.5 to 4
 /** @type {Record<string, [string, (x: number) => string, string]>} */
@@ -137,6 +138,7 @@ export function chapterActivations(context) {
     [
       h("div", { class: "controls", role: "group", "aria-label": "activation" }, buttons),
       h("div", { class: "row" }, plot, h("div", { class: "beside" }, line, about)),
+      saveButtons("activation", () => plot),
     ],
     seenIn(context, ["relu", "leakyrelu", "sigmoid", "tanh"]),
   );

@@ -3,6 +3,7 @@
 import { denseOutputs } from "./arithmetic.js";
 import { chapter, editTable, inBrackets, productsText, seenIn, sumLine, sums, written } from "./parts.js";
 import { darkMode, h, magnitude, svg } from "../view/elements.js";
+import { saveButtons } from "../view/save.js";
 
 /** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterDense(context) {
@@ -38,13 +39,17 @@ export function chapterDense(context) {
   return chapter(
     "guide-dense",
     [
-      "In a dense layer every output looks at every input: a product for each line of the drawing, a sum, and a",
-      "bias. The table has a row for each input and a column for each output: a weight for each pair, which is",
-      "why most of a classic network's weights sit here. The layer knows nothing of neighbours; that is why",
+      "In a dense (fully connected) layer every output is a dot product with every input: a product for each line",
+      "of the drawing, a sum, and a bias. The table has a row for each input and a column for each output: a weight for",
+      "each pair, which is why most of a classic network's weights sit here. The layer knows nothing of neighbours; that is why",
       "convolutions come first.",
       "Change an input, a weight or a bias.",
     ],
-    [h("div", { class: "row" }, tables.slice(0, 1), h("div", { class: "stack" }, tables.slice(1)), drawing), lines],
+    [
+      h("div", { class: "row" }, tables.slice(0, 1), h("div", { class: "stack" }, tables.slice(1)), drawing),
+      saveButtons("dense layer", () => drawing),
+      lines,
+    ],
     seenIn(context, ["dense"]),
   );
 }

@@ -151,7 +151,7 @@ export function chapterDepth(context) {
     [
       "With several channels a kernel has a slice for each of them. Every slice slides over its own channel, the",
       "results are added up, and one more number, the bias, is added on top: however many channels go in, one",
-      "kernel gives one map. Several kernels give several maps, which are the channels that the next layer sees.",
+      "kernel gives one feature map. Several kernels give several, which are the channels that the next layer sees.",
       "Choose a cell of a map, or move a bias.",
     ],
     [

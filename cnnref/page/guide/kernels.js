@@ -1,6 +1,6 @@
 // Chapter: a small kernel slides over the reader's picture.
 
-import { everywhere, mean, productSum, slide, windowAt } from "./arithmetic.js";
+import { everywhere, greatest, mean, productSum, slide, windowAt } from "./arithmetic.js";
 import {
   chapter, editTable, follows, hoverPicks, inBrackets, player, productsOf, seenIn, sumLine, sumText, sums, swap,
   valuesOf, written,
@@ -162,8 +162,8 @@ export function chapterKernel(context) {
       }),
     );
     set(inputMap, { style: { "--cells": 3 } });
-    const columns = input[0].length - 2;
-    steps.at = Math.floor((input.length - 2) / 2) * columns + Math.floor(columns / 2);
+    const answers = slide(input, kernel).flat().map(Math.abs);
+    steps.at = answers.indexOf(greatest(answers)); // where there is most to see
     resultMap = null;
     work();
     if (resultMap) maps.replaceChildren(inputMap, resultMap);
@@ -185,8 +185,9 @@ export function chapterKernel(context) {
     "guide-kernel",
     [
       "A kernel is a small table of numbers. Lay it on the picture, multiply each of its numbers with the pixel",
-      "below, and add up: that is one number of the answer. Slide it on by a pixel and do it again. What the",
-      "kernel answers to depends on its numbers alone; a network finds them by training.",
+      "below, and add up, which is called a dot product: that is one number of the answer. Slide it on by a pixel and",
+      "do it again; all the answers together are a feature map. What the kernel answers to depends on its numbers",
+      "alone, its weights; a network finds them by training.",
       "Choose a kernel or type your own, and move the window.",
     ],
     [

@@ -258,7 +258,7 @@ export function pictureFigure({ values, rows, columns, channels }, name, onPick)
   const figure = heatMap({ values: new Uint8Array(rows * columns), rows, columns, name, pixels: true, onPick });
   const canvas = /** @type {HTMLCanvasElement} */ (figure.querySelector("canvas"));
   paintPicture(canvas, values, rows, columns, channels);
-  figure.querySelectorAll(".scale, details").forEach((one) => one.remove());
+  figure.querySelectorAll(".scale, details, .save").forEach((one) => one.remove());
   return figure;
 }
 

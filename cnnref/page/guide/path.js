@@ -1,7 +1,11 @@
 // Chapter: the reader's own network, layer by layer, in the words of the chapters before.
 
+import { edgesOf, lanesOf } from "./arithmetic.js";
 import { chapter, layerLink, player, toChapter } from "./parts.js";
-import { h, slider } from "../view/elements.js";
+import { h, slider, svg } from "../view/elements.js";
+
+const ROW = 36; // pixels from one layer to the next
+const LANE = 16; // and from one branch to the one beside it
 
 /**
  * What a layer does, in a sentence, and the chapter about it.
@@ -18,8 +22,12 @@ const DOES = {
   sigmoid: ["presses every number between 0 and 1.", "guide-activations"],
   tanh: ["presses every number between −1 and 1.", "guide-activations"],
   softmax: ["turns scores into shares that add up to 1.", "guide-softmax"],
-  batchnorm: ["moves and scales each channel by numbers kept from training."],
-  add: ["adds cell by cell: another result where a short cut joins, or a fixed number."],
+  depthwise: ["slides over each channel a kernel of its own.", "guide-pointwise"],
+  pointwise: ["takes a dot product over the channels of each pixel.", "guide-pointwise"],
+  globalpool: ["makes one number of each whole map.", "guide-global"],
+  batchnorm: ["moves and scales each channel by numbers kept from training.", "guide-batchnorm"],
+  offset: ["adds a fixed number."],
+  add: ["adds two results cell by cell, as where a skip connection joins.", "guide-skip"],
   concat: ["lays maps behind one another: more channels."],
 };
 
@@ -40,9 +48,10 @@ export function chapterPath(context) {
     },
   });
   const path = layers.map(({ name }) => h("a", { href: layerLink(name) }, name));
+  const { drawing, edges } = branches(layers);
   const kinds = new Map();
   for (const { kind, text } of layers)
-    if (DOES[kind]) kinds.set(kind, { text, count: (kinds.get(kind)?.count ?? 0) + 1 });
+    if (DOES[kind] && kind !== "offset") kinds.set(kind, { text, count: (kinds.get(kind)?.count ?? 0) + 1 });
 
   /** @type {(at: number) => void} */
   function show(at) {
@@ -50,6 +59,7 @@ export function chapterPath(context) {
     const [does, id] = DOES[kind] ?? ["prepares or arranges numbers; this guide has no chapter on it."];
     along.show(at + 1);
     path.forEach((link, index) => link.setAttribute("aria-current", index === at ? "step" : "false"));
+    for (const { to, line } of edges) line.classList.toggle("read", to === at);
     card.replaceChildren(
       h(
         "p",
@@ -78,9 +88,9 @@ export function chapterPath(context) {
   return chapter(
     "guide-network",
     [
-      "A network is these few steps, one after the other, each taking what earlier ones give. Early maps",
-      "answer to edges and spots, later ones to larger and larger parts of the picture, and the last numbers are",
-      "scores for the classes.",
+      "A network is these few steps, each taking what earlier ones give. A line that leaves the path and comes",
+      "back further down is a branch: a skip connection, or a path beside it. Early maps answer to edges and spots,",
+      "later ones to larger and larger parts of the picture, and the last numbers are scores for the classes.",
       "Walk along the path, and look at each layer above.",
     ],
     [
@@ -89,13 +99,36 @@ export function chapterPath(context) {
       card,
       h(
         "div",
-        { class: "scroll" },
+        { class: "scroll path", tabindex: 0, role: "region", "aria-label": "The layers and their branches" },
+        drawing,
         h(
           "ol",
-          { class: "path" },
+          {},
           path.map((link) => h("li", {}, link)),
         ),
       ),
     ],
   );
+}
+
+/**
+ * The lines from layer to layer, drawn beside their list: down the path, and round it where a branch goes.
+ * @param {import("./parts.js").GuideLayer[]} layers
+ * @returns {{ drawing: SVGElement, edges: { to: number, line: SVGElement }[] }}
+ */
+function branches(layers) {
+  const edges = lanesOf(edgesOf(layers));
+  const width = LANE * (1 + Math.max(...edges.map(({ lane }) => lane), 0));
+  /** @type {(index: number) => number} */
+  const middle = (index) => (index + 0.5) * ROW;
+  const x = width - LANE / 2;
+  const drawn = edges.map(({ from, to, lane }) => {
+    const [top, bottom, left] = [middle(from), middle(to), x - lane * LANE];
+    const out = `C${left},${top} ${left},${top} ${left},${top + ROW / 2} V${bottom - ROW / 2}`;
+    const way = lane ? `M${x},${top} ${out} C${left},${bottom} ${left},${bottom} ${x},${bottom}` : `M${x},${top} V${bottom}`;
+    return { to, line: svg("path", { d: way }) };
+  });
+  const dots = layers.map((_, index) => svg("circle", { cx: x, cy: middle(index), r: 4 }));
+  const size = { width, height: layers.length * ROW };
+  return { drawing: svg("svg", { ...size, "aria-hidden": "true" }, drawn.map(({ line }) => line), dots), edges: drawn };
 }

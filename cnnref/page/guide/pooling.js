@@ -85,7 +85,7 @@ export function chapterPooling(context) {
       "Type other numbers, change the window, or choose a cell of the answer.",
     ],
     [h("div", { class: "controls" }, controls), h("div", { class: "row" }, input, follows("→", answers)), line],
-    seenIn(context, ["maxpool", "averagepool"]),
+    seenIn(context, ["maxpool", "averagepool", "globalpool"]),
   );
 }
 

@@ -24,6 +24,15 @@ const STRIP = 2 ** 22; // pixels that a canvas holds at a time
  * @returns {Promise<Uint8Array<ArrayBuffer>>} [height, width, channels], values 0..255
  */
 export async function readPicture(blob, height, width, channels, rule) {
+  const picture = await decodePicture(blob);
+  return readPixels(picture.rgba, picture.width, picture.height, height, width, channels, rule);
+}
+
+/**
+ * The first picture of a file, upright.
+ * @type {(blob: Blob & { name?: string }) => Promise<Pixels>}
+ */
+export async function decodePicture(blob) {
   const name = blob.name || "The picture";
   const bytes = await blob.arrayBuffer().then(
     (buffer) => new Uint8Array(buffer),
@@ -38,8 +47,7 @@ export async function readPicture(blob, height, width, channels, rule) {
   }
   try {
     if (pixelsOf(bytes, kind) <= MOST_PIXELS) {
-      const picture = upright(await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind)));
-      return readPixels(picture.rgba, picture.width, picture.height, height, width, channels, rule);
+      return upright(await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind)));
     }
   } catch (error) {
     const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : messageOf(error);

@@ -3,9 +3,12 @@
 /**
  * @typedef {{ left: number, top: number, width: number, height: number }} Box of pixels
  * @typedef {Uint8Array | Uint8ClampedArray} Values
- * @typedef {{ shorter_side: number | null, interpolation: string }} PictureRule
- *   the shorter side before the middle is cropped, null to crop first; "bilinear" or "bicubic"
+ * @typedef {{ shorter_side: number | null, interpolation: string, ink_box?: number | null }} PictureRule
+ *   the shorter side before the middle is cropped, null to crop first; "bilinear" or "bicubic"; pixels of the longer
+ *   side of a digit that is centred (centre.js), null to take pictures as they are
  */
+
+import { centringSteps } from "./centre.js";
 
 /**
  * How pictures are read where nothing else is said.
@@ -140,6 +143,8 @@ function onWhite(value, alpha) {
  * @returns {Uint8Array<ArrayBuffer>} [height, width, channels], 1 (gray) or 3 (RGB) channels
  */
 export function readPixels(rgba, sourceWidth, sourceHeight, height, width, channels, rule = USUAL) {
+  const steps = stepsOfCentring(rgba, sourceWidth, sourceHeight, height, width, channels, rule);
+  if (steps) return Uint8Array.from(steps[steps.length - 1].values);
   if (rule.shorter_side === null) {
     const box = centreBox(sourceWidth, sourceHeight, width, height);
     const values = compose(rgba, sourceWidth, box, channels);
@@ -158,6 +163,19 @@ export function readPixels(rgba, sourceWidth, sourceHeight, height, width, chann
     found.set(full.subarray(from, from + width * channels), row * width * channels);
   }
   return found;
+}
+
+/**
+ * The pictures on the way from decoded pixels to a centred digit; null where the rule has none, or there is no ink.
+ * @type {(rgba: Uint8ClampedArray, sourceWidth: number, sourceHeight: number, height: number, width: number,
+ *         channels: number, rule?: PictureRule) => import("./centre.js").Step[] | null}
+ */
+export function stepsOfCentring(rgba, sourceWidth, sourceHeight, height, width, channels, rule = USUAL) {
+  if (!rule.ink_box || channels !== 1) return null;
+  const gray = compose(rgba, sourceWidth, { left: 0, top: 0, width: sourceWidth, height: sourceHeight }, 1);
+  return centringSteps(gray, sourceHeight, sourceWidth, height, width, rule.ink_box, (values, rows, columns, high, wide) =>
+    resize(values, rows, columns, 1, high, wide, rule.interpolation),
+  );
 }
 
 /**

@@ -38,11 +38,23 @@ export function kindOf(node) {
  * @type {Record<string, string>}
  */
 // prettier-ignore
-export const GUIDE_KINDS = {
-  Conv: "conv", MaxPool: "maxpool", GlobalMaxPool: "maxpool", AveragePool: "averagepool",
-  GlobalAveragePool: "averagepool", Gemm: "dense", MatMul: "dense", Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh",
+const GUIDE_KINDS = {
+  Conv: "conv", MaxPool: "maxpool", GlobalMaxPool: "globalpool", AveragePool: "averagepool",
+  GlobalAveragePool: "globalpool", Gemm: "dense", MatMul: "dense", Relu: "relu", LeakyRelu: "leakyrelu", Sigmoid: "sigmoid", Tanh: "tanh",
   Softmax: "softmax", Flatten: "flatten", BatchNormalization: "batchnorm", Add: "add", Concat: "concat",
 };
+
+/**
+ * The short name by which the guide looks a layer up; `takes` is how many results it reads.
+ * @type {(node: GraphNode, takes: number) => string}
+ */
+export function guideKind(node, takes) {
+  const shape = state.graph.constants.get(node.inputs[1])?.shape;
+  if (node.op === "Add" && takes < 2) return "offset";
+  if (node.op === "Conv" && kindOf(node) === "depthwise convolution") return "depthwise";
+  if (node.op === "Conv" && shape?.[2] === 1 && shape[3] === 1) return "pointwise";
+  return GUIDE_KINDS[node.op] ?? node.op.toLowerCase();
+}
 
 /** @type {(node: GraphNode) => boolean} */
 export const hasWindow = (node) => ["Conv", "MaxPool", "AveragePool"].includes(node.op);

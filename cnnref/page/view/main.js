@@ -1,13 +1,14 @@
 // Puts the page together and starts it.
 
+import { buildCopyLink, followAddress, keepAddress } from "./address.js";
 import { h } from "./elements.js";
-import { GUIDE_KINDS, hasWindow, kindOf } from "./facts.js";
+import { guideKind, hasWindow, kindOf } from "./facts.js";
 import { buildLayer } from "./layer.js";
 import { buildNetwork } from "./network.js";
 import { buildPicture, sampleOf } from "./picture.js";
 import { buildPlay } from "./play.js";
 import { buildScores } from "./scores.js";
-import { bytesOf, load, lookAt, makerOf, nodeNamed, on, showPicture, startEngine, state } from "./state.js";
+import { bytesOf, load, lookAt, makerOf, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
 import { messageOf } from "../engine/run.js";
@@ -43,8 +44,11 @@ async function start() {
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
     lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);
-    main.append(buildGuide(guideContext()));
-    toHash();
+    const guide = buildGuide(guideContext());
+    main.append(guide);
+    document.querySelector(".page-head nav")?.append(...buildCopyLink());
+    keepAddress(guide.build);
+    await followAddress();
   } catch (error) {
     byId("status").textContent = messageOf(error);
   }
@@ -71,42 +75,15 @@ function guideContext() {
     picture: { values: state.picture.values, rows, columns, channels },
     onPicture: (/** @type {() => void} */ listener) => on("run", listener),
     network: {
-      layers: state.graph.nodes.map((node) => ({
-        name: node.name,
-        kind: GUIDE_KINDS[node.op] ?? node.op.toLowerCase(),
-        text: kindOf(node),
-        takes: node.inputs.map((input) => makerOf(input)?.name).filter((name) => name !== undefined),
-      })),
+      layers: state.graph.nodes.map((node) => {
+        const takes = node.inputs.map((input) => makerOf(input)?.name).filter((name) => name !== undefined);
+        return { name: node.name, kind: guideKind(node, takes.length), text: kindOf(node), takes };
+      }),
     },
   };
   on("run", () => (context.picture.values = state.picture.values));
   return context;
 }
-
-/**
- * Look at the layer that #layer-NAME names; whether there is one.
- * @type {(hash: string) => boolean}
- */
-function toLayer(hash) {
-  const name = hash.slice("#layer-".length);
-  const node = nodeNamed(name) ?? state.graph.nodes.find((one) => name === encodeURIComponent(one.name));
-  if (!node || !hash.startsWith("#layer-")) return false;
-  lookAt(node);
-  const heading = byId(`layer-${node.name}`);
-  heading.scrollIntoView();
-  heading.focus({ preventScroll: true });
-  return true;
-}
-
-/** Go to the part of the page that its address names, which was not there yet when the browser looked for it. */
-function toHash() {
-  if (!toLayer(location.hash)) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-}
-
-addEventListener("click", (event) => {
-  const link = /** @type {Element} */ (event.target).closest?.("a[href^='#layer-']");
-  if (toLayer(link?.getAttribute("href") ?? "")) event.preventDefault();
-});
 
 /**
  * The SHA-256 of the file in the page, computed here where the browser can, against what page.py saw on disk.

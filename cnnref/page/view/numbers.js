@@ -1,6 +1,7 @@
 // Pictures of numbers: a small table whose cells are coloured, and a heat map with a table behind it.
 
 import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, short, thousands } from "./elements.js";
+import { saveButtons } from "./save.js";
 
 /**
  * The pen of a canvas.
@@ -183,6 +184,10 @@ export function heatMap({ values, rows, columns, name, limit, pixels, positive, 
   if (under) stage.prepend(below(under));
   /** @type {(row: number, column: number) => void} */
   const choose = (row, column) => {
+    if (onPick) {
+      const value = pixels ? String(values[row * columns + column]) : short(values[row * columns + column]);
+      stage.setAttribute("aria-label", `${gridLabel(name)}; row ${row}, column ${column}: ${value}`);
+    }
     frame.hidden = false;
     set(frame, { style: { "--row": row, "--column": column } });
     figure.at = [row, column];
@@ -193,12 +198,12 @@ export function heatMap({ values, rows, columns, name, limit, pixels, positive, 
     { choose },
   );
   paint(canvas, values, rows, columns, { limit: most, pixels, sheer: Boolean(under) });
-  if (chosen) figure.choose(chosen[0], chosen[1]);
   if (onPick)
     pickable(stage, figure, rows, columns, name, (row, column) => {
       figure.choose(row, column);
       onPick(row, column);
     });
+  if (chosen) figure.choose(chosen[0], chosen[1]);
   figure.append(
     tableBehind(name, () =>
       numberTable({
@@ -209,6 +214,7 @@ export function heatMap({ values, rows, columns, name, limit, pixels, positive, 
         write: exact,
       }),
     ),
+    saveButtons(name, () => stage),
   );
   return figure;
 }
@@ -288,6 +294,9 @@ export function termTable(head, rows, properties = {}) {
   return h("div", {}, table, more);
 }
 
+/** @type {(name: string) => string} */
+const gridLabel = (name) => `${name}: arrow keys choose a value`;
+
 /** @type {(stage: HTMLElement, figure: HeatMap, rows: number, columns: number, name: string, pick: (row: number, column: number) => void) => void} */
 export function pickable(stage, figure, rows, columns, name, pick) {
   stage.classList.add("pickable");
@@ -295,7 +304,7 @@ export function pickable(stage, figure, rows, columns, name, pick) {
     tabindex: 0,
     role: "application",
     "aria-roledescription": "grid of values",
-    "aria-label": `${name}: arrow keys choose a value`,
+    "aria-label": gridLabel(name),
   });
   stage.onclick = (event) => {
     const box = stage.getBoundingClientRect();

@@ -1,17 +1,25 @@
 // The reader's picture: a sample, a file that is chosen, dropped or pasted, or a drawing; and what a value sees of it.
-/** @import { Picture } from "./state.js" */
+/**
+ * @import { Pixels } from "../picture/exif.js"
+ * @import { Picture } from "./state.js"
+ */
 
 import { button, h, narrow, set, tick } from "./elements.js";
 import { arrowKeys, contextOf, paintPicture } from "./numbers.js";
+import { buildReading } from "./reading.js";
 import { buildStatus } from "./scores.js";
 import { bytesOf, on, showPicture, state } from "./state.js";
 import { ALL, fieldOf } from "../engine/field.js";
 import { messageOf } from "../engine/run.js";
 import { placeOf } from "../engine/tensors.js";
-import { readPicture } from "../picture/read.js";
-import { readPixels } from "../picture/resample.js";
+import { decodePicture } from "../picture/read.js";
+import { readPixels, stepsOfCentring } from "../picture/resample.js";
+
+const DRAWING = "your drawing";
 
 export function buildPicture() {
+  /** The picture before the drawing. @type {Picture | null} */
+  let before = null;
   const [height, width, channels] = state.facts.shape;
   const size = `${width} × ${height}${channels === 1 ? ", gray" : ""}`;
   const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The picture as the network sees it" });
@@ -28,16 +36,39 @@ export function buildPicture() {
     showPicture({ values: negative(values), name: turnedName(name), sample: null });
   }
 
+  /** What was read last, which can be read again. @type {{ pixels: Pixels, name: string } | null} */
+  let source = null;
+  const rule = state.facts.picture;
+  const centring = tick({
+    label: "find the digit and centre it as MNIST's are",
+    value: true,
+    onChange: () => source && show(source.pixels, source.name),
+  });
+
+  /** @type {(pixels: Pixels, name: string) => void} */
+  function show(pixels, name) {
+    source = { pixels, name };
+    const how = centring.input.checked ? rule : { ...rule, ink_box: null };
+    /** @type {[Uint8ClampedArray, number, number, number, number, number, typeof rule]} */
+    const given = [pixels.rgba, pixels.width, pixels.height, height, width, channels, how];
+    const steps = stepsOfCentring(...given);
+    const values = steps ? Uint8Array.from(steps[steps.length - 1].values) : readPixels(...given);
+    const turned = inverted.input.checked && !steps; // whether a digit is dark on light is found out
+    if (steps) inverted.input.checked = false;
+    showPicture({
+      values: turned ? negative(values) : values,
+      name: turned ? turnedName(name) : name,
+      sample: null,
+      steps,
+    });
+  }
+
   /** @type {(given: File) => Promise<void>} */
   async function readFile(given) {
     try {
-      const pixels = await readPicture(given, height, width, channels, state.facts.picture);
+      const pixels = await decodePicture(given);
       wrong.textContent = "";
-      showPicture({
-        values: inverted.input.checked ? negative(pixels) : pixels,
-        name: inverted.input.checked ? turnedName(given.name || "your picture") : given.name || "your picture",
-        sample: null,
-      });
+      show(pixels, given.name || "your picture");
     } catch (error) {
       wrong.textContent = messageOf(error);
     }
@@ -71,6 +102,7 @@ export function buildPicture() {
     state.facts.samples.map((sample, index) =>
       sampleButton(sample, index, () => {
         inverted.input.checked = false;
+        source = null;
         showPicture(sampleOf(index));
       }),
     ),
@@ -83,14 +115,29 @@ export function buildPicture() {
     channels === 1
       ? buildDrawing((pixels) => {
           inverted.input.checked = false;
-          showPicture({ values: pixels, name: "your drawing", sample: null });
+          if (pixels) {
+            if (state.picture.name !== DRAWING) before = state.picture;
+            show(pixels, DRAWING);
+          } else if (source?.name === DRAWING) {
+            source = null;
+            showPicture(before ?? sampleOf(0)); // an empty drawing is no picture
+          }
         })
       : null,
-    h("div", { class: "controls" }, h("label", { class: "file", for: "file" }, "Choose a file"), file, inverted),
+    buildReading(),
+    h(
+      "div",
+      { class: "controls" },
+      h("label", { class: "file", for: "file" }, "Choose a file"),
+      file,
+      inverted,
+      rule.ink_box ? centring : null,
+    ),
     h(
       "p",
       { class: "note" },
-      `Or drop or paste one. It is turned upright, cropped to its middle and made ${size}. It stays on your machine.`,
+      `Or drop or paste one. It is turned upright, ${rule.ink_box ? "its digit is centred" : "cropped to its middle"} `,
+      `and made ${size}. It stays on your machine.`,
     ),
   );
   return h(
@@ -175,7 +222,8 @@ export function showField(field, note) {
 
 /**
  * A canvas to draw on, light on dark as the digits of MNIST are; with the keyboard: arrows move, space draws.
- * @type {(give: (pixels: Uint8Array<ArrayBuffer>) => void) => HTMLElement}
+ * `give` gets what is drawn, null when the drawing is cleared.
+ * @type {(give: (pixels: Pixels | null) => void) => HTMLElement}
  */
 function buildDrawing(give) {
   const side = 280;
@@ -190,8 +238,7 @@ function buildDrawing(give) {
   });
   const context = contextOf(canvas, { willReadFrequently: true });
   const pen = { x: side / 2, y: side / 2, down: false };
-  const [rows, columns, channels] = state.facts.shape;
-  const read = () => give(readPixels(context.getImageData(0, 0, side, side).data, side, side, rows, columns, channels));
+  const read = () => give({ rgba: context.getImageData(0, 0, side, side).data, width: side, height: side });
   function clear() {
     context.fillStyle = "#000";
     context.fillRect(0, 0, side, side);
@@ -248,7 +295,7 @@ function buildDrawing(give) {
       { class: "controls" },
       button("Clear the drawing", () => {
         clear();
-        read();
+        give(null);
       }),
     ),
     where,

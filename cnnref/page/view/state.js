@@ -16,7 +16,8 @@
  * @property {Stored[]} stored
  * @property {StoredGradCam[]} gradcam
  * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
- * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null }} Picture values are [height * width * channels]; sample is its place among the samples
+ * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null,
+ *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
  */
 
 import { placeOf, sizeOf, tensorOf } from "../engine/tensors.js";
@@ -25,7 +26,7 @@ import { QUESTIONS } from "../engine/worker.js";
 /**
  * Until the page has started, `facts`, `graph` and `picture` are null; nothing is drawn before that.
  * @type {{ facts: Facts, graph: Graph, picture: Picture, tensors: Tensors, missing: Map<string, string>,
- *   milliseconds: number, node: GraphNode | null, channel: number, at: number }}
+ *   milliseconds: number, node: GraphNode | null, channel: number, at: number, asked: number | null }}
  */
 export const state = {
   facts: /** @type {any} */ (null), // what page.py wrote: name, labels, shape, samples, ...
@@ -37,13 +38,14 @@ export const state = {
   node: null, // the layer looked at
   channel: 0,
   at: 0, // the place in its data of the value looked at
+  asked: null, // the class that the reader asks about; null where it is the most probable one
 };
 
 /** @type {Record<string, (() => void)[]>} */
 const listeners = {};
 
 /**
- * Call `listener` whenever `event` happens: "run", "node", "value".
+ * Call `listener` whenever `event` happens: "run", "node", "value", "class".
  * @type {(event: string, listener: () => void) => void}
  */
 export const on = (event, listener) => void (listeners[event] ??= []).push(listener);
@@ -199,6 +201,15 @@ export function lookAt(node, channel = 0) {
   Object.assign(state, { node, channel, at: maps ? outstanding(tensor, channel) : channel });
   emit("node");
   emit("value");
+}
+
+/**
+ * Ask about a class, or with null about the most probable one.
+ * @type {(index: number | null) => void}
+ */
+export function askAbout(index) {
+  state.asked = index;
+  emit("class");
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { button, by, choice, darkMode, h } from "./elements.js";
 import { heatMap } from "./numbers.js";
-import { askApart, bytesOf, labelOf, on, probabilities, state } from "./state.js";
+import { askAbout, askApart, bytesOf, labelOf, on, probabilities, state } from "./state.js";
 import { gradCam } from "../engine/grad_cam.js";
 import { messageOf } from "../engine/run.js";
 
@@ -14,17 +14,12 @@ const STOP = "Stop covering";
 export function buildWhy() {
   const { labels } = state.facts;
   let index = 0;
-  let chosen = false;
   let shown = "";
   const classes = choice({
     label: "class",
     options: labels.map((label, at) => [String(at), label]),
     value: "0",
-    onChange: (value) => {
-      index = Number(value);
-      chosen = true;
-      show();
-    },
+    onChange: (value) => askAbout(Number(value)),
   });
   const covered = h("div", {});
   const cam = h("div", {});
@@ -78,16 +73,19 @@ export function buildWhy() {
     covered.replaceChildren(...(found ? coveredParts(found, index) : []));
   }
 
-  on("run", () => {
+  function choose() {
     const found = probabilities();
-    if (state.picture.name !== shown) chosen = false; // a class was picked for that picture, and not for this one
-    shown = state.picture.name;
-    if (found && !chosen) {
-      index = found.indexOf(Math.max(...found));
-      classes.input.value = String(index);
-    }
+    index = state.asked ?? (found ? found.indexOf(Math.max(...found)) : index);
+    classes.input.value = String(index);
     show();
+  }
+
+  on("run", () => {
+    if (shown && state.picture.name !== shown) state.asked = null; // it was asked of that picture, and not of this one
+    shown = state.picture.name;
+    choose();
   });
+  on("class", choose);
   darkMode.addEventListener("change", show);
   return h(
     "section",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from digits_drawn import drawn
 from PIL import Image
 
 from cnnref.exporters.tensorflow.pictures import read_picture
@@ -41,6 +42,26 @@ def test_another_size_is_cropped_and_resized_as_pillow_does_to_a_level(size: Any
     content = encoded("L", size)
     found = np.asarray(read_picture(content, (14, 20, 1)))
     np.testing.assert_allclose(found, read_with_pillow(content, 14, 20, 1), atol=1.01)
+
+
+def test_digits_are_centred_as_predict_centres_them_to_a_level() -> None:
+    rule = PictureRule(ink_box=20)
+    for _, picture in drawn():
+        stream = io.BytesIO()
+        Image.fromarray(picture).save(stream, "PNG")
+        wanted = read_with_pillow(stream.getvalue(), 28, 28, 1, rule)
+        found = np.asarray(read_picture(stream.getvalue(), (28, 28, 1), rule))
+        np.testing.assert_allclose(found, wanted, atol=1.01)
+        stream = io.BytesIO()
+        Image.fromarray(255 - wanted[:, :, 0]).save(stream, "PNG")
+        np.testing.assert_array_equal(read_picture(stream.getvalue(), (28, 28, 1), rule), wanted)
+    for mode, size in (("L", (14, 20)), ("LA", (28, 28)), ("RGB", (5, 9))):
+        content = encoded(mode, size)
+        found = np.asarray(read_picture(content, (28, 28, 1), rule))
+        assert np.abs(found - read_with_pillow(content, 28, 28, 1, rule)).mean() < 3, "gray may be a level off"
+    plain = io.BytesIO()
+    Image.new("L", (40, 30), 7).save(plain, "PNG")
+    np.testing.assert_array_equal(read_picture(plain.getvalue(), (28, 28, 1), rule), np.full((28, 28, 1), 7))
 
 
 def test_a_jpeg_is_read() -> None:
