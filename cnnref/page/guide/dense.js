@@ -40,9 +40,9 @@ export function chapterDense(context) {
     "guide-dense",
     [
       "In a dense (fully connected) layer every output is a dot product with every input: a product for each line",
-      "of the drawing, a sum, and a bias. The table has a row for each input and a column for each output: a weight for",
-      "each pair, which is why most of a classic network's weights sit here. The layer knows nothing of neighbours; that is why",
-      "convolutions come first.",
+      "of the drawing, a sum, and a bias. The table has a row for each input and a column for each output: a",
+      "weight for each pair, which is why most of a classic network's weights sit here. The layer knows nothing",
+      "of neighbours; that is why convolutions come first.",
       "Change an input, a weight or a bias.",
     ],
     [

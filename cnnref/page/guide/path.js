@@ -125,7 +125,8 @@ function branches(layers) {
   const drawn = edges.map(({ from, to, lane }) => {
     const [top, bottom, left] = [middle(from), middle(to), x - lane * LANE];
     const out = `C${left},${top} ${left},${top} ${left},${top + ROW / 2} V${bottom - ROW / 2}`;
-    const way = lane ? `M${x},${top} ${out} C${left},${bottom} ${left},${bottom} ${x},${bottom}` : `M${x},${top} V${bottom}`;
+    const back = `C${left},${bottom} ${left},${bottom} ${x},${bottom}`;
+    const way = lane ? `M${x},${top} ${out} ${back}` : `M${x},${top} V${bottom}`;
     return { to, line: svg("path", { d: way }) };
   });
   const dots = layers.map((_, index) => svg("circle", { cx: x, cy: middle(index), r: 4 }));
