@@ -148,7 +148,7 @@ def test_no_width_needs_sideways_scrolling(
 @pytest.mark.parametrize(
     ("file", "scheme", "look", "anchor"),
     [
-        ("explain-network.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#network"),
+        ("explain-network.png", "light", "lookAt(nodeNamed('conv2'), 3)", ".page-head"),
         ("explain-number.png", "light", "lookAt(nodeNamed('conv2'), 3)", "#value"),
         ("explain-guide.png", "dark", "0", "#guide-padding"),
     ],

@@ -4,7 +4,7 @@
  * @import { Tensor } from "../engine/tensors.js"
  */
 
-import { button, by, counted, darkMode, h, keepingFocus, magnitude, thousands } from "./elements.js";
+import { button, by, counted, darkMode, h, keepingFocus, limitOf, magnitude, thousands } from "./elements.js";
 import { factsOf, kindOf } from "./facts.js";
 import { arrowKeys, heatMap, numberTable, paint, scaleOf } from "./numbers.js";
 import { lookAt, lookAtValue, makerOf, on, state } from "./state.js";
@@ -86,10 +86,10 @@ export function results(node, tensor) {
         count: tensor.shape[1],
         chosen: state.channel,
         paintTile: (canvas, index) =>
-          paint(canvas, mapOf(tensor, index), tensor.shape[2], tensor.shape[3], { limit: magnitude(tensor.data) }),
+          paint(canvas, mapOf(tensor, index), tensor.shape[2], tensor.shape[3], { limit: limitOf(tensor) }),
         pick: (index) => lookAt(node, index),
       }),
-      scaleOf(magnitude(tensor.data)),
+      scaleOf(limitOf(tensor)),
     );
   return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
 }
@@ -113,7 +113,7 @@ function vector(node, tensor) {
   const table = numberTable({
     values: lines,
     name: `${counted(tensor.data.length, "number")}, sixteen a line; choose one`,
-    limit: magnitude(tensor.data),
+    limit: limitOf(tensor),
     classOf: (row, column) => (16 * row + column === state.at ? "chosen" : ""),
     onPick: (row, column) => lookAtValue(node.output, 16 * row + column),
   });

@@ -43,7 +43,7 @@ async function start() {
     main.append(buildLayer(), buildValue(), buildWhy());
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
-    lookAt(state.graph.nodes.find(hasWindow) ?? state.graph.nodes[0]);
+    lookAt(firstLayer());
     const guide = buildGuide(guideContext());
     main.append(guide);
     document.querySelector(".page-head nav")?.append(...buildCopyLink());
@@ -64,6 +64,16 @@ const grayPicture = () => ({
   name: "a plain gray picture",
   sample: null,
 });
+
+/**
+ * The layer to begin with: the first convolution that adds several channels up.
+ * @type {() => import("../engine/onnx.js").GraphNode}
+ */
+function firstLayer() {
+  const { nodes, constants } = state.graph;
+  const adding = nodes.find(({ op, inputs }) => op === "Conv" && (constants.get(inputs[1])?.shape[1] ?? 0) > 1);
+  return adding ?? nodes.find(hasWindow) ?? nodes[0];
+}
 
 /**
  * What the chapters of the guide see of the page.

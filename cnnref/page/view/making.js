@@ -19,7 +19,7 @@
  * @property {{ node: GraphNode, plane: Plane } | null} after the activation behind it
  */
 
-import { magnitude } from "./elements.js";
+import { limitOf, magnitude } from "./elements.js";
 import { mapOf } from "./layer.js";
 import { makerOf, state } from "./state.js";
 import { explainValue } from "../engine/contributions.js";
@@ -36,7 +36,7 @@ const planeOf = (tensor, channel) => ({
   values: mapOf(tensor, channel),
   rows: tensor.shape[2],
   columns: tensor.shape[3],
-  limit: magnitude(tensor.data),
+  limit: limitOf(tensor),
 });
 
 /** @type {(name: string, channel: number) => Part} */
@@ -88,7 +88,7 @@ function activationOf(node, channel) {
   if (!next || !tensor || !(next.op in FUNCTIONS || next.op === "Clip")) return null;
   if (tensor.shape.length === 4) return { node: next, plane: planeOf(tensor, channel) };
   const values = tensor.data.subarray(channel, channel + 1);
-  return { node: next, plane: { values, rows: 1, columns: 1, limit: magnitude(tensor.data) } };
+  return { node: next, plane: { values, rows: 1, columns: 1, limit: limitOf(tensor) } };
 }
 
 /**

@@ -19,7 +19,7 @@ import { placeOf } from "../engine/tensors.js";
 const MOST_READS = 80; // lines to one map
 
 // Sizes in pixels, along the course of the network and across it. A column of numbers needs less than one of maps.
-const WIDE = { label: 34, least: 58, across: 372, between: 22, zone: 16 };
+const WIDE = { label: 34, least: 54, across: 352, between: 22, zone: 16 };
 const TALL = { label: 92, least: 36, across: 0, between: 9, zone: 18 };
 const NUMBERS = 0.68; // of a row on a phone, which a finger has to meet, at least 24 pixels
 const EDGE = 2; // for the frame of the last map
@@ -191,7 +191,13 @@ export function buildNetwork(play) {
   function penFor(canvas) {
     const ratio = Math.min(2, devicePixelRatio || 1);
     const [width, height] = drawing.size;
-    Object.assign(canvas, { width: width * ratio, height: height * ratio });
+    const pixels = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width === pixels[0] && canvas.height === pixels[1]) {
+      const pen = contextOf(canvas);
+      pen.clearRect(0, 0, width, height);
+      return pen;
+    }
+    Object.assign(canvas, { width: pixels[0], height: pixels[1] });
     set(canvas, { style: { width: `${width}px`, height: `${height}px` } });
     const pen = contextOf(canvas);
     pen.scale(ratio, ratio);
@@ -228,7 +234,7 @@ export function buildNetwork(play) {
         "span",
         { class: "card-words" },
         h("span", { class: "card-name" }, item.folded ? "+ " : "", nameFor(item, drawing.items)),
-        h("span", { class: "card-kind" }, item.folded ? kind : size.replaceAll(" ", "")),
+        h("span", { class: "card-kind" }, item.folded ? kind : sizeFor(shape, !down && width < 34)),
       ),
       canvas,
     );
@@ -338,7 +344,6 @@ export function buildNetwork(play) {
     drawing.items.length > 0 &&
     drawing.items.every((item, index) => state.tensors.has(lastOf(item).output) === Boolean(drawing.boxes[index].tiling));
   on("run", () => (fits() ? repaint() : draw()));
-  on("node", mark);
   on("value", mark);
   darkMode.addEventListener("change", draw);
   narrow.addEventListener("change", () => {
@@ -361,13 +366,24 @@ export function buildNetwork(play) {
 }
 
 /**
- * A name for a narrow column: of an activation only what it does, of a block its place in the stage.
+ * A name for a narrow column: of an activation only what it does, of a block its place in the stage, of a layer its place
+ * in the block.
  * @type {(item: Placed, items: Placed[]) => string}
  */
 function nameFor(item, items) {
-  const before = item.inputs.map((from) => items[from].name).find((name) => item.name.startsWith(`${name}_`));
-  if (before) return item.name.slice(before.length + 1);
+  const [stage = "", block = ""] = state.facts.places[lastOf(item).name] ?? [];
+  const before = item.inputs.map((from) => items[from].name);
+  const known = [...before, ...(item.folded ? [stage] : [block, stage])].find((name) => item.name.startsWith(`${name}_`));
+  if (known) return item.name.slice(known.length + 1);
   if (lastOf(item).op === "Softmax") return "softmax";
-  if (item.name === PREPARED) return "input";
-  return item.folded && item.name.includes("_") ? item.name.slice(item.name.indexOf("_") + 1) : item.name;
+  return item.name === PREPARED ? "input" : item.name;
+}
+
+/**
+ * "16×32×32", and in a narrow column "16×32²".
+ * @type {(shape: number[], short: boolean) => string}
+ */
+function sizeFor(shape, short) {
+  const [first, rows, columns] = shape.slice(1);
+  return short && columns > 1 && rows === columns ? `${first}×${rows}²` : shape.slice(1).join("×");
 }

@@ -1,6 +1,6 @@
 // Pictures of numbers: a small table whose cells are coloured, and a heat map with a table behind it.
 
-import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, short, thousands } from "./elements.js";
+import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, shadeAt, shades, short, thousands } from "./elements.js";
 import { saveButtons } from "./save.js";
 
 /**
@@ -139,13 +139,14 @@ export function paint(canvas, values, rows, columns, { limit, pixels = false, sh
   const context = contextOf(canvas);
   const image = context.createImageData(columns, rows);
   const most = limit ?? magnitude(values);
+  if (!sheer && !pixels) {
+    const colours = shades();
+    const words = new Uint32Array(image.data.buffer);
+    for (let cell = 0; cell < rows * columns; cell++) words[cell] = colours[shadeAt(values[cell] / (most || 1))];
+    return context.putImageData(image, 0, 0);
+  }
   for (let cell = 0; cell < rows * columns; cell++) {
-    const colour = sheer
-      ? colourOf(Math.sign(values[cell]), 1)
-      : pixels
-        ? grayOf(values[cell])
-        : colourOf(values[cell], most);
-    image.data.set(colour, 4 * cell);
+    image.data.set(sheer ? colourOf(Math.sign(values[cell]), 1) : grayOf(values[cell]), 4 * cell);
     image.data[4 * cell + 3] = sheer && most > 0 ? 220 * Math.min(1, Math.abs(values[cell]) / most) ** 0.7 : 255;
   }
   context.putImageData(image, 0, 0);

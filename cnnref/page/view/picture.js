@@ -111,7 +111,7 @@ export function buildPicture() {
   const own = h(
     "details",
     { class: "own", open: !narrow.matches },
-    h("summary", {}, channels === 1 ? "Draw, or take your own" : "Take your own"),
+    h("summary", {}, channels === 1 ? "Draw, or choose a file" : "Take your own"),
     channels === 1
       ? buildDrawing((pixels) => {
           inverted.input.checked = false;

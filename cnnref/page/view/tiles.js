@@ -14,7 +14,7 @@
  * @property {number[]} whole [width, height] of all of them
  */
 
-import { colourOf, magnitude } from "./elements.js";
+import { limitOf, shadeAt, shades } from "./elements.js";
 import { contextOf } from "./numbers.js";
 import { sizeOf } from "../engine/tensors.js";
 
@@ -92,15 +92,6 @@ export function tileAt(tiling, x, y) {
   return Math.min(count - 1, row * across + column);
 }
 
-const SHADES = 255; // on each side of zero
-
-/** The colours from the least to the greatest value, four bytes each. */
-function shades() {
-  const list = new Uint8ClampedArray(4 * (2 * SHADES + 1));
-  for (let at = 0; at <= 2 * SHADES; at++) list.set([...colourOf(at - SHADES, SHADES), 255], 4 * at);
-  return new Uint32Array(list.buffer);
-}
-
 /**
  * Which cells, from [first] up to [last], a line of pixels shows.
  * @type {(pixels: number, cells: number) => [number, number][]}
@@ -122,7 +113,7 @@ export function paintTiles(canvas, tensor, tiling, width, height) {
   const image = contextOf(canvas).createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
   const colours = shades();
-  const scale = SHADES / (magnitude(tensor.data) || 1);
+  const limit = limitOf(tensor) || 1;
   const { count, rows, columns } = tiling;
   for (let tile = 0; tile < count; tile++) {
     const [left, top] = cornerOf(tiling, tile).map((place) => Math.round(place * ratio));
@@ -143,7 +134,7 @@ export function paintTiles(canvas, tensor, tiling, width, height) {
             taken += 1;
           }
         }
-        pixels[(top + y) * canvas.width + left + x] = colours[SHADES + Math.round((sum / taken) * scale)];
+        pixels[(top + y) * canvas.width + left + x] = colours[shadeAt(sum / taken / limit)];
       });
     });
   }

@@ -6,7 +6,7 @@
  */
 
 import { CONTRIBUTIONS } from "./contributions.js";
-import { button, darkMode, exact, h, keepingFocus, magnitude, short } from "./elements.js";
+import { button, darkMode, exact, h, keepingFocus, limitOf, short } from "./elements.js";
 import { mapOf } from "./layer.js";
 import { heatMap, paintPicture } from "./numbers.js";
 import { showField } from "./picture.js";
@@ -89,7 +89,7 @@ function map(node, tensor) {
     values: mapOf(tensor, channel),
     rows,
     columns,
-    limit: magnitude(tensor.data),
+    limit: limitOf(tensor),
     name: `map ${channel} of ${node.name}`,
     chosen: [Math.floor(within / columns), within % columns],
     onPick: (row, column) => lookAtValue(node.output, channel * area + row * columns + column),
