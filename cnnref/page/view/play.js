@@ -65,12 +65,19 @@ export function buildPlay() {
   /** @type {{ inputs: Stage[], partials: Stage[], sums: Stage[], numbers: HTMLElement[], flows: SVGElement[] }} */
   let shown = { inputs: [], partials: [], sums: [], numbers: [], flows: [] };
   let running = 0;
+  let most = MOST_PARTS;
+  new ResizeObserver(([{ contentRect }]) => {
+    const room = contentRect.width - (narrow.matches ? 0 : 72); // where the names of the rows stand
+    const fits = Math.max(4, Math.min(MOST_PARTS, Math.floor(room / PART)));
+    if (fits === most || !contentRect.width) return;
+    most = fits;
+    draw();
+  }).observe(element);
 
   function draw() {
     stop();
     const { node, channel } = state;
-    const room = (element.parentElement?.clientWidth ?? 0) - (narrow.matches ? 0 : 280); // beside the picture
-    making = node && makingOf(node, channel, Math.max(4, Math.min(MOST_PARTS, Math.floor(room / PART))));
+    making = node && makingOf(node, channel, most);
     element.hidden = !making;
     if (!node || !making) return;
     const thing = making.result.values.length > 1 ? "map" : "number";
