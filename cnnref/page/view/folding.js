@@ -14,8 +14,6 @@ import { FUNCTIONS } from "../engine/elementwise.js";
 const FOLD_OVER = 24; // networks with more layers are folded
 const BLOCKS_UP_TO = { wide: 18, tall: 14 }; // so many columns are shown block by block; more are folded into stages
 const SPLIT_OVER = 14; // stages with more layers unfold into blocks first
-/** What the layers before the first convolution are called together. */
-export const PREPARED = "preprocessing";
 
 /**
  * Neighbours of one place, by the places that page.py found. An activation alone belongs to what it follows.
@@ -59,7 +57,7 @@ export function itemsOf(open, split = SPLIT_OVER) {
   const { prepared, rest } = partsOfNetwork();
   const first =
     prepared.length > 1
-      ? unfolded({ name: PREPARED, nodes: prepared, level: 2 }, open, split)
+      ? unfolded({ name: "preprocessing", nodes: prepared, level: 2 }, open, split)
       : prepared.map(single);
   if (rest.length <= FOLD_OVER) return [...first, ...rest.map(single)];
   const groups = grouped(rest, state.facts.places);

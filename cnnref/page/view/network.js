@@ -8,8 +8,8 @@
 
 import { drawEdges, drawReads } from "./edges.js";
 import { button, by, counted, darkMode, h, narrow, set, short } from "./elements.js";
-import { kindOf } from "./facts.js";
-import { PREPARED, hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
+import { hasWindow, kindOf } from "./facts.js";
+import { hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
 import { arrowKeys, contextOf } from "./numbers.js";
 import { lookAt, on, outstanding, placeName, state } from "./state.js";
 import { cornerOf, paintTiles, tileAt, tilesOf, tilingOf } from "./tiles.js";
@@ -371,12 +371,13 @@ export function buildNetwork(play) {
  * @type {(item: Placed, items: Placed[]) => string}
  */
 function nameFor(item, items) {
+  if (!item.inputs.length && !hasWindow(lastOf(item))) return "input";
   const [stage = "", block = ""] = state.facts.places[lastOf(item).name] ?? [];
   const before = item.inputs.map((from) => items[from].name);
   const known = [...before, ...(item.folded ? [stage] : [block, stage])].find((name) => item.name.startsWith(`${name}_`));
   if (known) return item.name.slice(known.length + 1);
   if (lastOf(item).op === "Softmax") return "softmax";
-  return item.name === PREPARED ? "input" : item.name;
+  return item.name;
 }
 
 /**
