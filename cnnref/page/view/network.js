@@ -7,11 +7,11 @@
  */
 
 import { drawEdges, drawReads } from "./edges.js";
-import { button, by, counted, darkMode, h, narrow, set, short } from "./elements.js";
+import { button, by, counted, darkMode, h, narrow, set } from "./elements.js";
 import { hasWindow, kindOf } from "./facts.js";
 import { hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
 import { arrowKeys, contextOf } from "./numbers.js";
-import { lookAt, on, outstanding, placeName, state } from "./state.js";
+import { lookAt, on, outstanding, state } from "./state.js";
 import { cornerOf, paintTiles, tileAt, tilesOf, tilingOf } from "./tiles.js";
 import { explainValue } from "../engine/contributions.js";
 import { placeOf } from "../engine/tensors.js";
@@ -265,7 +265,7 @@ export function buildNetwork(play) {
     if (!told) return;
     const { count } = tilesOf(told.shape);
     const what = told.shape.length === 4 ? "map" : "number";
-    said.textContent = `${node.name}, ${what} ${tile} of ${count}; ${placeName(node.output, state.at)}: ${short(told.data[state.at])}`;
+    said.textContent = `${node.name}, ${what} ${tile} of ${count}`; // its value is spoken by the section on values
   }
 
   /**
@@ -382,9 +382,9 @@ function nameFor(item, items) {
 
 /**
  * "16×32×32", and in a narrow column "16×32²".
- * @type {(shape: number[], short: boolean) => string}
+ * @type {(shape: number[], slim: boolean) => string}
  */
-function sizeFor(shape, short) {
+function sizeFor(shape, slim) {
   const [first, rows, columns] = shape.slice(1);
-  return short && columns > 1 && rows === columns ? `${first}×${rows}²` : shape.slice(1).join("×");
+  return slim && columns > 1 && rows === columns ? `${first}×${rows}²` : shape.slice(1).join("×");
 }

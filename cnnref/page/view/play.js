@@ -7,7 +7,7 @@
  * @property {(row: number, column: number, rows: number, columns: number) => void} frame
  */
 
-import { button, darkMode, h, magnitude, narrow, set, short, stillMode, svg } from "./elements.js";
+import { button, darkMode, h, keepingFocus, magnitude, narrow, set, short, stillMode, svg } from "./elements.js";
 import { kindOf } from "./facts.js";
 import { makingOf } from "./making.js";
 import { contextOf, paint, pickable } from "./numbers.js";
@@ -83,7 +83,8 @@ export function buildPlay() {
     const thing = making.result.values.length > 1 ? "map" : "number";
     title.textContent = `How ${thing} ${channel} of ${node.name} is made`;
     go.hidden = stillMode.matches || making.reads === "moved" || making.result.values.length === 1;
-    body.replaceChildren(...partsOf(making));
+    const parts = partsOf(making);
+    keepingFocus(body, () => body.replaceChildren(...parts));
     showPlace(state.at % making.result.values.length);
   }
 
