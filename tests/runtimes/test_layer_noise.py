@@ -41,7 +41,9 @@ def images(folder: Path) -> Any:
 def damaged_onnx(folder: Path, layer: str, target: Path) -> Path:
     """The integer .onnx with every other weight of a layer turned to its opposite."""
     model = onnx.load(folder / "model.int8.onnx")
-    (weights,) = (tensor for tensor in model.graph.initializer if tensor.name == f"{layer}.w8")
+    makers = {node.output[0]: node for node in model.graph.node}
+    source = makers[makers[layer].input[1]].input[0]
+    (weights,) = (tensor for tensor in model.graph.initializer if tensor.name == source)
     numbers = numpy_helper.to_array(weights).copy()
     numbers.reshape(-1)[::2] *= -1
     weights.CopyFrom(numpy_helper.from_array(numbers, weights.name))
