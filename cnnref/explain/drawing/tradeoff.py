@@ -175,7 +175,11 @@ def _bubbles(
 
 
 def _label(page: Axes, label: Label, file: str, fact: str) -> None:
-    near: dict[str, Any] = {"ha": "center"}
+    # White behind the letters, so that the line of an interval strikes nothing out.
+    near: dict[str, Any] = {
+        "ha": "center",
+        "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+    }
     page.text(label.x, label.y + 0.01, file, fontsize=NAME_SIZE, weight="bold", color=INK, va="bottom", **near)
     page.text(label.x, label.y - 0.01, fact, fontsize=FACT_SIZE, color=PALE, va="top", **near)
 

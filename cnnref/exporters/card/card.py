@@ -16,9 +16,13 @@ from PIL import Image
 labels = open("labels.txt").read().split("\\n")
 picture = Image.open("picture.png").convert("{mode}").resize(({width}, {height}), Image.BILINEAR)
 image = np.asarray(picture, np.{dtype}).reshape(1, {height}, {width}, {channels})  # raw values 0..255
-(probabilities,) = ort.InferenceSession("model.onnx").run(["probabilities"], {{"image": image}})
+session = ort.InferenceSession("model.onnx")
+(probabilities,) = session.run(["probabilities"], {{"image": image}})
 print(labels[probabilities[0].argmax()])
 ```
+
+Where `labels.txt` is not beside it, `model.onnx` has the names of the classes itself, as a JSON list under the key
+`cnnref.labels` of its metadata: `json.loads(session.get_modelmeta().custom_metadata_map["cnnref.labels"])`.
 """
 
 #: The characters that have a meaning in Markdown, and how one of them is escaped.

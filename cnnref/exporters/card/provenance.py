@@ -10,7 +10,7 @@ from typing import Any
 
 from ... import environment
 from ...errors import InputError
-from ...training.recipe import Recipe, list_recipes, read_recipe
+from ...training.recipe import Recipe, list_recipes, read_recipe, recipe_from
 from ...training.run import Run
 
 #: The keys of a recipe that have no influence on the weights.
@@ -62,7 +62,10 @@ def shipped_recipe(table: Mapping[str, Any]) -> Recipe | None:
     if table.get("name") not in list_recipes():
         return None
     recipe = read_recipe(table["name"])
-    ours = settings_of(tomllib.loads(recipe.toml()))
-    theirs = settings_of(table)
+    try:  # keys that an older version did not write have their defaults
+        theirs = recipe_from(dict(table), "the recipe of the run")
+    except InputError:
+        return None
     # "auto" has become what the machine computes fast.
-    return recipe if {**ours, "precision": ""} == {**theirs, "precision": ""} else None
+    theirs = dataclasses.replace(theirs, seed=recipe.seed, precision=recipe.precision)
+    return recipe if theirs.fingerprint() == recipe.fingerprint() else None

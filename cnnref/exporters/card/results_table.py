@@ -16,6 +16,10 @@ from .training import machine_of, mean_text
 BEGIN = "<!-- results: written by scripts/results.py -->"
 END = "<!-- end of results -->"
 
+#: The mark of an accuracy below the target of its recipe, and the line below the table that says so.
+MISSED = "▽"
+MEANING = "below the target of the recipe; the card of the bundle says by how much, and what was tried."
+
 HEADINGS = (
     "recipe",
     "model",
@@ -38,7 +42,14 @@ def results_table(folders: Iterable[Path]) -> str:
     """
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---|---:|---:|---:|---:|---:|---|"]
     rows = [_row(folder) for folder in folders if (folder / "training" / "results.json").is_file()]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+    table = "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+    missed = any(MISSED in cell for row in rows for cell in row)
+    return f"{table}\n\n{MISSED} {MEANING}" if missed else table
+
+
+def _marked(mean: float | None, target: float) -> str:
+    """The mark behind an accuracy that is below the target."""
+    return f" {MISSED}" if mean is not None and mean < target else ""
 
 
 def put_into(readme: Path, table: str) -> None:
@@ -63,15 +74,15 @@ def _row(folder: Path) -> tuple[str, ...]:
     count = len(seeds["runs"])
     minutes = sum(run["seconds"] for run in seeds["runs"]) / count / 60
     source = published.get("source", "")
-    views = mean_text(seeds, views=True)
+    views, target = mean_text(seeds, views=True), published.get("target") or 0.0
     return (
         f"`{seeds['recipe']}`",
         f"`{json.loads((training / 'results.json').read_bytes())['model']}`",
         f"{document['model']['parameters']:,}",
         f"{published['accuracy']:g} % ({source})" if source else "-",
-        f"{published['target']:g} %" if published.get("target") else "-",
-        f"{mean_text(seeds)} ({count} seed{'s' * (count > 1)})",
-        f"{views} ({seeds['views']})" if views else "-",
+        f"{target:g} %" if target else "-",
+        f"{mean_text(seeds)} ({count} seed{'s' * (count > 1)}){_marked(seeds['mean'], target)}",
+        f"{views} ({seeds['views']}){_marked(seeds['views_mean'], target)}" if views else "-",
         f"{seeds['runs'][0]['epochs']:g}",
         f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}",
         machine_of(training),

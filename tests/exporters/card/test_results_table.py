@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cnnref.errors import InputError
-from cnnref.exporters.card.results_table import BEGIN, END, put_into, results_table
+from cnnref.exporters.card.results_table import BEGIN, END, MEANING, MISSED, put_into, results_table
 from cnnref.exporters.card.seeds import sum_up
 from cnnref.runtimes import find_bundle
 
@@ -24,7 +24,8 @@ def bundle(tmp_path: Path) -> Any:
 
 
 def cells(folder: Any) -> Any:
-    header, _, row = (line.strip("| ").split(" | ") for line in results_table([folder]).splitlines())
+    table = results_table([folder]).partition("\n\n")[0]
+    header, _, row = (line.strip("| ").split(" | ") for line in table.splitlines())
     return dict(zip(header, row, strict=True))
 
 
@@ -44,9 +45,13 @@ def test_a_row_is_what_the_logs_say(bundle: Any) -> None:
     assert row["parameters"] == "61,706"
     assert row["published"] == "99.05 % (a paper)"
     assert row["target"] == "99.3 %"
-    assert row["test accuracy"] == "99.10 ± 1.27 % (2 seeds)"  # 12.706 times a tenth of a point
+    assert row["test accuracy"] == f"99.10 ± 1.27 % (2 seeds) {MISSED}"  # 12.706 times a tenth of a point
     assert row["with test-time views"] == "99.60 ± 1.27 % (shift)"
     assert (row["epochs"], row["minutes"]) == ("9.9", "1.5")
+    assert results_table([bundle]).endswith(f"\n\n{MISSED} {MEANING}")
+    document["provenance"]["published"]["target"] = 99.1
+    (bundle / "bundle.json").write_text(json.dumps(document))
+    assert MISSED not in results_table([bundle])
 
 
 def test_a_bundle_without_seeds_is_one_run(bundle: Any) -> None:
