@@ -27,7 +27,7 @@ from .commands.sweep import sweep
 from .commands.train import train
 from .commands.verify import verify
 from .commands.weights import weights
-from .errors import EXPECTED, printable, printable_lines
+from .errors import EXPECTED, on_command_line, printable, printable_lines
 from .version import __version__
 
 app = typer.Typer(
@@ -40,7 +40,14 @@ app = typer.Typer(
 
 
 class Command(TyperCommand):
-    """A command whose help names the kind of a value only where an option has one, which a flag has not."""
+    """A command whose help names the kind of a value only where an option has one, which a flag has not.
+
+    What goes wrong in it is told in words of the command line.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        with on_command_line():
+            return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> Any:
         params = super().get_params(ctx)

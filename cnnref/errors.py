@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -33,6 +34,43 @@ class VerificationError(RuntimeError):
 
 #: What the command line turns into one line on standard error; anything else is a defect and keeps its traceback.
 EXPECTED = (InputError, ExportError, VerificationError)
+
+
+#: Whether a person reads the messages who gave a command, and not a program that called a function.
+_on_command_line = False
+
+
+@contextlib.contextmanager
+def on_command_line() -> Iterator[None]:
+    """Inside, messages name options as the command line takes them; elsewhere as keywords of Python functions."""
+    global _on_command_line
+    before, _on_command_line = _on_command_line, True
+    try:
+        yield
+    finally:
+        _on_command_line = before
+
+
+def option(keyword: str, value: object = None, *, flag: str = "") -> str:
+    """An option for a message, as whoever reads it can give it.
+
+        option("data_dir")          --data-dir          data_dir
+        option("opset", 18)         --opset 18          opset=18
+        option("resume", True)      --resume            resume=True
+
+    Args:
+        keyword: of the Python function.
+        value: that is advised, if there is one.
+        flag: of the command, without its dashes, where it is not the keyword with hyphens.
+    """
+    written = f"--{flag or keyword.replace('_', '-')}"
+    command = written if value is None or value is True else f"{written} {value}"
+    return either(command, keyword if value is None else f"{keyword}={value!r}")
+
+
+def either(command: str, python: str) -> str:
+    """What a message advises to somebody at the command line, or to somebody who calls functions."""
+    return command if _on_command_line else python
 
 
 def close_names(name: str, known: Iterable[str], most: int = 1) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import InputError, printable
+from .errors import InputError, option, printable
 
 #: Ends the name of what is not finished; only this package removes what is named so.
 PARTIAL = ".partial"
@@ -26,6 +26,22 @@ _WORKING_FOLDER, _EXCHANGE = -100, 2
 
 #: The most characters of the name of a recipe, a run or a bundle; and of a class.
 LONGEST_NAME, LONGEST_LABEL = 100, 500
+
+
+def named(given: object, what: str) -> str | Path:
+    """The name or the path that a caller gives; of a bundle or a run, which know their folder, that folder.
+
+    Args:
+        given: by the caller, of whatever type.
+        what: is named, for the message, such as "A bundle".
+
+    Raises:
+        InputError: it is no text and no path.
+    """
+    place = getattr(given, "folder", given)
+    if isinstance(place, str | Path):
+        return place
+    raise InputError(f"{what} is given by its name or its path, and not by an object of {type(given).__name__}.")
 
 
 def check_name(name: str, what: str) -> None:
@@ -214,6 +230,15 @@ def read_regular(path: Path, most: int, what: str = "file") -> bytes:
         return stream.read(most)
 
 
+def check_place(path: Path) -> None:
+    """Raise InputError unless a file or folder could be made at `path`, before time is spent on what is to be there."""
+    place = next(parent for parent in path.absolute().parents if parent.exists())
+    if not place.is_dir():
+        raise InputError(f"{path} cannot be written, because {place} is a file and no folder; choose another name.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written, because {place} is read-only for you; choose another folder.")
+
+
 def refuse_existing(folder: Path, *, force: bool, marker: str = "", hint: str = "") -> None:
     """Raise unless `folder` is absent, empty, or may be replaced.
 
@@ -222,9 +247,16 @@ def refuse_existing(folder: Path, *, force: bool, marker: str = "", hint: str = 
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, and a folder of that name is to be written; choose another name.")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not folder.is_dir():
+        check_place(folder)
+        return
+    if not any(folder.iterdir()):
         return
     if not force:
-        raise InputError(f"{folder} already exists; {hint}choose another folder, or give --force to replace it.")
+        raise InputError(
+            f"{folder} already exists; {hint}choose another folder, or give {option('force', True)} to replace it."
+        )
     if marker and not (folder / marker).is_file():
-        raise InputError(f"{folder} has no {marker}, so --force does not replace it; choose another folder.")
+        raise InputError(
+            f"{folder} has no {marker}, so {option('force', True)} does not replace it; choose another folder."
+        )

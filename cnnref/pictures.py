@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from .centring import centred
 from .errors import InputError
-from .files import read_regular, write_whole
+from .files import named, read_regular, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -154,7 +154,10 @@ def picture_files(given: str | Path | Sequence[str | Path]) -> list[Path]:
         InputError: nothing is named, or a folder has no picture.
     """
     files: list[Path] = []
-    for place in map(Path, [given] if isinstance(given, str | Path) else given):
+    several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "shape")  # no array
+    names: Iterable[object] = given if several and isinstance(given, Iterable) else [given]
+    for name in names:
+        place = Path(named(name, "A picture"))
         if not place.is_dir():
             files.append(place)
             continue

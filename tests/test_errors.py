@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnref.errors import printable, printable_lines
+import cnnref
+from cnnref.errors import either, on_command_line, option, printable, printable_lines
+
+PACKAGE = Path(cnnref.__file__).parent
 
 
 @given(st.text(st.characters(), max_size=400))
@@ -36,3 +42,36 @@ def test_usual_texts_stay_and_hidden_characters_are_escaped(text: str, shown: st
 
 def test_the_lines_of_a_message_stay_lines() -> None:
     assert printable_lines("one\ntwo\x07") == "one\ntwo\\x07"
+
+
+def test_an_option_is_named_as_its_reader_can_give_it() -> None:
+    assert [option("data_dir"), option("opset", 18), option("resume", True)] == ["data_dir", "opset=18", "resume=True"]
+    assert option("formats", "onnx", flag="format") == "formats='onnx'"
+    with on_command_line():
+        assert option("data_dir") == "--data-dir"
+        assert [option("opset", 18), option("share", 1.0)] == ["--opset 18", "--share 1.0"]
+        assert option("resume", True) == "--resume"
+        assert option("formats", "onnx", flag="format") == "--format onnx"
+        assert either("cnnref train", "train()") == "cnnref train"
+    assert either("cnnref train", "train()") == "train()"
+
+
+def messages(source: Path) -> list[str]:
+    """The texts that a file raises, with a blank for each value in them."""
+    found = []
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
+            continue
+        for argument in node.exc.args:
+            parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+            texts = [str(part.value) if isinstance(part, ast.Constant) else " " for part in parts]
+            found.append("".join(texts))
+    return found
+
+
+def test_no_error_of_the_python_interface_speaks_of_an_option_of_the_command_line() -> None:
+    """A whole command between backquotes is fine; the name of an option is what `option` makes of it."""
+    below = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "commands" and path.name != "cli.py"]
+    every = [(path.relative_to(PACKAGE), text) for path in below for text in messages(path)]
+    assert len(every) > 300
+    assert not [one for one in every if re.search(r"(^|\W)--[a-z]", re.sub("`[^`]*`", "", one[1]))]

@@ -6,13 +6,27 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import cnnref
 from cnnref.errors import InputError
-from cnnref.files import check_labels, only_writer, read_regular, refuse_existing, sha256_of, whole_folder, write_whole
+from cnnref.files import (
+    check_labels,
+    check_place,
+    named,
+    only_writer,
+    read_regular,
+    refuse_existing,
+    sha256_of,
+    whole_folder,
+    write_whole,
+)
+from cnnref.training import Run
 
 
 def contents(folder: Any) -> Any:
@@ -73,7 +87,7 @@ def test_a_folder_whose_block_fails_leaves_nothing(tmp_path: Path, error: Any) -
 def test_an_existing_folder_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "final").mkdir()
     (tmp_path / "final" / "a").write_text("old")
-    with pytest.raises(InputError, match=r"final already exists; .*--force"), whole_folder(tmp_path / "final"):
+    with pytest.raises(InputError, match=r"final already exists; .*force=True"), whole_folder(tmp_path / "final"):
         pytest.fail("the block must not run")
     assert contents(tmp_path / "final") == {"a": "old"}
     assert len(list(tmp_path.iterdir())) == 1
@@ -216,3 +230,44 @@ def test_names_of_classes_that_are_told_apart_pass() -> None:
     check_labels(["dog", "Mikroskop", "größer als 5", "犬", "a, b", "0"], "pets")
     with pytest.raises(InputError, match="pets has two classes called 'dog'"):
         check_labels(["dog", "cat", "dog"], "pets")
+
+
+def test_a_path_is_given_by_itself_or_by_what_knows_its_folder() -> None:
+    assert named("lenet5-mnist", "A bundle") == "lenet5-mnist"
+    assert named(Run(Path("runs")), "A run") == Path("runs")
+    with pytest.raises(InputError, match="A bundle is given by its name or its path, and not by an object of int"):
+        named(3, "A bundle")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cnnref.load(3),
+        lambda: cnnref.verify(3),
+        lambda: cnnref.benchmark(3),
+        lambda: cnnref.export(3, "made"),
+        lambda: cnnref.export("lenet5-mnist", 3),
+        lambda: cnnref.train(3),
+        lambda: cnnref.train("lenet5-digits", out=3),
+        lambda: cnnref.data.load(3),
+        lambda: cnnref.training.recipe_for(3, "digits"),
+        lambda: cnnref.predict("lenet5-mnist", 3),
+        lambda: cnnref.predict("lenet5-mnist", np.zeros((28, 28, 1), np.uint8)),
+    ],
+)
+def test_an_object_where_a_name_belongs_is_told(call: Callable[[], object]) -> None:
+    with pytest.raises(InputError, match="is given by its name or its path, and not by an object of"):
+        call()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    check_place(tmp_path / "new" / "deep" / "plot.png")
+    check_place(tmp_path / "file")
+    with pytest.raises(InputError, match=r"file/x\.png cannot be written, because .*file is a file and no folder"):
+        check_place(tmp_path / "file" / "x.png")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="is read-only for you; choose another folder"):
+        check_place(tmp_path / "x.png")

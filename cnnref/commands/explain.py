@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..files import check_place
 from .options import BUNDLE_HELP, DataDir, find_or_make
 
 
@@ -46,6 +47,8 @@ def explain(
     if report:
         from ..explain.report.write import write_report
 
+        check_place(report)
+
         def tell(text: str) -> None:
             print(text, file=sys.stderr)
 
@@ -78,3 +81,4 @@ def _check(path: Path, *, force: bool) -> None:
         raise InputError(f"{path} is a folder, and the page is a file; choose another name with --out.")
     if path.exists() and not force:
         raise InputError(f"{path} already exists; choose another file with --out, or give --force to replace it.")
+    check_place(path)

@@ -55,6 +55,7 @@ def print_json(content: Any) -> None:
 def check_plot(path: Path, *, force: bool, only_png: bool = False) -> None:
     """Raise InputError unless a picture may be written to `path`."""
     from ..explain.drawing.network import FORMS
+    from ..files import check_place
 
     if only_png and path.suffix.lower() != ".png":
         raise InputError(f"{path} is to be a PNG file; end its name in .png.")
@@ -64,3 +65,4 @@ def check_plot(path: Path, *, force: bool, only_png: bool = False) -> None:
         raise InputError(f"{path} is a folder, and a picture is a file; choose another name.")
     if path.exists() and not force:
         raise InputError(f"{path} already exists; choose another file, or give --force to replace it.")
+    check_place(path)

@@ -59,7 +59,8 @@ def build(
     if classes not in (None, facts.classes):
         raise InputError(
             f"{entry.name} has {facts.classes:,} classes and {classes} are asked for; leave the classifier out with "
-            "include_top=False, or train one with `cnnref train --weights`."
+            "include_top=False, or train one that begins with these weights (`cnnref train MODEL --data DATA --weights "
+            f"{entry.name}`)."
         )
     return published(
         entry,

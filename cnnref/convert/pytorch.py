@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .. import models
 from ..environment import keras
-from ..errors import InputError
+from ..errors import InputError, option
 from ..models.normalization import Normalization
 from ..models.saving import save_model
 from ..weights.reading import read_weights
@@ -111,7 +111,9 @@ def convert_file(
     if target.suffix != ".keras":
         raise InputError(f"{target} must end in .keras.")
     if target.is_dir() or (target.exists() and not force):
-        raise InputError(f"{target} already exists; choose another file, or give --force to replace it.")
+        raise InputError(
+            f"{target} already exists; choose another file, or give {option('force', True)} to replace it."
+        )
     tensors = read_weights(weights_path)
     if normalization == "published":
         layers = [layer.name for layer in models.outline(name, classes=classes, **options).layers]

@@ -11,12 +11,13 @@ from typing import Any
 from ..arithmetic import macs
 from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
-from ..files import check_name, refuse_existing, whole_folder
+from ..files import check_name, named, refuse_existing, whole_folder
 from ..runtimes import Bundle, read_bundle
 from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
 from ..runtimes.signing import require_private_key
 from ..runtimes.signing import sign as sign_folder
 from ..runtimes.tflm import require_tflm
+from ..training.run import Run
 from ..weights.catalogue import weights_of
 from .calibration import Calibration
 from .contract import Contract, contract_of
@@ -32,7 +33,7 @@ from .writers import Writer
 
 
 def export(
-    source: str | Path | Source | keras.Model,
+    source: str | Path | Source | keras.Model | Bundle | Run,
     directory: str | Path,
     *,
     name: str | None = None,
@@ -63,7 +64,8 @@ def export(
     """Export a model to SavedModel, TFLite and ONNX at every precision, and verify every file in its runtime.
 
     Args:
-        source: a Keras model that takes raw pixels 0..255, a run folder, a bundle, a .keras file, or a model's name.
+        source: a Keras model that takes raw pixels 0..255, a run, a bundle, their folders, a .keras file, or a model's
+            name.
         directory: the bundle's folder; it appears when all of it is written and verified, or not at all.
         name: what the bundle calls itself, by default the recipe's or the model's name.
         labels: the names of the classes, by default the run's or the numbers from 0.
@@ -135,11 +137,11 @@ def export(
         if not isinstance(source, str):
             raise InputError(f"Weights {weights!r} are for a model of this package; give its name as the source.")
         source = weights_of(source, weights).name
-    return _export(source, Path(directory), options, force, tell)
+    return _export(source, Path(named(directory, "The folder of a bundle")), options, force, tell)
 
 
 def _export(
-    source: str | Path | Source | keras.Model,
+    source: str | Path | Source | keras.Model | Bundle | Run,
     directory: Path,
     options: ExportOptions,
     force: bool,
@@ -209,12 +211,12 @@ def _disk_errors_explained(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def _source(source: str | Path | Source | keras.Model, options: ExportOptions) -> Source:
+def _source(source: str | Path | Source | keras.Model | Bundle | Run, options: ExportOptions) -> Source:
     if isinstance(source, Source):
         return source
-    if isinstance(source, str | Path):
-        return find_source(source, unsafe_lambda=options.unsafe_lambda)
-    return from_model(source, source.name)
+    if isinstance(source, keras.Model):
+        return from_model(source, source.name)
+    return find_source(source, unsafe_lambda=options.unsafe_lambda)
 
 
 def _choose(options: ExportOptions, data: ExportData) -> tuple[list[ArtifactKind], dict[str, str]]:

@@ -48,6 +48,9 @@ class ExportOptions:
     sign: str | Path | None = None
 
     def __post_init__(self) -> None:
+        for key in ("formats", "precisions"):
+            if isinstance(given := getattr(self, key), str):
+                raise InputError(f"{key} is {given!r}; give a list of names, such as {given.split(',')}.")
         for what, value, choices in (
             *(("format", value, (*FORMATS, "keras")) for value in self.formats or ()),
             *(("precision", value, PRECISIONS) for value in self.precisions or ()),

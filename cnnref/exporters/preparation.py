@@ -17,7 +17,7 @@ import numpy as np
 from ..arithmetic.execution import arguments_of
 from ..arithmetic.graph import Graph, trace
 from ..environment import keras, layers
-from ..errors import ExportError, InputError, printable
+from ..errors import ExportError, InputError, option, printable
 from ..runtimes.bundle import IMAGE
 from ..runtimes.runner import one_line
 from .names import distinct, safe_name
@@ -92,7 +92,7 @@ def _refuse_code(graph: Graph, name: str, options: ExportOptions) -> None:
             raise InputError(
                 f"Layer {printable(layer.name)} of {printable(name)} is a Lambda, whose code would be stored and run "
                 "wherever the model is loaded; write it with keras.ops or as a layer of its own, or give "
-                "--unsafe-lambda (Python: unsafe_lambda=True) if you trust it."
+                f"{option('unsafe_lambda', True)} if you trust it."
             )
 
 
@@ -102,15 +102,14 @@ def _size(graph: Graph, options: ExportOptions, name: str) -> tuple[int, int]:
     if given is None:
         if None in own:
             raise InputError(
-                f"{name} leaves the height or the width of its images open; give both with --image-size 224 or "
-                "--image-size 224x320 (Python: image_size=(224, 320))."
+                f"{name} leaves the height or the width of its images open; give both with {option('image_size', 224)}."
             )
         return own[0], own[1]
     if any(side not in (None, wanted) for side, wanted in zip(own, given, strict=True)):
         words = "x".join("any" if side is None else str(side) for side in own)
         raise InputError(
-            f"The image size is {given[0]}x{given[1]}, and {name} is built for {words}; --image-size is for models "
-            "that leave it open."
+            f"The image size is {given[0]}x{given[1]}, and {name} is built for {words}; {option('image_size')} is for "
+            "models that leave it open."
         )
     return given[0], given[1]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import plots
 from ..data import load as load_data
 from ..environment import keras
-from ..errors import ExportError, InputError, VerificationError
+from ..errors import ExportError, InputError, VerificationError, option
 from ..files import sha256_of
 from ..models.saving import load_model
 from ..runtimes import FAILED, Bundle, LabelledImages, Report, read_bundle, read_samples, verify, write_report
@@ -73,7 +73,7 @@ def reference_test_set(bundle: Bundle, dataset: str | None, data_dir: str | Path
     bundle.must_classify("a test set")
     name = dataset or bundle.document["provenance"].get("dataset")
     if not name:
-        raise InputError(f"{bundle.name} does not say what it was trained on; name it with --dataset.")
+        raise InputError(f"{bundle.name} does not say what it was trained on; name it with {option('dataset')}.")
     data = load_data(name, data_dir, image_shape=bundle.shape)
     must_fit(data, bundle.name, bundle.classes)
     model = load_model(model_file(bundle))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, load
 from ..data.dataset import one_of_each_class_first
-from ..errors import DatasetError, InputError
+from ..errors import DatasetError, InputError, option
 from ..runtimes import LabelledImages
 from .calibration import Calibration, noise, of_pictures, sample_of
 from .contract import Contract
@@ -59,21 +59,21 @@ def _of_dataset(source: Source, contract: Contract, options: ExportOptions) -> E
     if name is None:
         if data_dir is not None:
             raise InputError(
-                f"{contract.name} does not say what it was trained on, so that --data-dir has no use; name it with "
-                "--dataset, or leave --data-dir out."
+                f"{contract.name} does not say what it was trained on, so that {option('data_dir')} has no use; name "
+                f"the data set with {option('dataset')}, or leave {option('data_dir')} out."
             )
         if source.fresh:
             return ExportData(source.images, source.sample_labels, noise(contract.shape))
         why = (
-            "no calibration images: nothing says what it was trained on; give --dataset NAME --data-dir DATA, or "
-            "--calibrate PICTURES"
+            "no calibration images: nothing says what it was trained on; give the name of a data set and the folder "
+            "that has it, or a folder of pictures to calibrate with"
         )
         if options.requires_int8 and options.calibrate is None:
             raise InputError(f"{contract.name} cannot be written in int8, {why}.")
         return ExportData(source.images, source.sample_labels, why_not=why)
     explicit = dataset is not None or data_dir is not None
     try:
-        data = load(name, data_dir, image_shape=contract.shape, download=explicit)
+        data = load(name, data_dir, image_shape=contract.shape, download=explicit, skip_bad=source.skip_bad)
     except DatasetError as error:
         if explicit or (options.requires_int8 and options.calibrate is None):
             raise

@@ -18,12 +18,13 @@ from ..data.cifar_formats import CIFAR10_LABELS
 from ..data.sources import picture_rule
 from ..environment import keras
 from ..errors import InputError, did_you_mean
+from ..files import named
 from ..models import build, list_models, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import per_channel, scale_and_offset
 from ..models.saving import load_model
 from ..pictures import USUAL, PictureRule
-from ..runtimes import find_bundle, list_bundles, read_bundle, read_samples
+from ..runtimes import Bundle, find_bundle, list_bundles, read_bundle, read_samples
 from ..runtimes.integrity import model_file
 from ..runtimes.locate import find_model
 from ..training.run import Run
@@ -54,8 +55,9 @@ class Source:
 
     `images` uint8 [n, height, width, channels] and `sample_labels` int64 [n] (-1: unknown) are what the exported files
     are checked with. `documents` are what the bundle keeps of the run, file by file. `dataset` is what the model was
-    trained on, as it is found on this machine. `fresh` weights are those of a name of the registry, exported for size
-    and speed. `picture` is how a photograph comes to the size of the input, `license` that of the weights.
+    trained on, as it is found on this machine, without what cannot be read if `skip_bad`. `fresh` weights are those of
+    a name of the registry, exported for size and speed. `picture` is how a photograph comes to the size of the input,
+    `license` that of the weights.
     """
 
     model: keras.Model
@@ -66,16 +68,17 @@ class Source:
     provenance: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
     dataset: str | None = None
+    skip_bad: bool = False
     fresh: bool = False
     picture: PictureRule = USUAL
     license: str = LICENSE
 
 
-def load(name_or_path: str | Path) -> keras.Model:
+def load(name_or_path: str | Path | Bundle | Run) -> keras.Model:
     """A trained model, from raw pixels 0..255 to probabilities.
 
     Args:
-        name_or_path: name of a shipped bundle such as "lenet5-mnist", a bundle or run folder, or a .keras file.
+        name_or_path: name of a shipped bundle such as "lenet5-mnist", a bundle, a run, their folders, or a .keras file.
 
     Raises:
         InputError: there is no such model, or its file is damaged.
@@ -83,12 +86,13 @@ def load(name_or_path: str | Path) -> keras.Model:
     return load_model(find_model(name_or_path))
 
 
-def find_source(source: str | Path, *, unsafe_lambda: bool = False) -> Source:
+def find_source(source: str | Path | Bundle | Run, *, unsafe_lambda: bool = False) -> Source:
     """Read what a user names; with `unsafe_lambda`, run the code of the `Lambda` layers in its file.
 
     Raises:
         InputError: it is none of the things that can be exported, or cannot be read.
     """
+    source = named(source, "What is exported")
     path = Path(source)
     if (path / "bundle.json").is_file():
         return _bundle(path, unsafe_lambda)
@@ -192,7 +196,8 @@ def _run(run: Run) -> Source:
     documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
     if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
         documents["training/timings.csv"] = timings.read_bytes()
-    dataset = recipe_table(run.recipe).get("dataset")
+    table = recipe_table(run.recipe)
+    dataset = table.get("dataset")
     # The path of a folder of pictures is nobody else's business; results.json has its name.
     documents["training/recipe.toml"] = documents["training/recipe.toml"].replace(
         f"dataset = {json.dumps(dataset, ensure_ascii=False)}\n".encode(),
@@ -209,6 +214,7 @@ def _run(run: Run) -> Source:
         documents,
         dataset,
         picture=picture_rule(results["dataset"], tuple(images.shape[1:])),
+        skip_bad=bool(table.get("skip_bad")),
     )
 
 

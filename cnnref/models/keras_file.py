@@ -22,7 +22,7 @@ from typing import Any
 import h5py
 
 from ..environment import keras, shapes_alone
-from ..errors import InputError
+from ..errors import InputError, option
 
 #: The members of a .keras file that are read; Keras may write assets (vocabularies) besides, which no CNN has.
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -179,7 +179,7 @@ def _reason_to_refuse(value: dict[str, Any], custom: dict[str, Any], *, unsafe_l
     if name in ("Lambda", "__lambda__"):
         return (
             "a Lambda layer holds code, and code from a file is not run; write the layer with keras.ops or as a "
-            "registered class, or pass --unsafe-lambda if you trust the file."
+            f"registered class, or pass {option('unsafe_lambda', True)} if you trust the file."
         )
     found = _objects_named(name, module)
     if found and all(_is_part_of_a_network(each) for each in found):

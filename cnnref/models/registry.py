@@ -135,7 +135,14 @@ def list_models(pattern: str = "*") -> list[str]:
     """Sorted names of the models that match a pattern such as "lenet*".
 
     A pattern without "*", "?" or "[" is a name, or a part of names: "mobilenet" finds all MobileNets.
+
+    Raises:
+        InputError: the pattern is no text.
     """
+    if not isinstance(pattern, str):
+        raise InputError(
+            f"The pattern of names is a text such as 'resnet*', and not an object of {type(pattern).__name__}."
+        )
     if pattern in _specs:
         return [pattern]
     return sorted(fnmatch.filter(_specs, pattern if set(pattern) & set("*?[") else f"*{pattern}*"))
@@ -271,10 +278,10 @@ def _assemble(
 
 
 def _checked_shape(shape: Sequence[int]) -> Shape:
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise InputError(
-            f"input_shape is {tuple(shape)}; give (height, width, channels), three positive whole numbers."
-        )
+    several = isinstance(shape, Sequence) and not isinstance(shape, str)
+    if not several or len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        shown = tuple(shape) if several else shape
+        raise InputError(f"input_shape is {shown!r}; give (height, width, channels), three positive whole numbers.")
     height, width, channels = shape
     return height, width, channels
 

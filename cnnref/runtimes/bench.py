@@ -114,7 +114,7 @@ class _Entry:
 
 
 def benchmark(
-    folder: str | Path,
+    folder: str | Path | Bundle,
     *,
     runs: int = 50,
     threads: int | None = None,
@@ -128,7 +128,7 @@ def benchmark(
     transposition, say) is part of the time.
 
     Args:
-        folder: the folder of a bundle, or the name of one that comes with the package.
+        folder: a bundle, its folder, or the name of one that comes with the package.
         runs: timed calls at batch 1; batch 32 gets a quarter of them.
         threads: for each runtime, by default one for each usable core. TensorFlow keeps the number it started with.
         others: timed beside the bundle; one that fails or computes something else gets a note instead of times.

@@ -91,7 +91,7 @@ def noise_of_layers(folder: str | Path, *, isolated: bool = True) -> dict[str, l
     if not pairs:
         raise InputError(
             f"{bundle.folder} has no integer file with a float32 file of the same format beside it, so there are no "
-            "layers to compare; export it with --precision int8."
+            "layers to compare; export it in int8 beside float32."
         )
     if isolated:
         return {file: [LayerNoise(**layer) for layer in layers] for file, layers in noise_apart(bundle).items()}

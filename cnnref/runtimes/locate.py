@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError, did_you_mean
+from ..files import named
 from .bundle import MANIFEST, read_bundle
 from .integrity import KERAS_FILE, model_file
 
@@ -19,13 +20,16 @@ def list_bundles() -> list[str]:
     return sorted({path.parent.name for folder in BUNDLE_FOLDERS for path in folder.glob("*/bundle.json")})
 
 
-def find_model(name_or_path: str | Path) -> Path:
+def find_model(name_or_path: object) -> Path:
     """The .keras file that is named by itself, by its folder (of a bundle or a finished run), or by a shipped bundle.
+
+    An object that knows its folder, as a `Bundle` and a `Run` do, stands for it.
 
     Raises:
         InputError: there is none.
         VerificationError: it is not the file that the bundle lists.
     """
+    name_or_path = named(name_or_path, "A model")
     path = Path(name_or_path)
     if path.suffix == ".keras" and not path.is_dir():
         if not path.is_file():
@@ -42,12 +46,13 @@ def find_model(name_or_path: str | Path) -> Path:
     return found
 
 
-def find_bundle(name_or_path: str | Path) -> Path:
-    """The folder of a bundle: a path, or the name of one that comes with the package.
+def find_bundle(name_or_path: object) -> Path:
+    """The folder of a bundle: a path, or the name of one that comes with the package; or of a `Bundle` itself.
 
     Raises:
         InputError: there is none.
     """
+    name_or_path = named(name_or_path, "A bundle")
     places = [Path(name_or_path), *(folder / str(name_or_path) for folder in BUNDLE_FOLDERS)]
     for place in places:
         if place.is_dir():

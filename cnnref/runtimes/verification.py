@@ -45,7 +45,7 @@ SIZE_COUNTS_FROM = 1_000_000
 
 
 def verify(
-    folder: str | Path,
+    folder: str | Path | Bundle,
     *,
     only: Sequence[str] | None = None,
     test_set: LabelledImages | None = None,
@@ -55,7 +55,7 @@ def verify(
     """Check a bundle, or `only` the named artifacts and files of it (and samples.npz, if one is to run).
 
     Args:
-        folder: the folder of a bundle, or the name of one that comes with the package.
+        folder: a bundle, its folder, or the name of one that comes with the package.
         test_set: a test set that every file is run on, and its bounds on accuracy checked.
         isolated: run the files in a child process, which a damaged file may crash, hang or fill; if not, in this one,
             which is quicker and right for files that it has just written.

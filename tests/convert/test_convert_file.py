@@ -114,7 +114,7 @@ def test_the_layout_of_weights_is_recognized_before_they_are_used(name: str, wit
 def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path, weights: Any) -> None:
     out = tmp_path / "mine.keras"
     out.write_text("precious")
-    with pytest.raises(InputError, match=r"mine.keras already exists; .* --force"):
+    with pytest.raises(InputError, match=r"mine.keras already exists; .* force=True"):
         convert_file("resnet20", weights, out)
     assert out.read_text() == "precious"
     convert_file("resnet20", weights, out, force=True)

@@ -214,7 +214,7 @@ def test_an_older_opset_has_its_forms_and_what_no_engine_writes_is_named(tmp_pat
             "convnext_tiny_cifar", tmp_path / str(opset), formats=["onnx"], precisions=["float32"], opset=opset
         )
         assert "Gelu" not in {node.op_type for node in onnx.load(made.folder / "model.onnx").graph.node}
-    with pytest.raises(InputError, match="give --opset 18"):
+    with pytest.raises(InputError, match="give opset=18"):
         cnnref.export("lenet5", tmp_path / "newest", formats=["onnx"], engine="tf2onnx", opset=21)
 
 

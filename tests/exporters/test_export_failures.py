@@ -84,7 +84,7 @@ def test_an_existing_bundle_is_kept_unless_forced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     cnnref.export("lenet5", out, formats=["onnx"])
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match="--force"):
+    with pytest.raises(InputError, match="force=True"):
         cnnref.export("lenet5_relu", out, formats=["onnx"])
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     cnnref.export("lenet5_relu", out, formats=["onnx"], force=True)

@@ -216,10 +216,10 @@ def test_what_cannot_be_prepared_is_refused_in_one_sentence() -> None:
 def test_a_lambda_is_exported_only_where_its_code_is_trusted(tmp_path: Path) -> None:
     image = keras.Input(SHAPE)
     model = head(image, layers.Lambda(lambda x: x * 2.0, output_shape=(8, 6, 4), name="double it")(body(image)))
-    with pytest.raises(InputError, match=r"Layer double it of .* is a Lambda.*--unsafe-lambda"):
+    with pytest.raises(InputError, match=r"Layer double it of .* is a Lambda.*unsafe_lambda=True"):
         cnnref.export(model, tmp_path / "out")
     model.save(tmp_path / "code.keras")
-    with pytest.raises(InputError, match=r"Lambda.*--unsafe-lambda"):
+    with pytest.raises(InputError, match=r"Lambda.*unsafe_lambda=True"):
         cnnref.export(tmp_path / "code.keras", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["code.keras"]
     made = cnnref.export(

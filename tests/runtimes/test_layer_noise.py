@@ -138,5 +138,5 @@ def test_the_command_prints_draws_and_gives_json(folder: Path, tmp_path: Path) -
 
 
 def test_a_bundle_without_integers_is_refused_with_what_to_do() -> None:
-    with pytest.raises(InputError, match="--precision int8"):
+    with pytest.raises(InputError, match="export it in int8 beside float32"):
         noise_of_layers("speednet-cifar10")

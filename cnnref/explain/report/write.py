@@ -131,7 +131,7 @@ def _test_set(
         data = load(name, data_dir, image_shape=bundle.shape, download=data_dir is not None)
     except (DatasetError, InputError) as error:
         tell(str(error))
-        return None, f"The test pictures of {name} were not found; give --data-dir."
+        return None, f"The test pictures of {name} were not found; name the folder that has them."
     if data.classes != classes:
         return None, f"{name} has {data.classes} classes and the network {classes}, so nothing was measured on it."
     return data, None

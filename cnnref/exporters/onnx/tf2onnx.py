@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from ...errors import ExportError, InputError
+from ...errors import ExportError, InputError, option
 from ...runtimes.bundle import IMAGE
 from ..contract import Contract
 
@@ -30,7 +30,9 @@ def onnx_model_by_tf2onnx(module: Any, contract: Contract, *, opset: int, layout
         ExportError: tf2onnx refuses the model.
     """
     if opset > NEWEST_OPSET:
-        raise InputError(f"tf2onnx writes opsets up to {NEWEST_OPSET}, not {opset}; give --opset {NEWEST_OPSET}.")
+        raise InputError(
+            f"tf2onnx writes opsets up to {NEWEST_OPSET}, not {opset}; give {option('opset', NEWEST_OPSET)}."
+        )
     import tf2onnx
 
     definition, given, results = _constant_graph(module)

@@ -117,5 +117,5 @@ def require_tensorflow() -> None:
     if backend != "tensorflow":
         raise ExportError(
             f"SavedModel, TFLite and tf2onnx need Keras on TensorFlow, and it runs on {backend}; set "
-            "KERAS_BACKEND=tensorflow and export again, or ask for --format onnx, which every backend can write."
+            "KERAS_BACKEND=tensorflow and export again, or ask for the format onnx, which every backend can write."
         )
