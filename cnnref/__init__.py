@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from . import notebooks
 from .environment import lazy_names, prepare
 from .version import __version__
 
@@ -75,6 +76,15 @@ _name = lazy_names(
 )
 
 prepare()
+
+
+def _page_of(bundle: Any) -> str:
+    from .page.write import contents_of, page
+
+    return page(contents_of(bundle))
+
+
+notebooks.page_of = _page_of
 
 
 def __getattr__(name: str) -> Any:

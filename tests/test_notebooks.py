@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 
+import cnnref
 from cnnref import notebooks
+from cnnref.page.write import write_page
 from cnnref.pictures import write_picture
 from cnnref.runtimes import Report, find_bundle, read_bundle
 from cnnref.runtimes.report import Check
@@ -15,15 +18,17 @@ from cnnref.training.run import Run
 
 
 class Tags(HTMLParser):
-    """The names of the tags of a text."""
+    """The names of the tags of a text, and the attributes of the last."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.attributes: dict[str, str | None] = {}
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append(tag)
+        self.attributes = dict(attrs)
 
 
 def test_a_bundle_is_a_few_lines_and_a_table_with_a_picture() -> None:
@@ -35,7 +40,24 @@ def test_a_bundle_is_a_few_lines_and_a_table_with_a_picture() -> None:
     assert len(repr(bundle)) < 2000
     tags = Tags(bundle._repr_html_()).found
     assert tags.count("tr") == 1 + len(bundle.artifacts) + len(bundle.left_out)
-    assert tags[-1] == "img"
+    assert tags[-2:] == ["img", "iframe"]
+
+
+def test_a_frame_holds_the_page_that_explain_writes_and_large_ones_are_shown_only_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    small, large = (read_bundle(find_bundle(name)) for name in ("lenet5-mnist", "resnet20-cifar10"))
+    page = write_page(small, tmp_path / "page.html").read_text(encoding="utf-8")
+    parser = Tags(cnnref.page.show("lenet5-mnist")._repr_html_())
+    assert parser.found == ["iframe"]
+    assert parser.attributes["srcdoc"] == page.replace("<head>", f"<head>{notebooks.BASE}")
+    assert len(repr(cnnref.page.show(small))) < 200
+    assert "iframe" not in Tags(large._repr_html_()).found
+    assert "cnnref.page.show(bundle)" in large._repr_html_()
+    assert Tags(cnnref.page.show(large)._repr_html_()).found == ["iframe"]
+    damaged = shutil.copytree(small.folder, tmp_path / "damaged")
+    (damaged / "model.onnx").write_bytes(b"no model")
+    assert Tags(read_bundle(damaged)._repr_html_()).found[-1] == "img"  # what shows a bundle does not fail
 
 
 def test_a_report_names_the_files_that_run_and_those_that_are_wrong() -> None:

@@ -85,6 +85,16 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
     Raises:
         InputError: the bundle is not a classifier or has no model.onnx, or the picture cannot be read.
     """
+    write_whole(out, page(contents_of(bundle, image)))
+    return out
+
+
+def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
+    """What the page of a bundle is made from, with a picture file to show first if there is one.
+
+    Raises:
+        InputError: see `write_page`.
+    """
     bundle.must_classify("the page")
     path = bundle.folder / MODEL
     if MODEL not in bundle.artifacts or not path.is_file():
@@ -94,7 +104,7 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         )
     samples = samples_of(bundle)
     first = [_picture(bundle, image)] if image else []
-    contents = PageContents(
+    return PageContents(
         path.read_bytes(),
         name=bundle.name,
         shape=bundle.shape,
@@ -105,8 +115,6 @@ def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
         facts=subline(bundle, MODEL),
         folder=bundle.folder,
     )
-    write_whole(out, page(contents))
-    return out
 
 
 def size_note(size: int) -> str:

@@ -152,12 +152,13 @@ class Bundle:
         )
 
     def _repr_html_(self) -> str:
-        """For notebooks: the files, and the pictures of samples.png with what the network says of them."""
+        """For notebooks: the files, the pictures of samples.png, and the page that runs the network, if it is small."""
         rows = [*self._rows(), *((file, "left out", why) for file, why in self.left_out.items())]
         title = f"Bundle {self.name}: {self._signature()}"
-        return notebooks.table(title, ("file", "precision", "size"), rows) + notebooks.picture(
-            self.folder / "samples.png"
-        )
+        files = notebooks.table(title, ("file", "precision", "size"), rows)
+        shown = files + notebooks.picture(self.folder / "samples.png")
+        model = self.files.get("model.onnx") if self.classes else None
+        return shown + notebooks.page(self, model.bytes) if model else shown
 
     def _signature(self) -> str:
         batch = self.batch or "batch"
