@@ -28,6 +28,9 @@ def evaluate(
     file: Annotated[
         str | None, typer.Option("--file", help="Test this file of the bundle alone, such as model.int8.tflite.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave pictures of a folder out that cannot be read; a run knows it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Test every exported file on the whole test set, in its runtime; or the model of a run in Keras.
@@ -68,7 +71,9 @@ def evaluate(
         )
     with host(isolated=True) as where:
         classifiers = load_classifiers(network, file, where)
-        data = load(name, data_dir, image_shape=classifiers[0].shape, rule=classifiers[0].picture)
+        skip_bad = skip_bad or (not isinstance(network, Bundle) and network.skip_bad)
+        one = classifiers[0]
+        data = load(name, data_dir, image_shape=one.shape, rule=one.picture, skip_bad=skip_bad)
         labels = classifiers[0].labels
         if data.classes != len(labels) and not (data.classes == 2 and len(labels) == 1):
             raise InputError(
@@ -81,6 +86,8 @@ def evaluate(
                 f"{bundle}: where the bundle says {ours}, the data set says {theirs}; they count as the same class.",
                 file=sys.stderr,
             )
+        if data.skipped:
+            print(f"cnnref: {len(data.skipped):,} files that are no readable pictures are left out.", file=sys.stderr)
         found = {one.file: accuracy(one.runner, data.test_images, data.test_labels) for one in classifiers}
     if as_json:
         return print_json({"dataset": data.name, "images": len(data.test_labels), "accuracy": found})

@@ -56,6 +56,13 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="End after this many epochs without a better validation accuracy.")
     ] = None,
+    balance: Annotated[
+        Literal["none", "weights", "sampling"] | None,
+        typer.Option(help="For uneven classes: weights in the loss, or sampling every class equally often."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without pictures of a folder that cannot be read.")
+    ] = False,
     precision: Annotated[
         Literal["float32", "bfloat16", "auto"] | None, typer.Option(help="Precision instead of the recipe's.")
     ] = None,
@@ -92,9 +99,14 @@ def train(
         raise InputError("Several processes train together through one of them; give its --coordinator HOST:PORT.")
     given: dict[str, Any] = {"epochs": epochs, "seed": seed, "precision": precision}
     given |= {"batch_size": batch_size, "keep": keep, "patience": patience}
-    before = Run(Path(recipe))
+    given |= {"balance": balance, "skip_bad": skip_bad or None}
+    before, network = Run(Path(recipe)), None
     if not data and recipe not in list_recipes() and before.recipe.is_file():
         chosen, out, weights = _of_run(before, out, weights, resume=resume)
+        if before.network.is_file() and not resume:  # a network of one's own goes on as a whole
+            from ..models.saving import load_model
+
+            network, weights = load_model(before.model), None
     else:
         chosen = recipe_for(recipe, data, pretrained=weights is not None) if data else read_recipe(recipe)
     chosen = override(chosen, {key: ",".join(values) for key, values in parse_settings(settings or []).items()})
@@ -118,6 +130,7 @@ def train(
             validation=validation,
             weights=weights,
             teacher=teacher or (),
+            model=network,
             devices=devices,
             tensorboard=tensorboard,
         )

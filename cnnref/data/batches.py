@@ -32,12 +32,15 @@ class BatchPlan:
     Attributes:
         shape: shape of all training images, [count, height, width, channels].
         batch_size, seed, augmentation: as in the recipe.
+        balanced: labels of all training images [count], if every class is to be drawn equally often; None if every
+            picture is.
     """
 
     shape: tuple[int, int, int, int]
     batch_size: int
     seed: int
     augmentation: Augmentation = field(default_factory=Augmentation)
+    balanced: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
@@ -57,11 +60,26 @@ class BatchPlan:
         """The indices of the pictures [batch_size] and their changes at a step, counted from 0 over the whole run."""
         epoch, batch = divmod(number, self.steps_per_epoch)
         if self._order[0] != epoch:
-            self._order = epoch, np.random.default_rng([self.seed, ORDER, epoch]).permutation(self.shape[0])
+            self._order = epoch, self._order_of(np.random.default_rng([self.seed, ORDER, epoch]))
         chosen = self._order[1][batch * self.batch_size : (batch + 1) * self.batch_size]
         mirrored = self._initial_flips[chosen] ^ bool(epoch % 2) if self.augmentation.alternating else None
         random = np.random.default_rng([self.seed, CHANGES, number])
         return chosen, self.augmentation.draw((self.batch_size, *self.shape[1:]), random, mirrored)
+
+    def _order_of(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """The pictures of an epoch: each once; or those of each class equally often, no one twice more than another."""
+        count = self.shape[0]
+        if self.balanced is None:
+            return random.permutation(count)
+        members = [np.flatnonzero(self.balanced == label) for label in np.unique(self.balanced)]
+        places = random.permutation(len(members))  # which classes have one more, where they cannot have as many
+        quotas = np.full(len(members), count // len(members))
+        quotas[places[: count % len(members)]] += 1
+        chosen = [
+            np.concatenate([random.permutation(one) for _ in range(-(-quota // len(one)))])[:quota]
+            for one, quota in zip(members, quotas, strict=True)
+        ]
+        return random.permutation(np.concatenate(chosen))
 
     def batches(self, images: ImageSource, labels: NDArray[np.int64], first: int, last: int) -> Iterator[Batch]:
         """The batches of the steps `first` to `last` - 1.

@@ -34,6 +34,27 @@ def decoded(
         InputError: a picture cannot be read. The others are still tried, so that the message has all that cannot.
     """
 
+    bad: list[InputError] = []
+    for _, found in _tried(files, shape, rule):
+        if isinstance(found, InputError):
+            bad.append(found)
+        elif not bad:
+            yield found
+    if len(bad) == 1:
+        raise bad[0]
+    if bad:
+        raise InputError(f"{len(bad):,} pictures cannot be read:\n{listed(map(str, bad))}")
+
+
+def unreadable(files: Iterable[Path], shape: tuple[int, int, int], rule: PictureRule = USUAL) -> dict[Path, str]:
+    """The files that cannot be read as pictures of `shape`, and why."""
+    return {file: str(found) for file, found in _tried(files, shape, rule) if isinstance(found, InputError)}
+
+
+def _tried(
+    files: Iterable[Path], shape: tuple[int, int, int], rule: PictureRule
+) -> Iterator[tuple[Path, NDArray[np.uint8] | InputError]]:
+    """Each file with its picture, or with the reason why it cannot be read, in their order."""
     check_shape(*shape)
 
     def read(file: Path) -> NDArray[np.uint8] | InputError:
@@ -42,19 +63,10 @@ def decoded(
         except InputError as error:
             return error
 
-    bad: list[InputError] = []
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         waiting = iter(files)
         while some := list(islice(waiting, AHEAD)):
-            for found in pool.map(read, some):
-                if isinstance(found, InputError):
-                    bad.append(found)
-                elif not bad:
-                    yield found
-    if len(bad) == 1:
-        raise bad[0]
-    if bad:
-        raise InputError(f"{len(bad):,} pictures cannot be read:\n{listed(map(str, bad))}")
+            yield from zip(some, pool.map(read, some), strict=True)
 
 
 def listed(lines: Iterable[str]) -> str:

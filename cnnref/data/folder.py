@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -15,8 +16,8 @@ from ..files import cache_folder, sha256_of
 from ..pictures import SUFFIXES, USUAL, PictureRule, picture_size
 from ..stored_pictures import ImageSource
 from .dataset import Dataset
-from .decoding import in_memory, listed
-from .picture_cache import Part, Parts, cached_pictures
+from .decoding import in_memory, listed, unreadable
+from .picture_cache import Divided, Part, cached_pictures
 
 #: Files that Windows creates in folders of pictures, in lower case.
 WINDOWS_FILES = ("thumbs.db", "desktop.ini")
@@ -38,6 +39,7 @@ def read_folder(
     cache: Path | None = None,
     quiet: bool = False,
     rule: PictureRule = USUAL,
+    skip_bad: bool = False,
 ) -> Dataset:
     """Read a folder of pictures; the sorted names of the sub-folders are the labels.
 
@@ -53,6 +55,7 @@ def read_folder(
             default one in the user's cache.
         quiet: whether nothing is said on standard error while they are decoded.
         rule: how they come to the size.
+        skip_bad: leave out what cannot be read as a picture, instead of refusing the folder; `Dataset.skipped` has it.
 
     Returns:
         The data set; its name is folder: and the last part of the path, its source is the whole path.
@@ -65,31 +68,39 @@ def read_folder(
         raise DatasetError(f"{path} is not a folder; folder:PATH takes a folder with one sub-folder for each class.")
     where = Path(os.path.abspath(path))  # unlike resolve(), this keeps the name of a symbolic link
     train_path, test_path = _parts(path)
-    train = _classes(train_path, at_least=2)
-    shape = image_shape or (*picture_size(train[min(train)][0]), 3)
-    test = None if test_path is None else _classes(test_path, at_least=1)
-    if test is not None and (odd := sorted(test.keys() ^ train.keys())):
-        raise DatasetError(f"{train_path} and {test_path} must hold the same classes; only one has {', '.join(odd)}.")
+    odd: dict[Path, str] = {}
+    train = _classes(train_path, 2, odd)
+    test = None if test_path is None else _classes(test_path, 1, odd)
+    shape = image_shape or _size_of_first(train, skip_bad=skip_bad or bool(odd))
+    if odd and not skip_bad:
+        raise _refusal(odd | unreadable(_files(train, test), shape, rule))
+    if test is not None and (alone := sorted(test.keys() ^ train.keys())):
+        raise DatasetError(f"{train_path} and {test_path} must hold the same classes; only one has {', '.join(alone)}.")
 
-    def divide() -> Parts:
-        if test is not None:
-            return _part(train), _part(test)
-        held = _division(train)
-        return _chosen(train, ~held), _chosen(train, held)
+    def divide() -> Divided:
+        bad = odd | (unreadable(_files(train, test), shape, rule) if skip_bad else {})
+        ours, theirs = _without(train, bad, 2), None if test is None else _without(test, bad, 1)
+        skipped = [_reason(file, why, path) for file, why in sorted(bad.items())]
+        if theirs is not None:
+            return _part(ours), _part(theirs), skipped
+        held = _division(ours)
+        return _chosen(ours, ~held), _chosen(ours, held), skipped
 
     classes = [train] if test is None else [train, test]
     count = sum(len(files) for part in classes for files in part.values())
     train_images: ImageSource
     test_images: ImageSource
     if count * math.prod(shape) <= 10**6 * _megabytes_in_memory():
-        parts = divide()
+        ours, theirs, skipped = divide()
+        parts = (ours, theirs)
         images = in_memory([file for part in parts for file in part.files], shape, rule)
         train_images, test_images = images[: len(parts[0].files)], images[len(parts[0].files) :]
         train_labels, test_labels = (part.labels for part in parts)
     else:
         place = cache or cache_folder() / "pictures"
-        train_images, train_labels, test_images, test_labels = cached_pictures(
-            where, classes, shape, divide, cache=place, quiet=quiet, rule=rule
+        every = [*classes, {"": sorted(odd)}]
+        train_images, train_labels, test_images, test_labels, skipped = cached_pictures(
+            where, every, shape, divide, cache=place, quiet=quiet, rule=rule, skip_bad=skip_bad
         )
     return Dataset(
         name=f"folder:{where.name or where}",  # without the path, because bundles that are published hold it
@@ -99,6 +110,7 @@ def read_folder(
         test_labels=test_labels,
         labels=tuple(train),
         source=str(where),
+        skipped=tuple(skipped),
     )
 
 
@@ -165,8 +177,48 @@ def _parts(path: Path) -> tuple[Path, Path | None]:
     return train, tests[0]
 
 
-def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
-    """Pictures of each class, sorted by name."""
+def _files(train: Mapping[str, list[Path]], test: Mapping[str, list[Path]] | None) -> list[Path]:
+    """All files of both parts."""
+    return [file for part in (train, test or {}) for files in part.values() for file in files]
+
+
+def _size_of_first(classes: Mapping[str, list[Path]], *, skip_bad: bool) -> tuple[int, int, int]:
+    """Height and width of the first picture, in RGB; with `skip_bad`, of the first that has any."""
+    files = _files(classes, None)
+    for file in files[:-1] if skip_bad else []:
+        with contextlib.suppress(InputError):
+            return (*picture_size(file), 3)
+    return (*picture_size(files[-1] if skip_bad else classes[min(classes)][0]), 3)
+
+
+def _reason(file: Path, why: str, folder: Path) -> str:
+    """A picture that is left out, by its path inside of the folder, and why."""
+    return printable(f"{file.relative_to(folder)}: {why.removeprefix(str(file)).lstrip(': ')}")
+
+
+def _without(classes: Mapping[str, list[Path]], bad: Mapping[Path, str], at_least: int) -> dict[str, list[Path]]:
+    """The classes without some files; each must keep `at_least` so many."""
+    left = {label: [file for file in files if file not in bad] for label, files in classes.items()}
+    for label, files in left.items():
+        if bad and len(files) < at_least:
+            raise DatasetError(
+                f"The class {label} keeps {len(files) or 'no'} picture{'s' * (len(files) != 1)} without those that "
+                f"cannot be read; it needs at least {at_least}."
+            )
+    return left
+
+
+def _refusal(bad: Mapping[Path, str]) -> DatasetError:
+    """The error for a folder with things that are no pictures, and with all that cannot be read besides."""
+    only = f"a class folder may hold only {', '.join(SUFFIXES)} files"
+    if len(bad) == 1:
+        return DatasetError(f"{next(iter(bad))} is not a picture; {only}.")
+    lines = [why if why.startswith(str(file)) else str(file) for file, why in sorted(bad.items())]
+    return DatasetError(f"{len(bad):,} entries are not pictures or cannot be read, and {only}:\n{listed(lines)}")
+
+
+def _classes(path: Path, at_least: int, passed_over: dict[Path, str]) -> dict[str, list[Path]]:
+    """Pictures of each class, sorted by name. What is no picture by its name is put into `passed_over`."""
     entries = _visible(path)
     if stray := [entry for entry in entries if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]:
         raise DatasetError(f"{stray[0]} is in no class; put it into the sub-folder of its class.")
@@ -178,18 +230,17 @@ def _classes(path: Path, at_least: int) -> dict[str, list[Path]]:
         )
     classes = {folder.name: _visible(folder) for folder in folders}
     every = [entry for found in classes.values() for entry in found]
-    if odd := [entry for entry in every if entry.is_dir() or entry.suffix.lower() not in SUFFIXES]:
-        only = f"a class folder may hold only {', '.join(SUFFIXES)} files"
-        if len(odd) == 1:
-            raise DatasetError(f"{odd[0]} is not a picture; {only}.")
-        raise DatasetError(f"{len(odd):,} entries are not pictures, and {only}:\n{listed(map(str, odd))}")
+    odd = [entry for entry in every if entry.is_dir() or entry.suffix.lower() not in SUFFIXES]
+    passed_over |= dict.fromkeys(odd, "it is not a picture")
     for folder in folders:
-        pictures = classes[folder.name]
-        if len(pictures) < at_least:
+        pictures = [entry for entry in classes[folder.name] if entry not in passed_over]
+        # Where something else lies in the folder, that is told first.
+        if len(pictures) < at_least and len(pictures) == len(classes[folder.name]):
             raise DatasetError(
                 f"{folder} holds {len(pictures) or 'no'} picture{'s' * (len(pictures) != 1)}; "
                 f"a class needs at least {at_least}."
             )
+        classes[folder.name] = pictures
     return classes
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +49,21 @@ class Part:
         return np.repeat(np.arange(len(self.counts), dtype=np.int64), self.counts)
 
 
-Parts = tuple[Part, Part]
-Stored = tuple[StoredPictures, NDArray[np.int64], StoredPictures, NDArray[np.int64]]
+#: The training and the test part of a folder, and what is left out of them, with the reasons.
+Divided = tuple[Part, Part, list[str]]
+Stored = tuple[StoredPictures, NDArray[np.int64], StoredPictures, NDArray[np.int64], list[str]]
 
 
 def cached_pictures(
     folder: Path,
     classes: Sequence[Mapping[str, Sequence[Path]]],
     shape: tuple[int, int, int],
-    divide: Callable[[], Parts],
+    divide: Callable[[], Divided],
     *,
     cache: Path,
     quiet: bool,
     rule: PictureRule = USUAL,
+    skip_bad: bool = False,
 ) -> Stored:
     """The pictures of a folder, from the cache, which is made if it is not there.
 
@@ -71,24 +75,25 @@ def cached_pictures(
         cache: the folder that the cache is in, or is put into.
         quiet: says and shows nothing on standard error.
         rule: how they come to that size.
+        skip_bad: whether `divide` leaves out what cannot be read; a cache without such pictures is not for others.
 
     Returns:
-        Training pictures and labels, test pictures and labels.
+        Training pictures and labels, test pictures and labels, and what is left out.
 
     Raises:
         InputError: a picture cannot be read, or there is no room for the cache.
         DatasetError: the folder cannot be divided.
     """
-    digest = digest_of(folder, classes, shape)
+    digest = digest_of(folder, classes, shape) + "-skipped" * skip_bad
     ruled = "" if rule == USUAL else f"\0{rule}"  # each rule has a cache of its own
     name = hashlib.sha256(f"{folder}{ruled}".encode(errors="surrogateescape")).hexdigest()[:16]
     place = cache / f"pictures-{name}-{'x'.join(map(str, shape))}"
     with only_writer(place / INDEX, wait=True):  # whoever comes second finds the cache of the first
         if (found := _read(place, digest, shape)) is not None:
             return found
-        parts = divide()
+        divided = divide()
         try:
-            _write(place, parts, digest, shape, str(folder), quiet=quiet, rule=rule)
+            _write(place, divided, digest, shape, str(folder), quiet=quiet, rule=rule)
         except OSError as error:
             raise InputError(
                 f"The pictures of {folder} cannot be kept in {place} ({error.strerror or error}); make room there."
@@ -105,8 +110,8 @@ def digest_of(folder: Path, classes: Sequence[Mapping[str, Sequence[Path]]], sha
 
     digest = hashlib.sha256(f"{FORM} {pillow} {shape}".encode())
     for file in chain.from_iterable(files for part in classes for files in part.values()):
-        state = file.stat()
-        line = f"\0{file.relative_to(folder)}\0{state.st_size}\0{state.st_mtime_ns}"
+        state = file.stat() if file.exists() else file.lstat()  # a link to nothing cannot be read, and is told so later
+        line = f"\0{os.path.relpath(file, folder)}\0{state.st_size}\0{state.st_mtime_ns}"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
@@ -119,15 +124,16 @@ def _read(place: Path, digest: str, shape: tuple[int, int, int]) -> Stored | Non
             return None
         train, test = (StoredPictures(place / f"{part}.npy") for part in ("train", "test"))
         train_labels, test_labels = (Part((), index[part]).labels for part in ("train", "test"))
+        skipped = [str(one) for one in index.get("skipped", [])]
     except (OSError, ValueError, KeyError, TypeError):  # the errors of damaged files among them
         return None
     fits = train.shape == (len(train_labels), *shape) and test.shape == (len(test_labels), *shape)
-    return (train, train_labels, test, test_labels) if fits else None
+    return (train, train_labels, test, test_labels, skipped) if fits else None
 
 
 def _write(
     place: Path,
-    parts: Parts,
+    divided: Divided,
     digest: str,
     shape: tuple[int, int, int],
     folder: str,
@@ -136,6 +142,8 @@ def _write(
     rule: PictureRule,
 ) -> None:
     """Decode all pictures into the cache, which appears under its name when it is complete."""
+    train, test, skipped = divided
+    parts = (train, test)
     count = sum(len(part.files) for part in parts)
     needed = count * int(np.prod(shape))
     there = next(parent for parent in place.absolute().parents if parent.is_dir())
@@ -153,7 +161,13 @@ def _write(
         for name, part in zip(("train", "test"), parts, strict=True):
             some = (next(pictures) for _ in part.files)
             write_pictures(made / f"{name}.npy", shape, len(part.files), some)
-        index = {"sources": digest, "folder": folder, **dict(zip(("train", "test"), map(_counts, parts), strict=True))}
+        index: dict[str, Any] = {
+            "sources": digest,
+            "folder": folder,
+            **dict(zip(("train", "test"), map(_counts, parts), strict=True)),
+        }
+        if skipped:
+            index["skipped"] = skipped
         (made / INDEX).write_text(json.dumps(index), encoding="utf-8")
 
 

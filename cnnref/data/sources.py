@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from ..centring import MNIST_BOX, MNIST_SIDE
-from ..errors import DatasetError, InputError, did_you_mean
+from ..errors import DatasetError, InputError, did_you_mean, option
+from ..files import named
 from ..pictures import USUAL, PictureRule
 from .cifar import CIFAR10, CIFAR100, Cifar
 from .dataset import Dataset
@@ -37,6 +38,7 @@ def load(
     cache: Path | None = None,
     quiet: bool = False,
     rule: PictureRule = USUAL,
+    skip_bad: bool = False,
 ) -> Dataset:
     """Read a data set.
 
@@ -52,16 +54,17 @@ def load(
         cache: where a folder: that is larger than memory is decoded into; by default the user's cache.
         quiet: whether nothing is said on standard error meanwhile.
         rule: how the picture files of folder:PATH come to their size; the rule of a bundle when it is tested on them.
+        skip_bad: leave pictures of a folder: out that cannot be read; `Dataset.skipped` names them.
 
     Raises:
         InputError: there is no such data set, or it has another number of channels.
         DatasetError: the files are not found, damaged, or belong to another data set.
     """
-    folder = None if data_dir is None else _existing(Path(data_dir), "")
+    name = str(named(name, "A data set"))
+    folder = None if data_dir is None else _existing(Path(named(data_dir, "A data folder")), "")
     if name.startswith(FOLDER):
-        return read_folder(
-            Path(name.removeprefix(FOLDER)).expanduser(), image_shape, cache=cache, quiet=quiet, rule=rule
-        )
+        path = Path(name.removeprefix(FOLDER)).expanduser()
+        return read_folder(path, image_shape, cache=cache, quiet=quiet, rule=rule, skip_bad=skip_bad)
     known = _known_name(name)
     dataset = (
         read_digits()
@@ -126,12 +129,13 @@ def _published(known: Mnist | Cifar, folder: Path | None, download: bool) -> Dat
             return dataset
     if not download:
         raise DatasetError(
-            f"{known.title} is not in {' or '.join(map(str, places))}; name the folder that has it with --data-dir."
+            f"{known.title} is not in {' or '.join(map(str, places))}; name the folder that has it with "
+            f"{option('data_dir')}."
         )
     try:
         fetched = fetch(known.downloads)
     except Exception as error:  # Keras raises a bare Exception, among others.
-        hint = "" if folder else f", or into a folder that --data-dir or {VARIABLE} names"
+        hint = "" if folder else f", or into a folder that {option('data_dir')} or {VARIABLE} names"
         raise DatasetError(
             f"{known.title} is not in {' or '.join(map(str, places))}, and its download failed ({error}). "
             f"Put {known.accepted} into {places[0]}{hint}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,13 +20,17 @@ from numpy.typing import NDArray
 
 from ..arrays import read_npz
 from ..environment import keras, ops
-from ..errors import DivergedError, InputError, printable
+from ..errors import DivergedError, InputError, option, printable
 from ..files import write_whole
 
 KEPT = 2
 
 #: The file with the best weights, and how the names of the network's variables begin in a state.
 BEST, NETWORK = "best.npz", "model"
+
+#: What Keras numbers through a process, so that the same network has another number in the next; its place in the state
+#: tells one from another.
+NUMBERED = re.compile(r"(seed_generator)_\d+")
 
 #: Writing checkpoints may take this share of a run.
 SHARE = 0.01
@@ -135,7 +140,7 @@ def save(folder: Path, fingerprint: str, progress: Progress, variables: Mapping[
     except OSError as error:
         raise InputError(
             f"The checkpoint {path} cannot be written: {error.strerror or error}; the one before it is kept. Make room "
-            "and go on with --resume."
+            f"and go on with {option('resume', True)}."
         ) from None
     for old in [*list_checkpoints(folder)[:-KEPT], *folder.glob(".step-*")]:  # the latter are what a kill left
         old.unlink()
@@ -153,13 +158,13 @@ def read(path: Path, fingerprint: str) -> Checkpoint:
         found, progress = str(state.pop("fingerprint")), Progress(**json.loads(str(state.pop("progress"))))
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"The checkpoint {path} is damaged ({printable(str(error))}); delete it, and --resume goes on from the one "
-            "before."
+            f"The checkpoint {path} is damaged ({printable(str(error))}); delete it, and {option('resume', True)} goes "
+            "on from the one before."
         ) from None
     if found != fingerprint:
         raise InputError(
             f"The checkpoint {path} belongs to another recipe or to other data; resume with the recipe in its run "
-            "folder and the data that it was started with, or start over with --force."
+            f"folder and the data that it was started with, or start over with {option('force', True)}."
         )
     return Checkpoint(path, progress, state)
 
@@ -180,11 +185,12 @@ def restore(stored: Checkpoint, variables: Mapping[str, keras.Variable]) -> None
     Raises:
         InputError: a variable is missing in the file or has another shape there.
     """
-    values = stored.values
-    for name, variable in variables.items():
+    values = {NUMBERED.sub(r"\1", name): value for name, value in stored.values.items()}
+    wanted = {NUMBERED.sub(r"\1", name): variable for name, variable in variables.items()}
+    for name, variable in wanted.items():
         if name not in values or values[name].shape != tuple(variable.shape):
             raise InputError(f"The checkpoint {stored.path} has no fitting {name}; it was written by another version.")
-    for name, variable in variables.items():
+    for name, variable in wanted.items():
         variable.assign(values[name])
 
 
@@ -201,7 +207,8 @@ def save_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
         write_whole(folder / BEST, buffer.getvalue())
     except OSError as error:
         raise InputError(
-            f"{folder / BEST} cannot be written: {error.strerror or error}; make room and go on with --resume."
+            f"{folder / BEST} cannot be written: {error.strerror or error}; make room and go on with "
+            f"{option('resume', True)}."
         ) from None
 
 

@@ -1,17 +1,32 @@
-"""How many pictures of each class a run trains, validates and tests with, for people who bring their own."""
+"""How many pictures of each class a run trains, validates and tests with, and how much those of each class count."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data import Dataset
-from ..errors import printable
+from ..errors import option, printable
 from .phases import Pictures
 
 #: Of more classes only the smallest and the largest are named.
 LISTED = 40
 #: From this ratio of the largest to the smallest class on it is said that they are uneven.
 UNEVEN = 3
+
+
+def class_weights(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How much a picture of each class counts so that all classes count as much, and a picture on average one.
+
+    Args:
+        labels: of the training pictures, [n].
+
+    Returns:
+        n / (classes * pictures of the class), float32 [classes]; 0 for a class without a picture.
+    """
+    counts = np.bincount(labels)
+    there = np.maximum(counts, 1)
+    return np.asarray(np.where(counts, len(labels) / (np.count_nonzero(counts) * there), 0), np.float32)
 
 
 def class_counts(dataset: Dataset, pictures: Pictures) -> list[str]:
@@ -41,6 +56,7 @@ def class_counts(dataset: Dataset, pictures: Pictures) -> list[str]:
         ratio = training[most] / max(1, training[least])
         lines.append(
             f"The classes are uneven: {names[most]} has {ratio:.0f} times the training "
-            f"pictures of {names[least]}, so that the accuracy says little of the small ones; see the confusion matrix."
+            f"pictures of {names[least]}, so that the accuracy says little of the small ones; see the confusion "
+            f"matrix. {option('balance', 'sampling')} or {option('balance', 'weights')} makes up for it in training."
         )
     return lines

@@ -103,7 +103,7 @@ def recompute_statistics(model: keras.Model, batches: Iterable[NDArray[Any]]) ->
 
     After weights were averaged, the statistics that training kept are those of other weights.
     """
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]
     if not norms:
         return

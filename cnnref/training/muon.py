@@ -54,7 +54,7 @@ def convolution_kernels(network: keras.Model) -> list[keras.Variable]:
     """The kernels that Muon is for: of convolutions, but not of a classifier, and not where each channel is its own."""
     return [
         layer.kernel
-        for layer in network.layers
+        for layer in network._flatten_layers()
         if isinstance(layer, keras.layers.Conv2D) and layer.name not in CLASSIFIERS and layer.trainable
     ]
 

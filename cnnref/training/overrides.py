@@ -64,7 +64,7 @@ def parse_settings(given: Iterable[str]) -> dict[str, list[str]]:
         key, equals, text = setting.partition("=")
         values = [value.strip() for value in _split(text)]
         if not equals or not all(values):
-            raise InputError(f'--set {setting} lacks a value; write it as KEY=VALUE (an empty text as "").')
+            raise InputError(f'The setting {setting!r} lacks a value; write it as KEY=VALUE (an empty text as "").')
         key = full_key(key.strip())
         if key in found:
             raise InputError(f"{key} is set twice; give all its values at once, as {key}=A,B.")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..data.augmentation import RANGES, Augmentation
-from ..errors import InputError, did_you_mean, printable
-from ..files import check_name, read_regular
+from ..errors import InputError, did_you_mean, either, printable
+from ..files import check_name, named, read_regular
 from ..models import list_models, spec
 
 #: Arguments of every builder that are not a recipe's to say.
@@ -34,6 +34,9 @@ LARGEST_RECIPE, LARGEST_IMAGE, SEEDS = 1 << 20, 2048, 1 << 32
 
 #: The keys of a recipe that decide no weight.
 NO_WEIGHT = ("name", "description", "published", "views")
+
+#: Data sets that are advised to somebody who names a model where a recipe is wanted.
+DATA = ("folder:PATH", "cifar10")
 
 #: The folder of the recipes that come with the package.
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -70,6 +73,7 @@ class Optimizer:
     unit_filters: bool = False
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "optimizer.")
         one_of("optimizer.name", self.name, tuple(USUAL_RATES))
         if math.isnan(self.learning_rate):  # left out
             object.__setattr__(self, "learning_rate", USUAL_RATES[self.name])
@@ -100,6 +104,7 @@ class Schedule:
     milestones: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "schedule.")
         one_of("schedule.decay", self.decay, ("linear", "cosine", "constant", "steps"))
         if not 0 <= self.warmup < 1:
             raise InputError(f"schedule.warmup is {self.warmup}; give a share of the run, from 0 to below 1.")
@@ -131,6 +136,7 @@ class Average:
     every: int = 5
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "average.")
         at_least("average.every", self.every, 1)
         if not 0 <= self.decay < 1:
             raise InputError(f"average.decay is {self.decay}; give a number from 0 to below 1.")
@@ -152,6 +158,7 @@ class LowResolution:
     share: float = 0.5
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "low_resolution.")
         at_least("low_resolution.size", self.size, 0)
         if not 0 < self.share < 1:
             raise InputError(f"low_resolution.share is {self.share}; give a share of the run, between 0 and 1.")
@@ -174,6 +181,7 @@ class FineTuning:
     keep_statistics: bool = False
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "fine_tuning.")
         at_least("fine_tuning.frozen_epochs", self.frozen_epochs, 0)
         at_least("fine_tuning.head_rate", self.head_rate, 1e-12)
 
@@ -194,6 +202,7 @@ class Teacher:
     weight: float = 0.9
 
     def __post_init__(self) -> None:
+        _check_kinds(self, "teacher.")
         at_least("teacher.temperature", self.temperature, 1e-3)
         if not 0 <= self.weight <= 1:
             raise InputError(f"teacher.weight is {self.weight}; give a share of the loss, from 0 to 1.")
@@ -229,6 +238,10 @@ class Recipe:
         description: one sentence for people.
         image_size: side in pixels that pictures are resized to; 0 leaves them as they are.
         seed: of all random numbers: first weights, order of the pictures, distortions.
+        balance: what makes up for classes with few pictures: "weights" lets each picture count in the loss by the
+            inverse of the size of its class; "sampling" draws every class equally often in an epoch, pictures of small
+            classes several times; "none" takes the pictures as they are.
+        skip_bad: go on without the pictures of a folder that cannot be read, which are named and counted.
         validation: training images kept aside for choices; the test set is for the end.
         keep: which weights are saved: those of the "last" step, or of the epoch with the "best" validation accuracy, as
             they were validated, without their average.
@@ -249,6 +262,8 @@ class Recipe:
     description: str = ""
     image_size: int = 0
     seed: int = 0
+    balance: Literal["none", "weights", "sampling"] = "none"
+    skip_bad: bool = False
     validation: int = 0
     keep: Literal["last", "best"] = "last"
     patience: int = 0
@@ -267,6 +282,12 @@ class Recipe:
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, str):
+            raise InputError(
+                f"The model of a recipe is named by a text, and this is an object of {type(self.model).__name__}; "
+                "`cnnref.train(recipe, model=...)` trains a network of yours by a recipe."
+            )
+        _check_kinds(self)
         check_name(self.name, "a recipe")
         for name, smallest in (("batch_size", 1), ("seed", 0), ("validation", 0), ("image_size", 0), ("patience", 0)):
             at_least(name, getattr(self, name), smallest)
@@ -308,8 +329,8 @@ class Recipe:
             for key, value in plain["augmentation"].items()
             if key not in RANGES or value != getattr(Augmentation, key)
         }
-        for key in ("keep", "patience"):
-            if getattr(self, key) in ("last", 0):
+        for key in ("keep", "patience", "balance", "skip_bad"):
+            if getattr(self, key) in ("last", 0, "none"):
                 del plain[key]
         if not self.teacher.networks:
             del plain["teacher"]
@@ -330,7 +351,7 @@ def read_recipe(source: str | Path) -> Recipe:
     Raises:
         InputError: there is no such recipe, or the file does not describe one; the message names the key.
     """
-    path = Path(source)
+    path = Path(named(source, "A recipe"))
     if path.suffix != ".toml":
         path = SHIPPED / f"{source}.toml"
         if str(source) not in list_recipes():
@@ -354,16 +375,17 @@ def read_recipe(source: str | Path) -> Recipe:
 def _refuse_what_is_no_recipe(source: str) -> None:
     """Raise InputError for a model and for a folder, which may be taken for what a recipe is."""
     if source in list_models():
+        own, known = (
+            either(f"cnnref train {source} --data {data}", f"recipe_for({source!r}, {data!r})") for data in DATA
+        )
         raise InputError(
-            f"There is no recipe {source!r}, but a model of that name: `cnnref train {source} --data folder:PATH` "
-            f"trains it on pictures of yours, --data cifar10 on that data set, and {source!r} can be the model of a "
-            "recipe of yours."
+            f"There is no recipe {source!r}, but a model of that name: `{own}` is for pictures of yours, `{known}` for "
+            f"that data set, and {source!r} can be the model of a recipe of yours."
         )
     if Path(source).is_dir():
-        raise InputError(
-            f"{source} is a folder and no recipe; `cnnref train MODEL --data folder:{source}` trains on the pictures "
-            "in it."
-        )
+        data = f"folder:{source}"
+        advised = either(f"cnnref train MODEL --data {data}", f"recipe_for(MODEL, {data!r})")
+        raise InputError(f"{source} is a folder and no recipe; `{advised}` is for the pictures in it.")
 
 
 def recipe_from(table: dict[str, Any], where: str) -> Recipe:
@@ -391,6 +413,7 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
     Raises:
         InputError: there is neither a recipe nor a model of that name.
     """
+    name = str(named(name, "A recipe or a model"))
     if name in list_recipes() or name.endswith(".toml"):
         return replace(read_recipe(name), dataset=data)
     if name not in list_models():
@@ -398,7 +421,7 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
         raise InputError(f"There is no recipe or model {name!r}; {hint}`cnnref models` lists the models.")
     side = spec(name).input_shape[0]
     return Recipe(
-        name=f"{name}-{_short_name(data)}",
+        name=f"{name}-{short_name(data)}",
         model=name,
         dataset=data,
         epochs=15,
@@ -411,7 +434,7 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
     )
 
 
-def _short_name(data: str) -> str:
+def short_name(data: str) -> str:
     """What a run is named after: the last part of a folder's path in letters that every disk takes, or the data set."""
     name = Path(data.partition(":")[2] or data).expanduser().resolve().name if ":" in data else data
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "own-pictures"
@@ -455,6 +478,19 @@ def _value(kind: Any, value: Any, path: str, key: str) -> Any:
     if not isinstance(value, expected) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{path}: {key} is {value!r}; write {WORDS[expected[0]]}.")
     return float(value) if kind is float else value  # type: ignore[arg-type]
+
+
+def _check_kinds(record: Any, prefix: str = "") -> None:
+    """Refuse a value of another type than a key has, which a program may give; a file is checked when it is read."""
+    for key, kind in get_type_hints(type(record)).items():
+        value = getattr(record, key)
+        plain = dict if get_origin(kind) is dict else kind
+        accepted = (float, int) if plain is float else plain
+        if plain not in WORDS and not dataclasses.is_dataclass(plain):
+            continue
+        if not isinstance(value, accepted) or (isinstance(value, bool) and plain is not bool):
+            wanted = WORDS.get(plain, f"an object of {plain.__name__}").removesuffix(" in quotes")
+            raise InputError(f"{prefix}{key} is {printable(repr(value))}; give {wanted}.")
 
 
 def _floats(value: Any) -> Any:

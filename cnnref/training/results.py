@@ -63,6 +63,7 @@ def write_results(
             "dataset": dataset.name,
             "labels": dataset.labels,
             "normalization": _normalization(model),
+            **({"skipped_pictures": list(dataset.skipped)} if dataset.skipped else {}),
             "test": found,
             "test_views": {"views": recipe.views, **{key: averaged[key] for key in ("accuracy", "errors", "loss")}}
             if averaged

@@ -1,8 +1,8 @@
 """The folder of a training run: the files in it, and how they are read.
 
 recipe.toml, environment.json, metrics.csv, timings.csv, curves.png, confusion_matrix.png and .json, checkpoints/,
-samples.npz (test pictures for the exported files to be checked with), model.keras (raw pixels to probabilities) and,
-when the run is done, results.json.
+samples.npz (test pictures for the exported files to be checked with), network.keras (a network of one's own before it
+learned), model.keras (raw pixels to probabilities) and, when the run is done, results.json.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import notebooks
-from ..errors import InputError, printable
+from ..errors import InputError, option, printable
 from ..files import write_whole
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class Run:
         return self.folder / "model.keras"
 
     @property
+    def network(self) -> Path:
+        """A network of one's own, as it was before it learned; a run of a network of `cnnref.build` has none."""
+        return self.folder / "network.keras"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder with the last checkpoints."""
         return self.folder / "checkpoints"
@@ -77,7 +82,8 @@ class Run:
         """
         path = self.folder / "results.json"
         if not path.is_file():
-            state = "has not finished; continue it with --resume" if self.recipe.is_file() else "is not a run folder"
+            unfinished = f"has not finished; continue it with {option('resume', True)}"
+            state = unfinished if self.recipe.is_file() else "is not a run folder"
             raise InputError(f"{self.folder} {state}.")
         try:
             found = json.loads(path.read_text(encoding="utf-8"))

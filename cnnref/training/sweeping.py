@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DivergedError, InputError
+from ..errors import DivergedError, InputError, option
 from ..files import refuse_existing, write_whole
 from .overrides import full_key, override, value_of
 from .recipe import Recipe, read_recipe
@@ -126,7 +126,7 @@ def sweep(
     if len(recipes) > 1 and any(not one.validation for _, one in recipes):
         raise InputError(
             "A sweep over settings chooses between them, and nothing is chosen on test images; keep training images "
-            "aside with --validation 5000."
+            f"aside with {option('validation', 5000)}."
         )
     cells = [Cell(values) for values, _ in recipes]
     runs = [(cell, replace(one, seed=seed)) for cell, (_, one) in zip(cells, recipes, strict=True) for seed in chosen]
@@ -162,7 +162,7 @@ def _combinations(recipe: Recipe, settings: Mapping[str, Sequence[Any]]) -> list
     for key, values in given.items():
         if full_key(key) == "seed":
             raise InputError(
-                "The seed is no setting of a sweep: every setting is trained with all seeds; give --seeds."
+                f"The seed is no setting of a sweep: every setting is trained with all seeds; give {option('seeds')}."
             )
         if not values:
             raise InputError(f"{key} has no values in the sweep; give at least one.")

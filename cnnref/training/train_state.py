@@ -9,6 +9,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..environment import keras, ops
 from ..errors import InputError
 from ..models.blocks import set_name
@@ -30,6 +33,7 @@ class TrainState:
         steps: of the whole schedule.
         rate: peak of the learning rate, instead of the recipe's.
         teachers: that the network learns from beside the labels.
+        class_weights: how much the pictures of each class count in the loss of the labels, [classes]; None for as much.
 
     Attributes:
         network: from raw pixels to logits.
@@ -46,14 +50,18 @@ class TrainState:
         *,
         rate: float | None = None,
         teachers: Distillation | None = None,
+        class_weights: NDArray[np.float32] | None = None,
     ) -> None:
         self.recipe, self.steps, self.teachers = recipe, steps, teachers
+        self.class_weights = class_weights
         self.fixed = teachers.variables if teachers else []
         # Without the softmax: cross-entropy of logits is exact where softmax saturates.
         self.network = self._resized = keras.Model(model.input, model.get_layer("logits").output)
         self.trained = self.network.trainable_variables
         self.buffers = [v for v in self.network.variables if not any(v is t for t in self.trained)]
-        norms = (layer for layer in self.network.layers if isinstance(layer, keras.layers.BatchNormalization))
+        norms = (
+            layer for layer in self.network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)
+        )
         self._of_norms = {id(variable) for layer in norms for variable in layer.trainable_variables}
         self.optimizer = self._optimizer(rate or recipe.optimizer.learning_rate)
         self.optimizer.build(self.trained)
@@ -111,9 +119,10 @@ class TrainState:
     def forward(self, images: Any, labels: Any, shares: Any = None) -> tuple[Any, Any]:
         """The loss in nats, and how many of a batch are right. Both scalar float32.
 
-        The loss is the cross-entropy with the labels; where there are teachers, its weighted mean with theirs. Where
-        pictures are mixed, `shares` [n] is how much each label counts; the rest is the label at the same place from the
-        end, and right is who finds the one that counts more. Without shares the pictures are as they were.
+        The loss is the cross-entropy with the labels, in which each class has its weight where there are weights; where
+        there are teachers, its weighted mean with theirs. Where pictures are mixed, `shares` [n] is how much each label
+        counts; the rest is the label at the same place from the end, and right is who finds the one that counts more.
+        Without shares the pictures are as they were.
         """
         images = seen = ops.cast(images, "float32")
         if self._resized is not self.network:
@@ -122,12 +131,16 @@ class TrainState:
         classes, smoothing = logits.shape[-1], self.recipe.label_smoothing
         labels = ops.cast(labels, "int32")
         wanted = ops.one_hot(labels, classes, dtype="float32") * (1 - smoothing) + smoothing / classes
+        counts = None if self.class_weights is None else ops.take(ops.convert_to_tensor(self.class_weights), labels)
         if self.recipe.augmentation.mixes and shares is not None:
             share = ops.expand_dims(shares, -1)
             wanted = share * wanted + (1 - share) * ops.flip(wanted, axis=0)
+            if counts is not None:
+                counts = shares * counts + (1 - shares) * ops.flip(counts, axis=0)
             labels = ops.where(ops.less(shares, 0.5), ops.flip(labels, axis=0), labels)
         right = ops.sum(ops.cast(ops.equal(ops.argmax(logits, axis=-1), labels), "float32"))
-        loss = ops.mean(ops.categorical_crossentropy(wanted, logits, from_logits=True))
+        losses = ops.categorical_crossentropy(wanted, logits, from_logits=True)
+        loss = ops.mean(losses if counts is None else counts * losses)
         if self.teachers is not None:
             share = self.teachers.weight
             loss = (1 - share) * loss + share * self.teachers.loss(images, logits)

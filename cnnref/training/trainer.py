@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,28 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import environment
-from ..data import Dataset, channel_statistics, load
+from ..data import Dataset, channel_statistics
 from ..data.batches import BatchPlan
+from ..data.decoding import listed
 from ..environment import keras
-from ..errors import DivergedError, InputError
-from ..files import only_writer, refuse_existing, remove_partial, write_whole
-from ..models import build, spec
+from ..errors import DivergedError, InputError, option
+from ..files import named, only_writer, remove_partial, write_whole
+from ..models import build, list_models, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import normalization_of
-from ..models.saving import weights_sha256
+from ..models.saving import load_model, save_model, weights_sha256
 from . import checkpoint
+from .beginning import check_folder, dataset_of, for_own_network, for_this_machine, own_network
 from .budget import epochs_that_fit, measure
 from .callbacks import BestWeights, Callback, CheckpointWriter, MetricsLog, ProgressDisplay, TensorBoardLog
 from .checkpoint import Progress
-from .class_counts import class_counts
+from .class_counts import class_counts, class_weights
 from .cluster import is_first_process
 from .distillation import Distillation, read_teachers
 from .engines import check_devices, make_engine
 from .engines.progressive_resizing import ProgressiveResizing
 from .evaluation import recompute_statistics, validate
+from .own_network import OwnNetwork, copied, name_of, size_of
 from .phases import Phase, Pictures, phases_of
-from .recipe import NO_WEIGHT, Recipe, read_recipe
-from .recipe_keys import keys_of
+from .recipe import Recipe, read_recipe
 from .results import write_results
 from .run import Run
 from .train_state import TrainState, computing_in, keep_ends_exact, smaller
@@ -58,6 +61,7 @@ def train(
     validation: float | None = None,
     weights: str | Path | None = None,
     teacher: str | Path | Sequence[str | Path] = (),
+    model: OwnNetwork | None = None,
     devices: str = "one",
     tensorboard: bool = False,
     checkpoint_seconds: float = 10.0,
@@ -76,6 +80,10 @@ def train(
         weights: a bundle, run folder or weights file to start from; see `cnnref.training.transfer.pretrained`.
         teacher: a bundle, run folder or .keras file, or several of them, that the network learns from beside the
             labels, instead of the recipe's; see `cnnref.training.recipe.Teacher`.
+        model: a network of your own instead of the recipe's: a functional `keras.Model` or `keras.Sequential` that
+            takes raw pixels and ends in a softmax or in logits, or a function that makes one, given the shape of the
+            pictures and the number of classes. It begins with its own weights and is not changed; the run holds a
+            copy, so to resume, it may be left out. See `cnnref.training.own_network.prepared`.
         devices: "one", or "all": every batch is divided between all that Keras on JAX sees.
         tensorboard: write TensorBoard logs into the run folder.
         checkpoint_seconds: the shortest time between two checkpoints.
@@ -92,30 +100,45 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     share = 0.0
     if validation is not None:
+        if not isinstance(validation, int | float):
+            raise InputError(f"validation is {validation!r}; give a share below 1, or a whole number of images.")
         whole = validation >= 1 or validation == 0
         if not 0 <= validation < float("inf") or (whole and validation != int(validation)):
             raise InputError(f"validation is {validation}; give a share below 1, or a whole number of images.")
         recipe, share = (replace(recipe, validation=int(validation)), 0.0) if whole else (recipe, validation)
-    settings = Settings(weights, devices, tensorboard, checkpoint_seconds, quiet, share)
+    settings = Settings(weights, None, devices, tensorboard, checkpoint_seconds, quiet, share)
     if teacher:
-        networks = (teacher,) if isinstance(teacher, str | Path) else teacher
-        recipe = replace(recipe, teacher=replace(recipe.teacher, networks=tuple(map(str, networks))))
-    run = Run(Path(out) if out else Path("runs") / recipe.name)
-    spec(recipe.model)  # refuses a model that there is not, before anything takes time
-    recipe = _for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None, share=bool(share))
-    _check_folder(run, recipe, resume=resume, force=force)
+        teachers = teacher if isinstance(teacher, list | tuple) else [teacher]
+        networks = tuple(str(named(one, "A teacher")) for one in teachers)
+        recipe = replace(recipe, teacher=replace(recipe.teacher, networks=networks))
+    size = None
+    if model is not None:
+        if weights is not None:
+            raise InputError("A model of your own brings its weights along; give model or weights, and not both.")
+        if (size := size_of(model)) is None and recipe.model in list_models():
+            size = spec(recipe.model).input_shape
+        recipe = for_own_network(recipe, name_of(model))
+    run = Run(Path(named(out, "The folder of a run")) if out else Path("runs") / recipe.name)
+    stored = resume and run.network.is_file()
+    if stored:
+        recipe, size = for_own_network(recipe, read_recipe(run.recipe).model), size_of(load_model(run.network))
+    elif model is None:
+        size = spec(recipe.model).input_shape  # refuses a model that there is not, before anything takes time
+    recipe = for_this_machine(recipe, run, resume=resume, sized=budget_minutes is not None, share=bool(share))
+    check_folder(run, recipe, resume=resume, force=force)
     if resume and run.finished:
         return run
-    if not is_first_process():
-        return _train(recipe, run, data_dir, settings, started, resume=resume, budget_minutes=budget_minutes)
-    with only_writer(run.folder):
-        return _train(recipe, run, data_dir, settings, started, resume=resume, budget_minutes=budget_minutes)
+    with only_writer(run.folder) if is_first_process() else nullcontext():
+        dataset = dataset_of(recipe, data_dir, run, size, quiet=quiet)
+        if model is not None or stored:
+            settings = replace(settings, network=own_network(model, run, recipe, dataset, resume=resume))
+        return _train(recipe, run, dataset, settings, started, resume=resume, budget_minutes=budget_minutes)
 
 
 def _train(
     recipe: Recipe,
     run: Run,
-    data_dir: str | Path | None,
+    dataset: Dataset,
     settings: Settings,
     started: float,
     *,
@@ -123,7 +146,6 @@ def _train(
     budget_minutes: float | None,
 ) -> Run:
     """Train into a folder that may be written, and that nobody else writes; `started` is when the command began."""
-    dataset = _dataset(recipe, data_dir, run, quiet=settings.quiet)
     if settings.validation_share and not resume:
         recipe = replace(recipe, validation=max(1, round(settings.validation_share * len(dataset.train_labels))))
     if recipe.dataset.startswith("folder:"):  # there may be few pictures
@@ -140,9 +162,13 @@ def _train(
             else:  # nothing is deleted or made before data and model have proved to fit
                 shutil.rmtree(run.folder, ignore_errors=True)
                 write_whole(run.recipe, recipe.toml())
+                if settings.network is not None:
+                    save_model(settings.network, run.network)
             run.write_json("environment.json", environment.report())
             if not settings.quiet:
                 print(f"{recipe.model} on {dataset.name} from {dataset.source}", file=sys.stderr)
+                if dataset.skipped:
+                    print(f"Left out ({len(dataset.skipped):,}):\n{listed(dataset.skipped)}", file=sys.stderr)
                 if recipe.dataset.startswith("folder:"):
                     print(*class_counts(dataset, trainer.pictures), sep="\n", file=sys.stderr)
                 print(environment.device_line(), file=sys.stderr)
@@ -152,7 +178,7 @@ def _train(
                 recipe, dataset, trainer.pictures, run, trainer.final_model(), trainer.progress, trainer.teacher_sha256
             )
     except OSError as error:  # a full disk, mostly
-        kept = "what it has is kept. Make room and go on with --resume."
+        kept = f"what it has is kept. Make room and go on with {option('resume', True)}."
         advice = kept if run.recipe.is_file() else "choose another folder."
         raise InputError(f"The run in {run.folder} cannot be written: {error.strerror or error}; {advice}") from None
     return run
@@ -160,10 +186,11 @@ def _train(
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run is run, as opposed to what is run. None of it changes a weight, except `weights`.
+    """How a run is run, as opposed to what is run. None of it changes a weight but `weights` and `network`.
 
     Attributes:
         weights: a bundle, run folder or weights file to start from.
+        network: a network of one's own as `own_network.prepared` gives it, with the weights to start from.
         devices: "one" or "all".
         tensorboard: whether to write TensorBoard logs into the run folder.
         checkpoint_seconds: the shortest time between two checkpoints.
@@ -172,6 +199,7 @@ class Settings:
     """
 
     weights: str | Path | None = None
+    network: keras.Model | None = None
     devices: str = "one"
     tensorboard: bool = False
     checkpoint_seconds: float = 10.0
@@ -191,7 +219,7 @@ class Trainer:
         pictures: the training and the validation images.
         phases: the parts of the run, in order.
         data: SHA-256 of the training images and labels.
-        origin: SHA-256 of the trained weights that the run starts from; empty if it starts from fresh ones.
+        origin: SHA-256 of the weights that the run is given to start from; empty if it draws fresh ones.
         teachers: that the network learns from beside the labels, if there are any.
         progress: how far the run is.
     """
@@ -226,7 +254,8 @@ class Trainer:
                 "The best weights and the patience go by the validation accuracy, and no images are kept for "
                 "validation; set validation."
             )
-        plan = BatchPlan(pictures.images.shape, recipe.batch_size, recipe.seed, recipe.augmentation)
+        balanced = pictures.labels if recipe.balance == "sampling" else None
+        plan = BatchPlan(pictures.images.shape, recipe.batch_size, recipe.seed, recipe.augmentation, balanced)
         source = pretrained(recipe.model, settings.weights, **recipe.options) if settings.weights else None
         if source is not None and source.input_shape[-1] != dataset.image_shape[-1]:
             raise InputError(
@@ -236,6 +265,8 @@ class Trainer:
         statistics = normalization_of(source) if source is not None else None
 
         def make() -> keras.Model:
+            if settings.network is not None:
+                return copied(settings.network)
             return build(
                 recipe.model,
                 dataset.image_shape,
@@ -249,7 +280,8 @@ class Trainer:
         with computing_in(recipe.precision):
             model = make()
         keep_ends_exact(model)
-        draw_weights(model, recipe.seed)
+        if settings.network is None:
+            draw_weights(model, recipe.seed)
         if recipe.low_resolution.size:
             smaller(model, recipe.low_resolution.size)  # refused here, where nothing has been written yet
         if source is not None:
@@ -257,7 +289,8 @@ class Trainer:
         elif recipe.whiten:
             whiten(model, pictures.images)
         phases = phases_of(recipe, plan.steps_per_epoch, pretrained=source is not None)
-        origin = weights_sha256(source) if source is not None else ""
+        begun = settings.network if source is None else source
+        origin = weights_sha256(begun) if begun is not None else ""
         return cls(recipe, settings, make, model, plan, pictures, phases, dataset.sha256(), origin, teachers)
 
     @property
@@ -312,7 +345,10 @@ class Trainer:
         if self.recipe.whiten:
             self.model.get_layer("whiten").kernel.trainable = False
         steps = phase.last - phase.first
-        return TrainState(self.recipe, self.model, steps, rate=phase.rate, teachers=self.teachers)
+        weights = class_weights(self.pictures.labels) if self.recipe.balance == "weights" else None
+        return TrainState(
+            self.recipe, self.model, steps, rate=phase.rate, teachers=self.teachers, class_weights=weights
+        )
 
     def final_model(self) -> keras.Model:
         """The trained network in float32, with the statistics of its own weights."""
@@ -432,51 +468,3 @@ def _epochs_for(seconds: float, trainer: Trainer, dataset: Dataset) -> float:
     held, tested = len(trainer.pictures.held_images), len(dataset.test_images)
     spent = time.monotonic() - began
     return epochs_that_fit(seconds - spent, pace, trainer.recipe, trainer.plan.steps_per_epoch, held, tested)
-
-
-def _for_this_machine(recipe: Recipe, run: Run, *, resume: bool, sized: bool, share: bool) -> Recipe:
-    """The recipe with its precision decided, and to resume, with what the start of the run has measured."""
-    if resume and run.recipe.is_file():
-        before = read_recipe(run.recipe)
-        if sized:
-            recipe = replace(recipe, epochs=before.epochs)
-        if share:
-            recipe = replace(recipe, validation=before.validation)
-        if recipe.dataset.startswith("folder:"):
-            recipe = replace(recipe, batch_size=min(recipe.batch_size, before.batch_size))
-    if recipe.precision == "auto":
-        recipe = replace(recipe, precision="bfloat16" if environment.fast_bfloat16() else "float32")
-    return recipe
-
-
-def _dataset(recipe: Recipe, data_dir: str | Path | None, run: Run, *, quiet: bool) -> Dataset:
-    """Pictures of a folder are read in the model's size, every other data set has its own; or both the recipe's.
-
-    A folder that is larger than memory is decoded into a cache beside the run, which all runs of that folder share.
-    """
-    side, usual = recipe.image_size, spec(recipe.model).input_shape
-    shape = (side or usual[0], side or usual[1], usual[2])
-    wanted = shape if recipe.dataset.startswith("folder:") else None
-    dataset = load(recipe.dataset, data_dir, image_shape=wanted, cache=run.folder.parent / ".pictures", quiet=quiet)
-    return dataset.resized(side, side) if side else dataset
-
-
-def _check_folder(run: Run, recipe: Recipe, *, resume: bool, force: bool) -> None:
-    """Refuse a folder that is there without `force`, and to resume, one that holds no run of this recipe."""
-    if resume:
-        if not run.recipe.is_file():
-            raise InputError(f"There is no run in {run.folder} to resume; start it without --resume.")
-        before = read_recipe(run.recipe)
-        if before.fingerprint() != recipe.fingerprint():
-            now = {one.key: one.value for one in keys_of(recipe)}
-            others = [
-                f"{one.key} is {one.value!r} there and {now[one.key]!r} here"
-                for one in keys_of(before)
-                if one.value != now[one.key] and one.key.partition(".")[0] not in NO_WEIGHT
-            ]
-            raise InputError(
-                f"The run in {run.folder} was started with other settings ({', '.join(others)}); resume it with those "
-                "in its recipe.toml, or start over with --force."
-            )
-        return
-    refuse_existing(run.folder, force=force, marker=run.recipe.name, hint="continue it with --resume, ")

@@ -47,6 +47,24 @@ def test_pictures_left_over_differ_from_epoch_to_epoch() -> None:
     assert len(left_over) > 5
 
 
+@settings(max_examples=50, deadline=None)
+@given(counts=st.lists(st.integers(1, 9), min_size=2, max_size=5), seed=st.integers(0, 1000), epoch=st.integers(0, 3))
+def test_an_epoch_shows_every_class_equally_often_where_that_is_asked_for(
+    counts: list[int], seed: int, epoch: int
+) -> None:
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    images = np.zeros((len(labels), 2, 2, 1), np.uint8)
+    order = plan(images, batch_size=1, seed=seed, balanced=labels)
+    shown = np.concatenate([order.step(epoch * len(labels) + place)[0] for place in range(len(labels))])
+    times = np.bincount(labels[shown], minlength=len(counts))
+    assert times.max() - times.min() <= 1
+    for label in range(len(counts)):  # and within a class every picture as often as any other, give or take one
+        each = np.bincount(shown, minlength=len(labels))[labels == label]
+        assert each.max() - each.min() <= 1
+    again = plan(images, batch_size=1, seed=seed, balanced=labels)
+    assert again.step((epoch + 1) * len(labels) - 1)[0] == shown[-1]
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     count=st.integers(4, 12),

@@ -258,9 +258,33 @@ def test_all_files_that_cannot_be_read_are_in_one_message(folder: Any) -> None:
         assert sum(str(folder / bad) in line for line in lines) == 1
     for number in range(30):
         (folder / "cat" / f"note{number}.txt").write_text("")
-    with pytest.raises(InputError, match="30 entries are not pictures, and a class folder may hold only") as refusal:
+    told = "33 entries are not pictures or cannot be read, and a class folder may hold only"
+    with pytest.raises(InputError, match=told) as refusal:
         load(f"folder:{folder}")
-    assert str(refusal.value).splitlines()[-1] == "  and 10 more"
+    lines = str(refusal.value).splitlines()
+    assert lines[1].startswith(f"  {folder / 'cat' / '0.png'} is damaged or cut short")
+    assert lines[-1] == "  and 13 more"
+
+
+def test_what_cannot_be_read_is_left_out_and_named_where_that_is_asked_for(folder: Any) -> None:
+    whole = load(f"folder:{folder}", image_shape=(6, 8, 3))
+    (folder / "cat" / "0.png").write_bytes((folder / "cat" / "0.png").read_bytes()[:40])
+    (folder / "dog" / "note.txt").write_text("")
+    (folder / "dog" / "more").mkdir()
+    (folder / "cat" / "9.png").write_bytes(b"")
+    left = load(f"folder:{folder}", skip_bad=True)
+    assert whole.skipped == ()
+    assert [one.partition(": ")[0] for one in left.skipped] == ["cat/0.png", "cat/9.png", "dog/more", "dog/note.txt"]
+    assert left.skipped[2].endswith(": it is not a picture")
+    for side in ("train_images", "test_images"):  # no other picture moves to the other part
+        assert values(getattr(left, side)) == [v for v in values(getattr(whole, side)) if v not in (0, 9)]
+
+
+def test_a_class_of_which_too_little_is_left_is_refused(folder: Any) -> None:
+    for number in range(4):
+        (folder / "dog" / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="The class dog keeps 1 picture without those that cannot be read"):
+        load(f"folder:{folder}", image_shape=(6, 8, 3), skip_bad=True)
 
 
 def test_tiff_is_read(folder: Any) -> None:

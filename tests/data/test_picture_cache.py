@@ -130,6 +130,33 @@ def test_a_damaged_picture_is_named_and_leaves_no_cache(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_in_memory")
+def test_a_relative_path_finds_the_same_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read(folder)
+    before = files_of(folder)
+    monkeypatch.chdir(folder.parent)
+    load(f"folder:{folder.name}", image_shape=SHAPE, cache=folder.parent / "cache", quiet=True)
+    assert files_of(folder) == before
+
+
+def test_a_cache_without_damaged_pictures_gives_what_memory_gives_and_is_not_for_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "dog" / "7.png").write_bytes(b"no picture")
+    (folder / "dog" / "8.png").unlink()
+    (folder / "dog" / "8.png").symlink_to("gone.png")
+    cache = folder.parent / "cache"
+    memory = load(f"folder:{folder}", image_shape=SHAPE, skip_bad=True)
+    monkeypatch.setenv("CNNREF_FOLDER_MEGABYTES", "0")
+    for _ in range(2):  # made, and found again
+        cached = load(f"folder:{folder}", image_shape=SHAPE, cache=cache, quiet=True, skip_bad=True)
+        assert cached.skipped == memory.skipped
+        assert [one.partition(":")[0] for one in cached.skipped] == ["dog/7.png", "dog/8.png"]
+        assert cached.sha256() == memory.sha256()
+    with pytest.raises(InputError, match=r"dog/7\.png"):
+        read(folder)
+
+
+@pytest.mark.usefixtures("nothing_in_memory")
 def test_the_cache_is_said_unless_it_is_to_be_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load(f"folder:{folder}", image_shape=SHAPE, cache=folder.parent / "cache")
     assert "Decoding 50 pictures once into" in capsys.readouterr().err

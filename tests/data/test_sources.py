@@ -123,7 +123,7 @@ def test_a_set_that_is_nowhere_says_what_goes_where_and_why_the_download_failed(
     assert "no network in tests" in message
     assert f"into {tmp_path}." in message
     assert {"mnist": "mnist.npz", "cifar10": "cifar-10-python.tar.gz"}.get(name, "") in message
-    with pytest.raises(DatasetError, match="or into a folder that --data-dir or CNNREF_DATA names"):
+    with pytest.raises(DatasetError, match="or into a folder that data_dir or CNNREF_DATA names"):
         load(name)
 
 

@@ -1,8 +1,8 @@
 """Prints the losses of the first steps of a run as JSON, for comparison between backends, devices and processes.
 
 Arguments: model, steps, "one" or "all" devices, the height of the pictures in the first half of the steps (0: theirs),
-and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too, and
-MODEL@muon with that optimizer.
+and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too,
+MODEL@muon with that optimizer, MODEL@weighted by class, and MODEL@own trains a network of one's own instead of MODEL.
 """
 
 import json
@@ -14,10 +14,13 @@ import numpy as np
 
 from cnnref.data import Dataset
 from cnnref.data.augmentation import Augmentation
+from cnnref.environment import keras, layers
+from cnnref.models.initializers import draw_weights
 from cnnref.training import Recipe
 from cnnref.training.cluster import join
 from cnnref.training.engines import make_engine
 from cnnref.training.engines.progressive_resizing import ProgressiveResizing
+from cnnref.training.own_network import prepared
 from cnnref.training.recipe import Average, Optimizer, Teacher
 from cnnref.training.trainer import Settings, Trainer
 
@@ -49,15 +52,27 @@ def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -
     recipe = replace(RECIPE, model=name)
     if changed == "muon":
         recipe = replace(recipe, optimizer=Optimizer("muon", weight_decay=5e-3))
-    elif changed:
+    elif changed == "weighted":
+        recipe = replace(recipe, balance="weights")
+    elif changed and changed != "own":
         recipe = replace(recipe, teacher=Teacher((changed,)))
-    trainer = Trainer.prepare(recipe, noise(), Settings())
+    own = prepared(own_network(), (16, 16, 3), 10, ((0.5,) * 3, (0.3,) * 3), "noise") if changed == "own" else None
+    trainer = Trainer.prepare(recipe, noise(), Settings(network=own))
     state = trainer.train_state(trainer.phases[-1])
     make = partial(make_engine, state, trainer.plan, trainer.pictures, devices=devices)
     engine = ProgressiveResizing(state, ((small, steps // 2), (0, steps)), 0, make)
     losses, _ = engine.run(0, steps)
     engine.close()
     return losses.tolist()
+
+
+def own_network() -> keras.Model:
+    """A network in the style of Keras' guides, with the same weights on every backend."""
+    image = keras.Input((16, 16, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(8, 3, activation="relu")(image))
+    model = keras.Model(image, layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+    draw_weights(model, 5)
+    return model
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def damaged(content: Any) -> Any:
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, kind: str) -> None:
     path = checkpoint.save(tmp_path, "recipe", PROGRESS, variables(shape=(50, 50)))
     path.write_bytes(damaged(path.read_bytes())[kind])
-    with pytest.raises(InputError, match=r"step-00000007\.npz is damaged .*; delete it, and --resume goes on"):
+    with pytest.raises(InputError, match=r"step-00000007\.npz is damaged .*; delete it, and resume=True goes on"):
         checkpoint.read(path, "recipe")
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cnnref.data.dataset import Dataset
 from cnnref.training import recipe_for
-from cnnref.training.class_counts import LISTED, class_counts
+from cnnref.training.class_counts import LISTED, class_counts, class_weights
 from cnnref.training.phases import Pictures
 
 
@@ -40,10 +42,20 @@ def test_every_class_has_its_counts() -> None:
 
 def test_uneven_classes_are_said_to_be_so_and_many_are_not_listed() -> None:
     assert "class1 has 10 times the training pictures of class0" in counted([10, 100], [1, 1])[-1]
+    assert "balance='sampling' or balance='weights' makes up for it" in counted([10, 100], [1, 1])[-1]
     (line,) = counted([*range(100, 100 + LISTED), 99], [1] * (LISTED + 1))
     assert line == (
         f"41 classes; the smallest is class40 with 99 training pictures, the largest class39 with {99 + LISTED}"
     )
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=6).filter(lambda counts: sum(map(bool, counts)) > 1))
+def test_all_classes_weigh_the_same_and_a_picture_one_on_average(counts: list[int]) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    weights = class_weights(labels)
+    sums = np.bincount(labels, weights[labels])
+    np.testing.assert_allclose(sums[sums > 0], len(labels) / np.count_nonzero(counts), rtol=1e-5)
+    assert weights[labels].mean() == pytest.approx(1, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,16 @@ def test_pictures_that_grow_give_the_same_losses_too(on_tensorflow: NDArray[np.f
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_weights_of_classes_give_the_same_losses_too(on_tensorflow: NDArray[np.float64], backend: str) -> None:
+    pytest.importorskip(backend)
+    weighted = np.array(first_losses("resnet8@weighted", STEPS))
+    assert abs(weighted[0] - on_tensorflow[0]) > 1e-3
+    found = losses_of(start("resnet8@weighted", STEPS, "one", 0, backend=backend))
+    np.testing.assert_allclose(found, weighted, atol=1e-4)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_teacher_gives_the_same_losses_too(on_tensorflow: NDArray[np.float64], tmp_path: Path, backend: str) -> None:
     pytest.importorskip(backend)
     teacher = models.build("lenet5", (16, 16, 3), 10)

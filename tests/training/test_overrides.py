@@ -125,7 +125,7 @@ def test_quotes_keep_commas_and_make_an_empty_text() -> None:
     [
         ("momentun=1", "no key 'momentun'; did you mean 'momentum'"),
         ("xyzzy=1", r"no key 'xyzzy'; known are name, .*optimizer\.momentum.*options\.NAME"),
-        ("momentum", "--set momentum lacks a value; write it as KEY=VALUE"),
+        ("momentum", "The setting 'momentum' lacks a value; write it as KEY=VALUE"),
         ("momentum=", "lacks a value"),
         ("momentum=0.8,,0.9", "lacks a value"),
         ("decay=0.1", r"several keys 'decay'; say which: schedule\.decay, average\.decay"),

@@ -1,6 +1,7 @@
 """Recipes: what is shipped reads, what is written reads back, and what is wrong is named."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -290,3 +291,27 @@ def test_a_whole_number_and_the_same_float_are_the_same_setting() -> None:
 def test_impossible_augmentation_is_named(value: Any) -> None:
     with pytest.raises(InputError, match=r"augmentation\.rotate"):
         Augmentation(rotate=value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: replace(read_recipe("lenet5-digits"), optimizer="adam"),
+            "optimizer is 'adam'; give an object of Optimizer",
+        ),
+        (lambda: replace(read_recipe("lenet5-digits"), epochs="3"), "epochs is '3'; give a number"),
+        (lambda: replace(read_recipe("lenet5-digits"), batch_size=2.5), "batch_size is 2.5; give a whole number"),
+        (lambda: replace(read_recipe("lenet5-digits"), whiten=1), "whiten is 1; give true or false"),
+        (lambda: replace(read_recipe("lenet5-digits"), options=3), "options is 3; give a table"),
+        (
+            lambda: replace(read_recipe("lenet5-digits"), model=object()),
+            r"an object of object; `cnnref.train\(recipe, model=...\)` trains",
+        ),
+        (lambda: Optimizer(learning_rate="fast"), "optimizer.learning_rate is 'fast'; give a number"),
+        (lambda: Schedule(warmup=None), "schedule.warmup is None; give a number"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_a_program_too(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()

@@ -209,7 +209,7 @@ def test_a_folder_of_other_runs_is_refused(grid: tuple[Sweep, list[str]], tmp_pa
 
 
 def test_nothing_is_chosen_on_test_images(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing is chosen on test images; keep .* aside with --validation 5000"):
+    with pytest.raises(InputError, match=r"nothing is chosen on test images; keep .* aside with validation=5000"):
         sweep(replace(RECIPE, validation=0), out=tmp_path / "s", settings={"momentum": ["0.8", "0.9"]})
     assert not (tmp_path / "s").exists()
 

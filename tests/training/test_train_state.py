@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnref import models
+from cnnref.data.augmentation import Augmentation
 from cnnref.environment import keras
 from cnnref.models.initializers import draw_weights, values
 from cnnref.training import Recipe
@@ -157,3 +158,22 @@ def test_an_identity_start_is_drawn_again_as_one() -> None:
     identity[1, 1] = np.eye(64)
     np.testing.assert_array_equal(kernel[..., :64], identity)
     assert kernel[..., 64:].std() > 0.01
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_loss_is_the_mean_of_the_pictures_by_the_weights_of_their_classes(mixed: bool) -> None:
+    recipe = replace(RECIPE, augmentation=Augmentation(mixup=0.4 if mixed else 0.0))
+    images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1)).astype(np.float32)
+    labels, shares = np.array([0, 1, 2, 1]), np.array([1.0, 0.7, 0.4, 0.6], np.float32)
+    plain, weighted = (state_of(recipe) for _ in range(2))
+    weighted.class_weights = np.array([0.5, 1.0, 3.0], np.float32)
+    logits = np.asarray(keras.ops.convert_to_numpy(plain.network(images)), np.float64)
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    own, other = -logs[np.arange(4), labels], -logs[np.arange(4), labels[::-1]]
+    by, with_ = weighted.class_weights[labels], weighted.class_weights[labels[::-1]]
+    if not mixed:
+        shares = np.ones(4, np.float32)
+    wanted = ((shares * by + (1 - shares) * with_) * (shares * own + (1 - shares) * other)).mean()
+    loss, right = weighted.forward(images, labels, shares)
+    assert float(loss) == pytest.approx(wanted, rel=1e-4)
+    assert float(right) == float(plain.forward(images, labels, shares)[1])

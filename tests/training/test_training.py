@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import cnnref
+from cnnref.cli import app
 from cnnref.data import load
 from cnnref.data.augmentation import Augmentation
 from cnnref.data.batches import BatchPlan
@@ -113,7 +115,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: Run) -> None:
 
 def test_an_existing_run_is_refused_and_kept(finished: Run) -> None:
     before = files(finished.folder)
-    with pytest.raises(InputError, match=r"already exists; continue it with --resume, .*--force"):
+    with pytest.raises(InputError, match=r"already exists; continue it with resume=True, .*force=True"):
         train(finished.folder)
     assert files(finished.folder) == before
 
@@ -130,7 +132,7 @@ def test_force_replaces_a_run(tmp_path: Path) -> None:
 def test_force_deletes_no_folder_that_is_not_a_run(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("precious")
-    with pytest.raises(InputError, match=r"thesis has no recipe\.toml, so --force does not replace it"):
+    with pytest.raises(InputError, match=r"thesis has no recipe\.toml, so force=True does not replace it"):
         train(tmp_path / "thesis", force=True)
     assert files(tmp_path) == {"thesis/chapter1.txt": b"precious"}
 
@@ -170,7 +172,7 @@ def test_resuming_with_other_settings_is_refused(finished: Run) -> None:
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"There is no run in .*absent to resume; start it without --resume"):
+    with pytest.raises(InputError, match=r"There is no run in .*absent to resume; start it without resume"):
         train(tmp_path / "absent", resume=True)
     assert not (tmp_path / "absent").exists()
 
@@ -241,20 +243,36 @@ def test_an_unknown_data_set_is_refused(tmp_path: Path) -> None:
         train(tmp_path / "run", replace(RECIPE, dataset="digitz"))
 
 
-def test_a_folder_of_pictures_trains_in_the_size_of_the_model(tmp_path: Path) -> None:
+def test_a_folder_trains_in_the_size_of_the_model_without_bad_pictures_balanced_and_is_resumed_so(
+    tmp_path: Path,
+) -> None:
     random = np.random.default_rng(0)
-    for label, brightness in (("dark", 30), ("light", 220)):
-        for number in range(20):
+    for name, count, brightness in (("dark", 9, 30), ("light", 36, 220)):
+        for number in range(count):
             picture = random.integers(brightness - 30, brightness + 30, (12, 16, 3)).astype(np.uint8)
-            write_picture(tmp_path / "pictures" / label / f"{number}.png", picture)
-    recipe = replace(
-        RECIPE, model="lenet5_relu", dataset=f"folder:{tmp_path / 'pictures'}", batch_size=4, validation=4, epochs=3
-    )
-    run = train(tmp_path / "run", recipe)
+            write_picture(tmp_path / "pictures" / name / f"{number}.png", picture)
+    (tmp_path / "pictures" / "light" / "bad.png").write_bytes(b"no picture")
+    data = f"folder:{tmp_path / 'pictures'}"
+    command = ["train", "lenet5_relu", "--data", data, "--epochs", "3", "--set", "batch_size=4"]
+    refused = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run")])
+    assert "bad.png" in str(refused.exception)
+    weights = []
+    for balance in ("weights", "sampling"):
+        run = Run(tmp_path / balance)
+        done = CliRunner().invoke(app, [*command, "--out", str(run.folder), "--skip-bad", "--balance", balance])
+        assert done.exit_code == 0, done.output
+        assert "Left out (1):\n  light/bad.png: " in done.output
+        assert "--balance sampling or --balance weights makes up for it" in done.output
+        (skipped,) = run.results["skipped_pictures"]
+        assert skipped.startswith("light/bad.png: ")
+        images = len(load(data, skip_bad=True).test_images)
+        assert run.results["test"] == {**run.results["test"], "images": images, "accuracy": 1.0}
+        assert load_model(run.model).input_shape == (None, 28, 28, 1)
+        weights.append(run.results["weights_sha256"])
     assert run.results["labels"] == ["dark", "light"]
-    images = len(load(recipe.dataset).test_images)
-    assert run.results["test"] == {**run.results["test"], "images": images, "accuracy": 1.0}
-    assert load_model(run.model).input_shape == (None, 28, 28, 1)
+    (run.folder / "results.json").unlink()
+    assert CliRunner().invoke(app, ["train", str(run.folder), "--resume"]).exit_code == 0
+    assert [run.results["weights_sha256"]] == weights[1:] != weights[:1]
 
 
 def test_a_run_says_what_it_does_and_quiet_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

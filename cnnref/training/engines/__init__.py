@@ -37,7 +37,9 @@ class Engine(Protocol):
 
 
 def check_devices(devices: str) -> None:
-    """Raise InputError if "all" devices are asked for and the backend trains on one only."""
+    """Raise InputError if "all" devices are asked for and the backend trains on one only, or for another word."""
+    if devices not in ("one", "all"):
+        raise InputError(f"devices is {devices!r}; choose one, all.")
     backend = keras.backend.backend()
     if devices == "all" and backend != "jax":
         raise InputError(
