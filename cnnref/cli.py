@@ -27,7 +27,7 @@ from .commands.sweep import sweep
 from .commands.train import train
 from .commands.verify import verify
 from .commands.weights import weights
-from .errors import EXPECTED, on_command_line, printable, printable_lines
+from .errors import EXPECTED, close_names, on_command_line, printable, printable_lines
 from .version import __version__
 
 app = typer.Typer(
@@ -44,6 +44,17 @@ class Command(TyperCommand):
 
     What goes wrong in it is told in words of the command line.
     """
+
+    def parse_args(self, ctx: Any, args: Any) -> Any:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Of a misspelt option the parser compares the dashes, too, and so finds --help close to many a word.
+            if getattr(error, "possibilities", None):
+                known = [name[2:] for param in self.get_params(ctx) for name in param.opts if name.startswith("--")]
+                near = close_names(str(getattr(error, "option_name", "")).lstrip("-"), known, most=2)
+                error.possibilities = [f"--{name}" for name in near]  # type: ignore[attr-defined]
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         with on_command_line():

@@ -540,3 +540,18 @@ def test_convert_brings_weights_with_their_preprocessing(tmp_path: Path) -> None
     np.testing.assert_allclose(inside.predict_on_batch(raw), expected, atol=1e-5)
     refused = run("convert", "squeezenet1_0", weights, "--out", out, "--normalization", "mean")
     assert str(refused.exception) == "normalization is 'mean'; choose published, imagenet, half, none."
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (("convert", "--model", "resnet18"), ""),
+        (("train", "lenet5-digits", "--learnig-rate", "1"), "--learning-rate"),
+        (("export", "lenet5-mnist", "--fromat", "onnx"), "--format"),
+    ],
+)
+def test_of_a_misspelt_option_only_those_that_may_be_meant_are_named(words: tuple[str, ...], near: str) -> None:
+    said = run(*words).output
+    assert "No such option" in said
+    assert ("Possible options" in said) == bool(near)
+    assert near in said

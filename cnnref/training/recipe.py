@@ -357,8 +357,9 @@ def read_recipe(source: str | Path) -> Recipe:
         if str(source) not in list_recipes():
             _refuse_what_is_no_recipe(str(source))
             hint = did_you_mean(str(source), list_recipes())
+            what = "neither a folder nor a recipe" if {"/", "\\"} & set(str(source)) else "no recipe"
             raise InputError(
-                f"There is no recipe {str(source)!r}; {hint}choose {', '.join(list_recipes())}, "
+                f"There is {what} {str(source)!r}; {hint}choose {', '.join(list_recipes())}, "
                 "or give the path of a .toml file."
             )
     try:

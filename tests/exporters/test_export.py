@@ -16,6 +16,7 @@ from in_process import verify
 
 import cnnref
 from cnnref.errors import InputError, VerificationError
+from cnnref.exporters.options import ExportOptions
 from cnnref.exporters.precisions import KINDS
 from cnnref.exporters.proof import SMALLEST_BOUND
 from cnnref.pictures import write_picture
@@ -199,6 +200,13 @@ def test_heads_other_than_softmax(tmp_path: Path) -> None:
     made = cnnref.export(logits, tmp_path / "logits", labels=["a", "b", "c"], formats=["onnx"])
     assert made.activation is None
     assert made.labels == ("a", "b", "c")
+
+
+def test_names_in_one_text_are_told() -> None:
+    with pytest.raises(
+        InputError, match=r"formats is 'tflite,onnx'; give a list of names, such as \['tflite', 'onnx'\]"
+    ):
+        ExportOptions(formats="tflite,onnx")
 
 
 def test_the_preprocessing_is_read_from_the_model(tmp_path: Path) -> None:

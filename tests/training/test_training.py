@@ -238,6 +238,17 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
         train(tmp_path / "run", replace(RECIPE, batch_size=5000))
 
 
+def test_an_option_of_another_kind_is_told(tmp_path: Path) -> None:
+    for options, words in (
+        ({"devices": "two"}, "devices is 'two'; choose one, all"),
+        ({"teacher": 3}, "A teacher is given by its name or its path"),
+        ({"validation": "a"}, "validation is 'a'; give a share below 1"),
+    ):
+        with pytest.raises(InputError, match=words):
+            train(tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unknown_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises((InputError, DatasetError), match=r"no data set 'digitz'; did you mean '?digits"):
         train(tmp_path / "run", replace(RECIPE, dataset="digitz"))

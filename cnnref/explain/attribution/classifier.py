@@ -20,6 +20,11 @@ def check_image(model: Any, image: ArrayLike) -> NDArray[np.float32]:
         InputError: the model does not take one picture of a fixed size, or the picture has another size or values
             that are not finite.
     """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"A network is given as a keras.Model, such as cnnref.load('lenet5-mnist') gives, and not as an object of "
+            f"{type(model).__name__}."
+        )
     inputs = getattr(model, "inputs", None)
     if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4 or None in inputs[0].shape[1:]:
         raise InputError(f"{getattr(model, 'name', model)!r} does not take one picture [height, width, channels].")
