@@ -212,8 +212,9 @@ def _refusal(bad: Mapping[Path, str]) -> DatasetError:
     """The error for a folder with things that are no pictures, and with all that cannot be read besides."""
     only = f"a class folder may hold only {', '.join(SUFFIXES)} files"
     if len(bad) == 1:
-        return DatasetError(f"{next(iter(bad))} is not a picture; {only}.")
-    lines = [why if why.startswith(str(file)) else str(file) for file, why in sorted(bad.items())]
+        ((file, why),) = bad.items()
+        return DatasetError(f"{file} {why.removeprefix('it ')}; {only}.")
+    lines = [why if why.startswith(str(file)) else f"{file}: {why}" for file, why in sorted(bad.items())]
     return DatasetError(f"{len(bad):,} entries are not pictures or cannot be read, and {only}:\n{listed(lines)}")
 
 
@@ -230,8 +231,8 @@ def _classes(path: Path, at_least: int, passed_over: dict[Path, str]) -> dict[st
         )
     classes = {folder.name: _visible(folder) for folder in folders}
     every = [entry for found in classes.values() for entry in found]
-    odd = [entry for entry in every if entry.is_dir() or entry.suffix.lower() not in SUFFIXES]
-    passed_over |= dict.fromkeys(odd, "it is not a picture")
+    odd = [entry for entry in every if not entry.is_file() or entry.suffix.lower() not in SUFFIXES]
+    passed_over |= {entry: f"it is {'not a picture' if entry.exists() else 'a link to nothing'}" for entry in odd}
     for folder in folders:
         pictures = [entry for entry in classes[folder.name] if entry not in passed_over]
         # Where something else lies in the folder, that is told first.

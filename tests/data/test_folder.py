@@ -262,7 +262,7 @@ def test_all_files_that_cannot_be_read_are_in_one_message(folder: Any) -> None:
     with pytest.raises(InputError, match=told) as refusal:
         load(f"folder:{folder}")
     lines = str(refusal.value).splitlines()
-    assert lines[1].startswith(f"  {folder / 'cat' / '0.png'} is damaged or cut short")
+    assert lines[1].startswith(f"  {folder / 'cat' / '0.png'} is not a picture (BMP")
     assert lines[-1] == "  and 13 more"
 
 
