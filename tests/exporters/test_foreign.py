@@ -82,7 +82,7 @@ def test_int8_by_name_without_calibration_images_is_refused(foreign: Any, tmp_pa
         ({"std": [float("nan")]}, "positive std"),
         ({"labels": ["one"]}, "1 labels for the 10 outputs"),
         ({"dataset": "cifar10"}, "28x28x1|cifar"),
-        ({"data_dir": "."}, "name it with --dataset"),
+        ({"data_dir": "."}, "name the data set with dataset, or leave data_dir out"),
         ({"input_dtype": "int16"}, "no input type 'int16'"),
         ({"top_k": 11}, "top-k is 11"),
         ({"integer_io": "int4"}, "'int4'"),

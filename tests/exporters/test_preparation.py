@@ -202,7 +202,7 @@ def test_what_cannot_be_prepared_is_refused_in_one_sentence() -> None:
     fixed = keras.Input(batch_shape=(4, *SHAPE))
     baked = keras.Model(fixed, layers.Dense(2)(keras.ops.reshape(fixed, (4, 240))))
     for build, options, kind, words in (
-        (open_size(), {}, InputError, "give both with --image-size 224"),
+        (open_size(), {}, InputError, "give both with image_size=224"),
         (head(image, body(image)), {"image_size": 12}, InputError, "is built for 10x8"),
         (own, {}, ExportError, "a `call` of its own"),
         (baked, {}, ExportError, "cannot be built again|at a time|first axis"),
