@@ -217,7 +217,7 @@ def test_nothing_is_chosen_on_test_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"settings": {"seed": [1, 2]}}, "seed is no setting of a sweep: .*--seeds"),
+        ({"settings": {"seed": [1, 2]}}, "seed is no setting of a sweep: .*give seeds"),
         ({"settings": {"momentum": []}}, "momentum has no values"),
         ({"settings": {"momentum": ["0.9", "0.90"]}}, "run momentum=0.9_seed=0 twice"),
         ({"settings": {"views": ["mirror", "shift"]}}, "run views=shift_seed=0 twice"),  # the weights are the same

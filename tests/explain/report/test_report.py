@@ -215,7 +215,7 @@ def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.Monke
     told: list[str] = []
     report = write_report(read_bundle(find_bundle("lenet5-mnist")), tmp_path / "report", tell=told.append)
     text = (report / "report.md").read_text(encoding="utf-8")
-    assert text.endswith("The test pictures of mnist were not found; give --data-dir.\n")
+    assert text.endswith("The test pictures of mnist were not found; name the folder that has them.\n")
     assert any(str(tmp_path / "nothing") in line for line in told)
     assert not (report / "confusion.png").exists()
 
