@@ -19,7 +19,7 @@ def test_choosing_changes_the_address_which_leads_there_and_back_again(
 ) -> None:
     page = page_of("lenet5-mnist")
     tab = opened(page, reduced_motion="reduce").ready()
-    tab.evaluate("lookAt(nodeNamed('conv2'), 3)")
+    tab.evaluate("lookAt(nodeNamed('conv1')); lookAt(nodeNamed('conv2'), 3)")
     tab.locator("#picture .tiles button").nth(2).click()
     tab.wait_for_selector("#status:has-text('sample 2,')")
     before = tab.evaluate(LOOKED_AT)
@@ -79,6 +79,7 @@ def test_the_link_is_copied(page_of: Callable[[str], Path], opened: Callable[...
     one.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab = one.ready()
     tab.bring_to_front()
+    tab.evaluate("lookAt(nodeNamed('conv1'))")
     tab.get_by_role("button", name="Copy link").click()
     tab.wait_for_selector(".page-head [role=status]:has-text('Copied.')")
     assert tab.evaluate("navigator.clipboard.readText()") == tab.url
@@ -140,6 +141,7 @@ def test_all_words_of_the_guide_are_there_to_be_searched(
 def test_figures_can_be_taken_along(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
     tab = opened(page_of("lenet5-mnist")).ready()
     tab.wait_for_selector("#guide-activations .save")
+    tab.evaluate("lookAt(nodeNamed('conv1'))")
     for place, name in (
         ("#value", "map 0 of conv1"),
         ("#why", "Grad-CAM of 0_ from pool2"),
