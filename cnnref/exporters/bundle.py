@@ -92,7 +92,8 @@ def export(
             and every file is run on all its test images.
         data_dir: folder with the published files of the data set.
         calibrate: folder of pictures, however deep, that set the ranges of int8, read by the rule of the bundle: for
-            networks whose data set is not at hand, such as ImageNet's.
+            networks whose data set is not at hand, such as ImageNet's. From 250 pictures on, others than those tell
+            whether integers cost too much, and what mends it.
         weights: published ones for the model that `source` names: "imagenet", a tag such as "imagenet1k_v1", or a name
             of `cnnref.list_weights()`, which may also be given as `source`.
         sign: file of a private elliptic key in PEM, with which all that is written is signed, so that `verify` can show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..pictures import PictureRule, read_picture
 from ..stored_pictures import ImageSource
 
@@ -32,10 +33,12 @@ class IntegerPlan:
     """How an integer file is made where it is not made in the usual way.
 
     Attributes:
+        corrected: biases that make up for what the rounding of the weights adds on average; see `mean_error`.
         least_error: ranges that give the least squared error, and not the smallest and largest activation.
         in_floats: names of tensors that are computed in floats all the same.
     """
 
+    corrected: bool = False
     least_error: bool = False
     in_floats: tuple[str, ...] = ()
 
@@ -81,18 +84,56 @@ def of_pictures(folder: Path, shape: tuple[int, int, int], rule: PictureRule, *,
     Raises:
         InputError: there is no such folder, no picture in it, or one that cannot be read.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    chosen = drawn_pictures(folder, count=count)
+    images = read_pictures(chosen, shape, rule)
+    origin = f"{len(images)} of {len(_files(folder))} pictures of the folder {printable(folder.name)}"
+    return Calibration(images, origin, SEED)
+
+
+def drawn_pictures(folder: Path, *, after: int = 0, count: int = COUNT) -> list[Path]:
+    """`count` different picture files of a folder and its sub-folders, behind the first `after` ones that are drawn.
+
+    Raises:
+        InputError: there is no such folder, or no picture in it.
+    """
+    files = _files(folder)
     if not files:
         raise InputError(f"{folder} is no folder with pictures ({', '.join(PICTURES)}) to calibrate int8 with.")
-    chosen = np.sort(np.random.default_rng(SEED).permutation(len(files))[:count])
-    images = np.stack([read_picture(files[index], *shape, rule) for index in chosen])
-    return Calibration(images, f"{len(images)} of {len(files)} pictures of the folder {folder.name}", SEED)
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(files))[after : after + count])
+    return [files[index] for index in chosen]
+
+
+def read_pictures(files: Iterable[Path], shape: tuple[int, int, int], rule: PictureRule) -> NDArray[np.uint8]:
+    """The pictures of these files, uint8 [n, height, width, channels]; an InputError names one that cannot be read."""
+    return np.stack([read_picture(file, *shape, rule) for file in files])
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
 
 
 def noise(shape: tuple[int, int, int], *, count: int = NOISE, seed: int = SEED) -> Calibration:
     """Random pixels, for fresh weights: the file has the size and speed of a real one, and no accuracy to lose."""
     images = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
     return Calibration(images, "noise, because the weights are fresh", seed)
+
+
+def mean_error(error: NDArray[Any], means: NDArray[Any]) -> NDArray[np.float64]:
+    """What an error of weights adds to the sums of a layer on average, one number a filter.
+
+    Rounded weights are wrong by the same numbers at every place of every image, so part of the error is a constant, and
+    the bias can take it away (Nagel et al.: Data-Free Quantization Through Weight Equalization and Bias Correction,
+    ICCV 2019, arXiv 1906.04721, section 4.2). Zeros that are padded around a map are not counted.
+
+    Args:
+        error: [filters, channels, ...], exact weights less rounded ones; with groups, the channels of a group.
+        means: [all channels], the mean of each channel of the layer's input.
+    """
+    by_channel = error.astype(np.float64).reshape(*error.shape[:2], -1).sum(axis=2)
+    groups = len(means) // by_channel.shape[1]
+    parts = by_channel.reshape(groups, -1, by_channel.shape[1]) * means.astype(np.float64).reshape(groups, 1, -1)
+    found: NDArray[np.float64] = parts.sum(axis=2).reshape(-1)
+    return found
 
 
 def some_values(tensor: NDArray[Any], *, seed: int) -> NDArray[np.float32]:

@@ -1,9 +1,11 @@
-"""What is done where plain integers cost too much accuracy, chosen on training images: test images have no part in it.
+"""What is done where plain integers cost too much accuracy, chosen on pictures that are no test images.
 
-A file is written in the usual way first. Where it loses more of the trial images than its bound allows, by more than a
-standard error, its ranges are chosen for the least error. Where that is not enough, the tensors that add the most
-noise, by `runtimes/layer_noise.py`, are computed in floats: one, then two more, then four more, until what it loses is
-below the bound by a standard error.
+A file is written in the usual way first, and tried on pictures: training images, or pictures without labels where no
+data set is known. Of these the probabilities of the float32 file say how often a class is right. Where the file loses
+more than its bound allows, by more than a standard error, two things are done that cost neither bytes nor time: biases
+make up for the rounding of the weights, and ranges are chosen for the least error. Where that is not enough, the
+tensors that add the most noise, by `runtimes/layer_noise.py`, are computed in floats: one, then two more, then four
+more, until what the file loses is below the bound by a standard error.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import printable
 from ..runtimes import LabelledImages
 from ..runtimes.evaluate import POINTS_COUNT_FROM, run_in_batches, top1
 from ..runtimes.layer_noise import LayerNoise, compare_layers
@@ -27,10 +30,16 @@ from ..runtimes.onnx_runtime import OnnxRunner
 from ..runtimes.runner import FixedBatch, Runner
 from ..runtimes.verification import SIZE_COUNTS_FROM
 from ..stored_pictures import ImageSource
-from .calibration import METHOD, PLAIN, IntegerPlan
+from .calibration import METHOD, PLAIN, Calibration, IntegerPlan, drawn_pictures, read_pictures
+from .contract import Contract
 
 #: Training images that the trial takes, apart from those that set the ranges, and how many show the noise of layers.
 COUNT, NOISE_IMAGES = 5000, 32
+#: Pictures without labels that the trial takes, and how many there must be: what they lose is no yes or no, so that few
+#: tell much.
+PICTURES, FEWEST_PICTURES = 200, 50
+#: What costs neither bytes nor time.
+FREE = (IntegerPlan(corrected=True), IntegerPlan(corrected=True, least_error=True))
 #: The largest share of the float32 file's bytes of a file that keeps layers in floats: a float16 file has as many.
 LARGEST_SHARE = 0.52
 BATCH = 50
@@ -41,19 +50,25 @@ Make = Callable[[IntegerPlan], bytes]
 
 @dataclass(frozen=True)
 class Remedy:
-    """How a file is made, and what it loses of so many trial images, in points, in the usual way and in this one."""
+    """How a file is made, and what it loses of the trial images, in points, in the usual way and in this one.
+
+    `chosen_on` says in words which these are; without labels it is float32's own probabilities that are lost.
+    """
 
     plan: IntegerPlan
     lost_plain: float
     lost: float
-    images: int
+    chosen_on: str
+    labels: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The entry in bundle.json."""
         return {
             "ranges": "least squared error" if self.plan.least_error else METHOD,
+            "biases": "corrected" if self.plan.corrected else "rounded",
             "in_floats": list(self.plan.in_floats),
-            "chosen_on": f"{self.images} training images",
+            "chosen_on": self.chosen_on,
+            "judged_by": "labels" if self.labels else "probabilities of float32",
             "points_lost_without": round(self.lost_plain, 3),
             "points_lost": round(self.lost, 3),
         }
@@ -61,13 +76,13 @@ class Remedy:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Training images to choose by.
+    """Images to choose by.
 
     Attributes:
         floats: the float32 file of the same format.
         suffix: of the format's files, ".onnx" or ".tflite".
         layout: of an .onnx file, "nhwc" or "nchw".
-        images: with their labels; none of them sets ranges.
+        images: with their labels, or -1 for pictures without any; `dataset` says in words what they are.
         batch: of the files, where it is fixed.
     """
 
@@ -80,12 +95,21 @@ class Trial:
     def lost(self, content: bytes) -> tuple[float, float]:
         """The accuracy of the float32 file less that of another, in points, and its standard error.
 
-        The two see the same images, so only those count that one has right and the other has not.
+        Without labels it is the accuracy to be expected if the probabilities of the float32 file are right. The two see
+        the same images, so only those count on which they differ.
         """
-        right = self.right(content)
-        others = np.count_nonzero(right != self._right_in_floats)
-        lost = float(np.mean(self._right_in_floats) - np.mean(right))
-        return 100 * lost, 100 * math.sqrt(others) / len(right)
+        less = self._right_in_floats - self.right(content)
+        return 100 * float(np.mean(less)), 100 * math.sqrt(float(np.square(less).sum())) / len(less)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the classes of the images are known."""
+        return bool((self.images.labels >= 0).all())
+
+    @property
+    def tells(self) -> bool:
+        """Whether there are enough images."""
+        return len(self.images.labels) >= (POINTS_COUNT_FROM if self.labelled else FEWEST_PICTURES)
 
     def noise(self, content: bytes) -> list[LayerNoise]:
         """The noise of the layers of a file."""
@@ -96,19 +120,36 @@ class Trial:
             return compare_layers(floats, integers, self.images.images[:NOISE_IMAGES], layout=self.layout)
 
     @cached_property
-    def _right_in_floats(self) -> NDArray[np.bool_]:
-        return self.right(self.floats)
+    def _floats(self) -> NDArray[np.float32]:
+        return self._run(self.floats)
 
-    def right(self, content: bytes) -> NDArray[np.bool_]:
-        """For each image whether a file has its class."""
+    @cached_property
+    def _right_in_floats(self) -> NDArray[np.float64]:
+        return self._right(self._floats)
+
+    def right(self, content: bytes) -> NDArray[np.float64]:
+        """For each image 1 if a file has its class and 0 if not; without labels what float32 gives the file's class."""
+        return self._right(self._run(content))
+
+    def _right(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        chosen = top1(scores)
+        exact: NDArray[np.float64] = self._floats.astype(np.float64)
+        if self.labelled:
+            exact = np.equal(chosen, self.images.labels).astype(np.float64)
+        elif exact.shape[1] == 1:
+            exact = np.where(chosen == 1, exact[:, 0], 1 - exact[:, 0])
+        else:
+            exact = exact[np.arange(len(chosen)), chosen]
+        return exact
+
+    def _run(self, content: bytes) -> NDArray[np.float32]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"model{self.suffix}"
             path.write_bytes(content)
             runner: Runner = OnnxRunner(path, layout=self.layout) if self.suffix == ".onnx" else LiteRTRunner(path)
             if self.batch is not None:
                 runner = FixedBatch(runner, self.batch)
-            found: NDArray[np.bool_] = top1(run_in_batches(runner, self.images.images, BATCH)) == self.images.labels
-            return found
+            return run_in_batches(runner, self.images.images, BATCH)
 
 
 def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[bytes, Remedy | None]:
@@ -117,7 +158,7 @@ def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[
     Without a trial, or where the plain file holds, it is the plain file. Where nothing helps, it is the best one found.
     """
     plain = make(PLAIN)
-    if trial is None or points is None or len(trial.images.labels) < POINTS_COUNT_FROM:
+    if trial is None or points is None or not trial.tells:
         return plain, None
     lost_plain, doubt = trial.lost(plain)
     if lost_plain - doubt <= points:
@@ -133,7 +174,8 @@ def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[
         tried[plan] = lost, content
         return lost + doubt <= points
 
-    done = attempt(IntegerPlan(least_error=True))
+    found = [attempt(plan) for plan in FREE]  # both, for the better one
+    done = any(found)
     plan, more = best_of(tried), 1
     while not done:
         layers = trial.noise(tried[plan][1])
@@ -145,7 +187,8 @@ def with_remedy(make: Make, trial: Trial | None, points: float | None) -> tuple[
         done = attempt(plan)
     best = best_of(tried)
     lost, content = tried[best]
-    return content, None if best == PLAIN else Remedy(best, lost_plain, lost, len(trial.images.labels))
+    chosen_on = f"{len(trial.images.labels)} {trial.images.dataset}"
+    return content, None if best == PLAIN else Remedy(best, lost_plain, lost, chosen_on, trial.labelled)
 
 
 def best_of(tried: Mapping[IntegerPlan, tuple[float, bytes]]) -> IntegerPlan:
@@ -156,4 +199,20 @@ def best_of(tried: Mapping[IntegerPlan, tuple[float, bytes]]) -> IntegerPlan:
 def trial_images(images: ImageSource, labels: NDArray[Any], dataset: str, *, seed: int, after: int) -> LabelledImages:
     """Training images that follow the first `after` ones in the order of the seed, which set the ranges."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[after : after + COUNT])
-    return LabelledImages(images[chosen], labels[chosen], dataset)
+    return LabelledImages(images[chosen], labels[chosen], f"training images of {dataset} that set no ranges")
+
+
+def trial_pictures(folder: Path, contract: Contract, calibration: Calibration) -> LabelledImages | None:
+    """Pictures of a folder without labels, apart from those that set the ranges if there are enough of them.
+
+    None for a network whose outputs are no probabilities.
+    """
+    if contract.activation != "softmax" and (contract.activation, contract.classes) != ("sigmoid", 1):
+        return None
+    others = drawn_pictures(folder, after=len(calibration.images), count=PICTURES)
+    if len(others) >= FEWEST_PICTURES:
+        images, which = read_pictures(others, contract.shape, contract.picture), "that set no ranges"
+    else:
+        images, which = calibration.images[:PICTURES], "that set the ranges, too"
+    words = f"pictures of the folder {printable(folder.name)} {which}"
+    return LabelledImages(images, np.full(len(images), -1), words)

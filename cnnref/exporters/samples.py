@@ -15,7 +15,7 @@ from ..runtimes import LabelledImages
 from .calibration import Calibration, noise, of_pictures, sample_of
 from .contract import Contract
 from .options import ExportOptions
-from .remedies import trial_images
+from .remedies import trial_images, trial_pictures
 from .source import Source
 
 #: Test pictures that stand for the data set where the source brings none.
@@ -27,7 +27,7 @@ class ExportData:
     """What an export works with.
 
     `samples` and `sample_labels` (-1: unknown) are as in a `Source`; `why_not` says why there is no calibration. On the
-    training images of `trial` it is chosen what stays in floats; none of them calibrates.
+    training images, or pictures without labels, of `trial` it is chosen how integer files are made.
     """
 
     samples: NDArray[np.uint8]
@@ -48,8 +48,10 @@ def export_data_for(source: Source, contract: Contract, options: ExportOptions) 
     found = _of_dataset(source, contract, options)
     if options.calibrate is None:
         return found
+    folder = Path(options.calibrate)
+    calibration = of_pictures(folder, contract.shape, contract.picture)
     return replace(
-        found, calibration=of_pictures(Path(options.calibrate), contract.shape, contract.picture), why_not=""
+        found, calibration=calibration, trial=found.trial or trial_pictures(folder, contract, calibration), why_not=""
     )
 
 

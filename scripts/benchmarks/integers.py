@@ -96,9 +96,10 @@ def row(name: str, form: str, tested: Trial, files: tuple[bytes, bytes], remedy:
 
 def words(remedy: Remedy) -> str:
     """What was done to a file."""
+    biases = "corrected biases" * remedy.plan.corrected
     ranges = "ranges of least error" * remedy.plan.least_error
     floats = f"{len(remedy.plan.in_floats)} tensors in floats" if remedy.plan.in_floats else ""
-    return ", ".join(filter(None, (ranges, floats)))
+    return ", ".join(filter(None, (biases, ranges, floats)))
 
 
 if __name__ == "__main__":

@@ -12,17 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from in_process import verify
+from PIL import Image
 
 import cnnref
 from cnnref.data import load
-from cnnref.exporters.calibration import least_error_range, sample_of, some_values
+from cnnref.exporters.calibration import PLAIN, least_error_range, mean_error, of_pictures, sample_of, some_values
 from cnnref.exporters.contract import contract_of
-from cnnref.exporters.remedies import Trial, trial_images, with_remedy
+from cnnref.exporters.remedies import Trial, trial_images, trial_pictures, with_remedy
 from cnnref.exporters.source import from_model
 from cnnref.exporters.tensorflow.graph import frozen, serving_module
 from cnnref.exporters.tensorflow.integers import IntegerWriter
 from cnnref.exporters.tensorflow.tflite import tflite_model
-from cnnref.runtimes import noise_of_layers, read_bundle, read_report
+from cnnref.runtimes import LabelledImages, noise_of_layers, read_bundle, read_report
 from cnnref.training import read_recipe
 
 #: What channels of the first layer are multiplied by, and the weights that read them divided by: the network computes
@@ -64,7 +65,8 @@ def test_a_file_that_loses_too_much_gets_a_remedy_and_holds(unbalanced: Any) -> 
     remedy = entry["remedy"]
     assert remedy["points_lost_without"] > 3, "in the usual way this network loses much"
     assert remedy["points_lost"] <= entry["points"]
-    assert remedy["chosen_on"].endswith("training images")
+    assert remedy["chosen_on"].endswith("training images of digits that set no ranges")
+    assert remedy["judged_by"] == "labels"
     (check,) = (check for check in read_report(unbalanced.folder)["checks"] if check["file"] == "model.int8.onnx")
     assert check["status"] == "ok"
     assert check["test"]["points_lost"] < remedy["points_lost_without"] / 2
@@ -82,6 +84,84 @@ def test_a_tflite_file_loses_less_with_its_remedy(model: Any) -> None:
     assert remedy.lost_plain == trial.lost(writer.write())[0] > 3
     assert remedy.lost == trial.lost(content)[0] < remedy.lost_plain / 2
     assert content == writer.write(remedy.plan), "the same plan gives the same bytes"
+
+
+@pytest.fixture(scope="module")
+def onnx_file(model: Any) -> Any:
+    """The float32 file of the network, and what writes its integer file in a way."""
+    from cnnref.exporters.onnx.int8 import int8_model
+    from cnnref.exporters.onnx.model import onnx_model
+
+    written = onnx_model(model, contract_of(model, "unbalanced"), opset=21, layout="nhwc")
+    calibration = sample_of(load("digits").train_images, "digits")
+    return written.SerializeToString(), lambda plan: int8_model(
+        written, calibration, layout="nhwc", plan=plan
+    ).SerializeToString()
+
+
+def without_labels(images: Any) -> LabelledImages:
+    return LabelledImages(images, np.full(len(images), -1), "pictures")
+
+
+def test_pictures_without_labels_are_enough(onnx_file: Any) -> None:
+    """What is lost of float32's own probabilities is close to what is lost by the labels."""
+    floats, make = onnx_file
+    data = load("digits")
+    images = trial_images(data.train_images, data.train_labels, "digits", seed=0, after=200)
+    content, remedy = with_remedy(make, Trial(floats, ".onnx", "nhwc", without_labels(images.images)), 0.3)
+    assert remedy is not None
+    assert remedy.to_json()["judged_by"] == "probabilities of float32"
+    assert remedy.plan.corrected
+    by_labels = Trial(floats, ".onnx", "nhwc", images)
+    assert remedy.lost_plain == pytest.approx(by_labels.lost(make(PLAIN))[0], abs=1.5)
+    assert remedy.lost == pytest.approx(by_labels.lost(content)[0], abs=0.5)
+    assert remedy.lost < remedy.lost_plain / 2
+
+
+def test_float32_loses_nothing_of_its_own_probabilities_and_no_file_gains(onnx_file: Any) -> None:
+    floats, make = onnx_file
+    trial = Trial(floats, ".onnx", "nhwc", without_labels(load("digits").train_images[:100]))
+    assert trial.tells
+    assert trial.lost(floats) == (0, 0)
+    lost, doubt = trial.lost(make(PLAIN))
+    assert lost > 0
+    assert 0 < doubt < lost
+    assert not replace(trial, images=without_labels(trial.images.images[:10])).tells
+
+
+def test_a_folder_of_pictures_is_tried_on_those_that_set_no_ranges(model: Any, tmp_path: Path) -> None:
+    contract, images = contract_of(model, "unbalanced"), load("digits").train_images[:300, ..., 0]
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number:03}.png")
+    calibration = of_pictures(tmp_path, contract.shape, contract.picture)
+    tried = trial_pictures(tmp_path, contract, calibration)
+    assert tried is not None
+    assert tried.dataset == f"pictures of the folder {tmp_path.name} that set no ranges"
+    both = [image.tobytes() for image in (*calibration.images, *tried.images)]
+    assert sorted(both) == sorted(image.tobytes() for image in images)
+    small = replace(calibration, images=calibration.images[:60])
+    for path in sorted(tmp_path.iterdir())[70:]:
+        path.unlink()
+    tried = trial_pictures(tmp_path, contract, small)
+    assert tried is not None
+    assert tried.dataset.endswith("that set the ranges, too")
+    np.testing.assert_array_equal(tried.images, small.images)
+    scores = replace(contract, activation=None)
+    assert trial_pictures(tmp_path, scores, small) is None, "scores are no probabilities to lose"
+
+
+@given(seed=st.integers(0, 2**32 - 1), groups=st.sampled_from([1, 2, 4]), filters=st.sampled_from([4, 8]))
+@settings(max_examples=30, deadline=None)
+def test_corrected_biases_give_the_sums_their_means_back(seed: int, groups: int, filters: int) -> None:
+    """Of the sums of a layer with rounded weights, and of each filter by itself."""
+    random = np.random.default_rng(seed)
+    inputs = random.gamma(2, size=(50, groups, 3))
+    weights = random.normal(size=(filters, 3))
+    rounded = np.rint(weights * 2) / 2
+    error = mean_error((weights - rounded)[:, :, None, None], inputs.mean(axis=0).reshape(-1))
+    part = np.repeat(np.arange(groups), filters // groups)
+    sums, wrong = (np.einsum("nfc,fc->nf", inputs[:, part], numbers) for numbers in (weights, rounded))
+    np.testing.assert_allclose((wrong + error).mean(axis=0), sums.mean(axis=0), rtol=1e-9, atol=1e-9)
 
 
 def test_the_card_says_what_was_done(unbalanced: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ...runtimes import Bundle, Report
 from .training import training_lines
@@ -220,16 +222,25 @@ def _integers(bundle: Bundle) -> list[str]:
         lines += _integer_ends(bundle, file)
         remedy = bundle.document["artifacts"][file].get("remedy")
         if remedy:
-            lines += [
-                f"`{file}` has ranges by {remedy['ranges']}: in the usual way it lost "
-                f"{remedy['points_lost_without']:.2f} points of accuracy on {remedy['chosen_on']} that set no ranges, "
-                f"and so it loses {remedy['points_lost']:.2f} of them. No test image had a part in the choice.",
-                "",
-            ]
+            lines += [_remedy(file, remedy), ""]
         if artifact.float_layers:
             names = ", ".join(MARKDOWN.sub(ESCAPED, name) for name in artifact.float_layers)
             lines += [f"These layers of `{file}` compute in floats: {names}.", ""]
     return lines
+
+
+def _remedy(file: str, remedy: Mapping[str, Any]) -> str:
+    """What was done to an int8 file, and what it brings."""
+    chosen_on = MARKDOWN.sub(ESCAPED, remedy["chosen_on"])
+    labels = remedy.get("judged_by", "labels") == "labels"
+    points = f"points of accuracy on {chosen_on}" if labels else f"points on {chosen_on}"
+    biases = ", and biases that make up for the rounding of its weights" * (remedy.get("biases") == "corrected")
+    return (
+        f"`{file}` has ranges by {remedy['ranges']}{biases}: in the usual way it lost "
+        f"{remedy['points_lost_without']:.2f} {points}, and so it loses {remedy['points_lost']:.2f} of them. "
+        + "The points are of the accuracy to be expected if the probabilities of float32 are right. " * (not labels)
+        + "No test image had a part in the choice."
+    )
 
 
 def _integer_ends(bundle: Bundle, file: str) -> list[str]:

@@ -8,7 +8,7 @@ network is then slower than in float32.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ...errors import ExportError
 from ...runtimes.bundle import IMAGE
 from ...runtimes.onnx_runtime import QUIET
 from ...runtimes.runner import Tensor, as_input, import_runtime
-from ..calibration import PLAIN, Calibration, IntegerPlan, least_error_range, some_values
+from ..calibration import PLAIN, Calibration, IntegerPlan, least_error_range, mean_error, some_values
 from .node_precisions import LAYERS, computed_in_floats, integer_tensors, is_clamp
 
 #: Images that run through the float32 network at once while the ranges are taken.
@@ -30,6 +30,8 @@ BATCH = 4
 LARGEST_PAIR = 128
 
 Ranges = dict[str, tuple[float, float]]
+#: The mean of each channel of a tensor.
+Means = dict[str, NDArray[np.float64]]
 
 
 def int8_model(
@@ -45,10 +47,12 @@ def int8_model(
         ExportError: they give values that are no finite numbers.
     """
     scales = integer_tensors(written.graph, plan.in_floats)
+    in_floats = computed_in_floats(written.graph, plan.in_floats)
     ranges = _ranges(written, dict.fromkeys(scales.values()), calibration, layout, plan.least_error)
+    means = _means(written, scales, calibration, layout) if plan.corrected else {}
     model = onnx.ModelProto()
     model.CopyFrom(written)
-    _Quantizer(model.graph, scales, ranges, computed_in_floats(written.graph, plan.in_floats)).rewrite()
+    _Quantizer(model.graph, scales, ranges, means, in_floats).rewrite()
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -62,24 +66,10 @@ def _ranges(
     """
     ranges = {IMAGE: (0.0, 255.0)}
     names = [name for name in wanted if name not in ranges]
-    if not names:
-        return ranges
-    runtime = import_runtime("onnxruntime", "onnxruntime")
-    probe = onnx.ModelProto()
-    probe.CopyFrom(written)
-    del probe.graph.output[:]
-    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = runtime.SessionOptions()
-    options.log_severity_level = QUIET
-    session = runtime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    kind = written.graph.input[0].type.tensor_type
-    sizes = tuple(size.dim_value or None for size in kind.shape.dim)
-    expected = Tensor(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
     low, high = np.zeros(len(names)), np.zeros(len(names))
     values: list[list[NDArray[np.float32]]] = [[] for _ in names]
-    for start in range(0, len(calibration.images), BATCH):
-        fed = as_input(calibration.images[start : start + BATCH], expected, layout)
-        for place, value in enumerate(session.run(names, {IMAGE: fed})):
+    for start, found in _activations(written, names, calibration, layout):
+        for place, value in enumerate(found):
             low[place] = np.minimum(low[place], value.min())
             high[place] = np.maximum(high[place], value.max())
             if least_error:
@@ -91,20 +81,59 @@ def _ranges(
     return ranges
 
 
+def _means(written: onnx.ModelProto, scales: Collection[str], calibration: Calibration, layout: str) -> Means:
+    """The mean of each channel of what the layers with a bias read, over all calibration images."""
+    axes = {
+        node.input[0]: 1 if node.op_type == "Conv" else -1
+        for node in written.graph.node
+        if node.op_type in LAYERS and len(node.input) > 2 and node.input[0] in scales and node.input[0] != IMAGE
+    }
+    sums = {name: np.zeros(()) for name in axes}
+    for _, found in _activations(written, list(axes), calibration, layout):
+        for name, value in zip(axes, found, strict=True):
+            channels = np.moveaxis(value, axes[name], -1).reshape(-1, value.shape[axes[name]])
+            sums[name] = sums[name] + len(value) * channels.mean(axis=0, dtype=np.float64)
+    return {name: total / len(calibration.images) for name, total in sums.items()}
+
+
+def _activations(
+    written: onnx.ModelProto, names: list[str], calibration: Calibration, layout: str
+) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """The named tensors of the calibration images, some images at a time, with the number of the first of these."""
+    if not names:
+        return
+    runtime = import_runtime("onnxruntime", "onnxruntime")
+    probe = onnx.ModelProto()
+    probe.CopyFrom(written)
+    del probe.graph.output[:]
+    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = runtime.SessionOptions()
+    options.log_severity_level = QUIET
+    session = runtime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    kind = written.graph.input[0].type.tensor_type
+    sizes = tuple(size.dim_value or None for size in kind.shape.dim)
+    expected = Tensor(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
+    for start in range(0, len(calibration.images), BATCH):
+        fed = as_input(calibration.images[start : start + BATCH], expected, layout)
+        yield start, session.run(names, {IMAGE: fed})
+
+
 class _Quantizer:
     """Rewrites one graph in place."""
 
     def __init__(
-        self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges, in_floats: Collection[str]
+        self, graph: onnx.GraphProto, scales: dict[str, str], ranges: Ranges, means: Means, in_floats: Collection[str]
     ) -> None:
         self.graph = graph
         self.in_floats = in_floats
         self.scales = scales
         self.ranges = ranges
+        self.means = means
         self.given = {tensor.name: tensor for tensor in graph.initializer}
         self.added: dict[str, onnx.TensorProto] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.steps: dict[str, str] = {}
+        self.zeros: dict[np.uint8, str] = {}
         self.taken = {*self.given, *(name for node in graph.node for name in (*node.input, *node.output))}
 
     def rewrite(self) -> None:
@@ -118,7 +147,7 @@ class _Quantizer:
                 self._quantize(node.output[0], node.input[0])
                 continue
             if node.op_type in LAYERS and source in self.scales and node.output[0] not in self.in_floats:
-                self._layer(node, self._step(source))
+                self._layer(node, source)
             self.nodes.append(node)
             for name in node.output:
                 self._quantize(name, name)
@@ -142,17 +171,23 @@ class _Quantizer:
         if source not in self.steps:
             self.steps[source] = self._constant(self._short_name("step"), np.float32(step))
         zero = np.uint8(np.clip(np.rint(-self.ranges[source][0] / step), 0, 255))
-        parameters = [self.steps[source], self._constant(f"zero.{zero}", zero)]
+        if zero not in self.zeros:
+            self.zeros[zero] = self._constant(self._short_name("zero"), zero)
+        parameters = [self.steps[source], self.zeros[zero]]
         self._node("QuantizeLinear", [given, *parameters], f"{name}.u8")
         self._node("DequantizeLinear", [f"{name}.u8", *parameters], f"{name}.dq")
 
-    def _layer(self, node: onnx.NodeProto, step: float) -> None:
+    def _layer(self, node: onnx.NodeProto, source: str) -> None:
         """Replace weights by int8 and bias by int32, in steps of what the products of the integers stand for."""
+        step = self._step(source)
         axis, (weights, *biases) = LAYERS[node.op_type], [numpy_helper.to_array(self.given[n]) for n in node.input[1:]]
         filters = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
         scale = filter_scales(filters, biases[0] if biases else np.zeros(len(filters)), step)
         shape = [-1 if place == axis else 1 for place in range(weights.ndim)]
         integers = np.rint(weights / scale.reshape(shape)).astype(np.int8)
+        if biases and source in self.means:
+            error = np.moveaxis(weights - integers * scale.reshape(shape), axis, 0)
+            biases = [biases[0] + mean_error(error, self.means[source])]
         node.input[1] = self._dequantized(self._short_name("weights"), integers, scale, axis)
         if biases:
             products = (step * scale.astype(np.float64)).astype(np.float32)

@@ -22,6 +22,7 @@ from ...runtimes.inspection import FLOAT_AT_THE_ENDS
 from ...runtimes.kept_tensors import KeptTensors
 from ..calibration import PLAIN, Calibration, IntegerPlan, least_error_range, some_values
 from ..contract import Contract
+from .biases import Means, channel_means, with_corrected_biases
 from .conversion import converted, converter_of
 from .tflite_file import packed, with_contract
 
@@ -134,12 +135,15 @@ class IntegerWriter:
 
     def write(self, plan: IntegerPlan = PLAIN) -> bytes:
         """The file as the plan says; what has no integer form, and what belongs to that, is in floats in any case."""
-        without_form = float_tensors(self._plain)
-        if plan == PLAIN and not without_form:
-            return with_contract(self._plain, self._contract)
-        within = what_belongs_to(without_form, operators_of(self._calibrated))
-        ranges = self._with_least_error if plan.least_error else self._calibrated
-        return with_contract(self._quantized(ranges, {*within, *plan.in_floats}), self._contract)
+        content = self._plain
+        without_form = float_tensors(content)
+        if without_form or plan.least_error or plan.in_floats:
+            within = what_belongs_to(without_form, operators_of(self._calibrated))
+            ranges = self._with_least_error if plan.least_error else self._calibrated
+            content = self._quantized(ranges, {*within, *plan.in_floats})
+        if plan.corrected:
+            content = with_corrected_biases(content, self._calibrated, self._means)
+        return with_contract(content, self._contract)
 
     @cached_property
     def _plain(self) -> bytes:
@@ -175,6 +179,10 @@ class IntegerWriter:
                 low, high = least_error_range(np.concatenate(values[name]), low, high)
                 found.min, found.max = np.array([low], np.float32), np.array([high], np.float32)
         return packed(model)
+
+    @cached_property
+    def _means(self) -> Means:
+        return channel_means(self._calibrated, self._calibration.images, self._contract.batch or 1)
 
     @property
     def _converter(self) -> Any:
