@@ -439,6 +439,8 @@ def test_train_export_and_evaluate_follow_one_another(tmp_path: Path) -> None:
         (["predict", "lenet5-mnist", "missing.png"], "missing.png"),
         (["explain", "nowhere"], "no bundle 'nowhere'"),
         (["explain", "lenet5-mnist", "--image", "missing.png"], "missing.png"),
+        (["explain", "lenet5-mnist", "mnist_cnn-mnist", "--int8"], "two comparisons"),
+        (["explain", "lenet5-mnist", "--int8", "--report", "folder"], "not for the report"),
         (["export", "nothing", "--out", "out"], "nothing to export"),
     ],
 )

@@ -15,8 +15,17 @@ from .options import BUNDLE_HELP, DataDir, find_or_make
 
 def explain(
     bundle: Annotated[str | None, typer.Argument(help=f"{BUNDLE_HELP} Not with --gallery.", show_default=False)] = None,
+    other: Annotated[
+        str | None, typer.Argument(help="A second bundle, to show both on one page with the same picture.")
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="A picture to show first.")] = None,
     out: Annotated[Path | None, typer.Option(help="The HTML file, by default NAME.html in the current folder.")] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights in 16 bits: the page is half as large.")
+    ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Show the bundle's int8 file beside it, and where its errors arise.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Write a report of Markdown, PNG and JSON into this folder instead of a page.")
     ] = None,
@@ -31,6 +40,8 @@ def explain(
 
     With --report, write a report to print: layers, kernels, maps, dead units, errors, and where the network looks.
 
+    With a second bundle, both see the same picture: their answers, and their maps beside each other.
+
     Example: cnnref explain lenet5-mnist --image digit.png
 
     Example: cnnref explain --gallery saved_models --out site
@@ -42,6 +53,12 @@ def explain(
     if bundle is None:
         raise InputError("Name a bundle, such as lenet5-mnist, or give --gallery with a folder of bundles.")
     read = read_bundle(find_or_make(bundle))
+    if other and int8:
+        raise InputError("--int8 and a second bundle are two comparisons; a page shows one: leave one of them out.")
+    if (other or int8 or half) and report and not out:
+        raise InputError(
+            "A second bundle, --int8 and --half are for the page and not for the report; give --out as well."
+        )
     if image and report and not out:
         raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
     if report:
@@ -59,10 +76,11 @@ def explain(
 
         page = out or Path(f"{read.name}.html")
         _check(page, force=force)
-        write_page(read, page, image=image)
+        second = read_bundle(find_or_make(other)) if other else None
+        write_page(read, page, image=image, half=half, int8=int8, other=second)
         size = page.stat().st_size
         print(f"Page: {page} ({size:,} bytes); open it in a browser.")
-        if note := size_note(size):
+        if note := size_note(size, half=half):
             print(note, file=sys.stderr)
     return None
 

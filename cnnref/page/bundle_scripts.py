@@ -2,8 +2,8 @@
 
 The modules are written with two forms only, each at the start of a line: `import { a, b } from "./file.js";` and
 `export` before a function, a constant, a variable or a class. Both are taken out, so that the script needs no module
-loader, which browsers refuse to a page that is opened from a file. Comments, types and the spaces that lines begin with
-are taken out as well, so that no text may go over several lines.
+loader, which browsers refuse to a page that is opened from a file. Comments with lines of their own, and
+types, are taken out as well; `compact.py` takes out the rest.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.MULTILINE)
 #: Comments that have lines of their own, and types inside of a line; the page goes without them.
 LINES_OF_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
 TYPE = re.compile(r"/\*\* @type \{.*?\} \*/ ")
-#: Comments behind code. A text that has // in it ends with a quote behind it, and is left alone.
-TAILS = re.compile(r"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
-INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 DECLARED = re.compile(r"^(export )?(?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
 
 
@@ -43,7 +40,7 @@ def read_module(file: Path) -> Module:
     """Read a JavaScript file.
 
     Raises:
-        BundleError: the file is missing, or has an import or export of another form, or a text over several lines.
+        BundleError: the file is missing, or has an import or export of another form.
     """
     if not file.is_file():
         raise BundleError(f"There is no file {file}, which another script imports.")
@@ -58,13 +55,9 @@ def read_module(file: Path) -> Module:
     other = re.search(r"^(?:import|export)\b.*", script, re.MULTILINE)
     if other:
         raise BundleError(f"{file} has a line that the bundler does not understand: {other[0]}")
-    if open_text := next((line for line in script.splitlines() if line.count("`") % 2), None):
-        raise BundleError(
-            f"{file} has a text that goes over several lines, which the bundler would change: {open_text}"
-        )
     declared = tuple(name for _, name in found)
     exported = frozenset(name for export, name in found if export)
-    return Module(imports, declared, exported, INDENTATION.sub("", TAILS.sub("", script)))
+    return Module(imports, declared, exported, script)
 
 
 def ordered_files(entry: Path) -> list[Path]:

@@ -3,7 +3,7 @@ import js from "@eslint/js";
 
 const BROWSER = [
   "Blob", "CSS", "DecompressionStream", "HTMLButtonElement", "Image", "IntersectionObserver", "ResizeObserver", "TextDecoder", "URL",
-  "URLSearchParams", "Worker", "XMLSerializer", "addEventListener", "atob", "cancelAnimationFrame", "clearInterval",
+  "URLSearchParams", "WebAssembly", "Worker", "XMLSerializer", "addEventListener", "atob", "cancelAnimationFrame", "clearInterval",
   "createImageBitmap", "crypto", "devicePixelRatio", "document", "getComputedStyle", "history", "location",
   "matchMedia", "navigator", "onmessage", "performance", "postMessage", "requestAnimationFrame", "setInterval",
   "setTimeout",

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parent
 #: Operators through which the page follows the gradient of a class score back to the maps that a head reads.
 BACKWARD = re.compile(r"^  (\w+): \(g, ", re.MULTILINE)
 CURVES = re.compile(r"^  (\w+): \[", re.MULTILINE)
-OPERATOR = re.compile(r"^(?:OPERATORS|MOVING|ELEMENTWISE)\.(\w+) = ", re.MULTILINE)
+OPERATOR = re.compile(r"^(?:OPERATORS|MOVING|ELEMENTWISE|QUANTIZED)\.(\w+) = ", re.MULTILINE)
 
 
 def to_base64(values: NDArray[Any]) -> str:
@@ -33,7 +33,8 @@ def to_base64(values: NDArray[Any]) -> str:
 def known_operators() -> frozenset[str]:
     """The operators that the engine of the page computes, read from its files."""
     engine = PAGE / "engine"
-    listed = [name for file in ("operators", "moving", "elementwise") for name in OPERATOR.findall(_text(engine, file))]
+    files = ("operators", "moving", "elementwise", "quantized")
+    listed = [name for file in files for name in OPERATOR.findall(_text(engine, file))]
     return frozenset([*listed, *CURVES.findall(_text(engine, "elementwise")), "Constant"])
 
 

@@ -8,7 +8,8 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +22,28 @@ from ..files import write_whole
 from ..pictures import USUAL, PictureRule
 from . import facts as page_facts
 from .bundle_scripts import bundle_scripts, ordered_files, small_style
+from .compact import compact_script
 from .facts import PAGE, to_base64
+from .half import with_half_weights
 from .headline import headline, subline
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
 
-MODEL = "model.onnx"
+MODEL, INT8 = "model.onnx", "model.int8.onnx"
 #: From this size on, `cnnref explain` says what to expect.
 LARGE = 50_000_000
 #: The page is at most this many bytes and 1.4 times the model; base64 makes 4 bytes of 3.
 ROOM, FACTOR = 300_000, 1.4
+#: Pages of larger models may compile WebAssembly; the engine computes networks of 500,000 weights and more with it.
+WITH_WEBASSEMBLY = 1_000_000
+#: The most memory that a tab with a large page took, in sizes of the page (scripts/benchmarks/page_speed.py).
+MEMORY = 8
 MOST_SAMPLES = 12
 
 STYLES = ("style.css", "guide/guide.css")
 #: The scripts of the page begin with these files; what they import decides the rest and its order.
-WORKER, MAIN = "engine/worker.js", "view/main.js"
+WORKER, LARGE_WORKER, MAIN = "engine/worker.js", "engine/large.js", "view/main.js"
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,23 @@ class Sample:
 
     image: NDArray[np.uint8]
     name: str
+
+
+@dataclass(frozen=True)
+class Second:
+    """A network beside that of the page.
+
+    Attributes:
+        model: an ONNX file that takes the same pictures.
+        kind: "int8" for the same network in whole numbers, "network" for another one.
+        name: what the page calls it.
+        labels: the names of its classes.
+    """
+
+    model: bytes
+    kind: str
+    name: str
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,8 @@ class PageContents:
         title: what stands at the head; the name where there is nothing more to say.
         facts: short sentences under the title, the weightiest first.
         folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
+        half: whether the weights are stored in 16 bits, which makes the page half as large.
+        second: a network to compare with.
     """
 
     model: bytes
@@ -72,20 +98,35 @@ class PageContents:
     title: str = ""
     facts: Sequence[str] = ()
     folder: Path | None = None
+    half: bool = False
+    second: Second | None = None
 
 
-def write_page(bundle: Bundle, out: Path, *, image: Path | None = None) -> Path:
+def write_page(
+    bundle: Bundle,
+    out: Path,
+    *,
+    image: Path | None = None,
+    half: bool = False,
+    int8: bool = False,
+    other: Bundle | None = None,
+) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
     Args:
         bundle: a bundle with a model.onnx.
         out: the HTML file.
         image: a picture file to show first, read as `cnnref predict` reads it.
+        half: store the weights in 16 bits, for a page of half the size.
+        int8: show the bundle's model.int8.onnx beside it, and where its errors arise.
+        other: show another network beside it, which takes pictures of the same size.
 
     Raises:
-        InputError: the bundle is not a classifier or has no model.onnx, or the picture cannot be read.
+        InputError: a bundle is not a classifier or lacks a file that the page runs, the other network takes pictures of
+            another size, or the picture cannot be read.
     """
-    write_whole(out, page(contents_of(bundle, image)))
+    contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other))
+    write_whole(out, page(contents))
     return out
 
 
@@ -95,17 +136,11 @@ def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
     Raises:
         InputError: see `write_page`.
     """
-    bundle.must_classify("the page")
-    path = bundle.folder / MODEL
-    if MODEL not in bundle.artifacts or not path.is_file():
-        raise InputError(
-            f"{bundle.folder} has no {MODEL}, which the page runs; "
-            f"`cnnref export {bundle.folder} --out DIR --format onnx` writes it."
-        )
+    model = _file_of(bundle, MODEL, "onnx")
     samples = samples_of(bundle)
     first = [_picture(bundle, image)] if image else []
     return PageContents(
-        path.read_bytes(),
+        model,
         name=bundle.name,
         shape=bundle.shape,
         labels=tuple(bundle.labels),
@@ -117,13 +152,43 @@ def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
     )
 
 
-def size_note(size: int) -> str:
-    """What to expect of a page of that many bytes; nothing of a small one."""
+def _second_of(bundle: Bundle, int8: bool, other: Bundle | None) -> Second | None:
+    """The network to show beside that of a bundle, if there is one."""
+    if int8:
+        return Second(_file_of(bundle, INT8, "onnx --precision int8"), "int8", INT8, tuple(bundle.labels))
+    if other is None:
+        return None
+    content = _file_of(other, MODEL, "onnx")
+    if other.shape != bundle.shape:
+        sizes = " and ".join("x".join(map(str, one.shape)) for one in (bundle, other))
+        raise InputError(
+            f"{bundle.name} and {other.name} take pictures of different sizes, {sizes}; "
+            "a page compares two networks that see the same picture."
+        )
+    return Second(content, "network", other.name, tuple(other.labels))
+
+
+def _file_of(bundle: Bundle, name: str, written_as: str) -> bytes:
+    """A file of a bundle that classifies."""
+    bundle.must_classify("the page")
+    path = bundle.folder / name
+    if name not in bundle.artifacts or not path.is_file():
+        raise InputError(
+            f"{bundle.folder} has no {name}, which the page runs; "
+            f"`cnnref export {bundle.folder} --out DIR --format {written_as}` writes it."
+        )
+    return path.read_bytes()
+
+
+def size_note(size: int, *, half: bool = False) -> str:
+    """What to expect of a page of that many bytes, with weights of 16 bits or not; nothing of a small one."""
     if size < LARGE:
         return ""
     return (
         f"The page has {size / 1e6:.0f} MB, because the whole network is in it, and a browser computes it anew for "
-        "each picture: expect to wait, and open it on a computer rather than on a phone."
+        f"each picture: expect it to take some seconds to open and about {MEMORY * size / 1e9:.1f} GB of memory, and "
+        "open it on a computer rather than on a phone."
+        + ("" if half else " --half makes it half as large, with weights of 16 bits.")
     )
 
 
@@ -133,8 +198,11 @@ def page(contents: PageContents) -> str:
     Raises:
         InputError: the model is not an ONNX file.
     """
-    model, folder = contents.model, contents.folder
-    graph = _read(model, contents.name)
+    folder = contents.folder
+    graph = _read(contents.model, contents.name)
+    if contents.half:
+        graph = with_half_weights(graph)
+    model = graph.SerializeToString(deterministic=True) if contents.half else contents.model
     kept = _samples_that_fit(contents.samples, len(model), bool(page_facts.unknown_outputs(graph.graph)))
     channels_first = _channels_first(graph, contents.shape)
     pictures = [sample.image for sample in kept]
@@ -153,8 +221,29 @@ def page(contents: PageContents) -> str:
         "places": {node.name: list(stage_and_block(node.name)) for node in graph.graph.node},
         "stored": page_facts.outputs_of_unknown_operators(graph, given),
         "gradcam": grad_cam,
+        "second": _facts_of_second(contents),
     }
-    return _fill_shell(contents, facts)
+    return _fill_shell(contents, model, facts)
+
+
+def _facts_of_second(contents: PageContents) -> dict[str, Any] | None:
+    second = contents.second
+    if second is None:
+        return None
+    graph = _read(second.model, second.name)
+    unknown = {node.op_type for node in graph.graph.node} - page_facts.known_operators()
+    if unknown:
+        raise InputError(
+            f"{second.name} has the operators {', '.join(sorted(unknown))}, which the page cannot compute, so that it "
+            "cannot be shown beside another network."
+        )
+    return {
+        "kind": second.kind,
+        "name": second.name,
+        "labels": list(second.labels),
+        "output": graph.graph.output[0].name,
+        "channelsFirst": _channels_first(graph, contents.shape),
+    }
 
 
 def _read(model: bytes, name: str) -> Any:
@@ -231,33 +320,47 @@ def _text(file: str) -> str:
     return (PAGE / file).read_text(encoding="utf-8")
 
 
-def engine_script() -> str:
-    """The script of the worker; the page itself uses its functions as well."""
-    return bundle_scripts(PAGE / WORKER)
+@cache
+def engine_script(large: bool = False) -> str:
+    """The script of the worker, with WebAssembly for large networks; the page itself uses its functions as well."""
+    return compact_script(bundle_scripts(PAGE / (LARGE_WORKER if large else WORKER)))
 
 
+@cache
 def view_script() -> str:
     """The script of everything else on the page."""
-    return bundle_scripts(PAGE / MAIN, without=ordered_files(PAGE / WORKER))
+    return compact_script(bundle_scripts(PAGE / MAIN, without=ordered_files(PAGE / LARGE_WORKER)))
 
 
-def _fill_shell(contents: PageContents, facts: dict[str, Any]) -> str:
+def _second_script(model: bytes) -> str:
+    """The element with the file of a second network; nothing where there is none."""
+    text = base64.b64encode(model).decode("ascii")
+    return f'<script type="text/plain" id="second-model">{text}</script>\n' if model else ""
+
+
+def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any]) -> str:
     """The frame of the page with everything put where it belongs."""
     from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
+    second = contents.second.model if contents.second else b""
+    large = max(len(model), len(second)) > WITH_WEBASSEMBLY
     parts = {
+        # Only large networks are computed with WebAssembly, which a page needs leave to compile.
+        "webassembly": " 'wasm-unsafe-eval'" if large else "",
+        "rounded": " its weights rounded to 16 bits," if contents.half else "",
         "name": html.escape(contents.name),
         "title": html.escape(contents.title or contents.name),
         "facts_line": " ".join(f"<span>{html.escape(fact)}</span>" for fact in contents.facts),
         "style": _style(),
-        "bytes": f"{len(contents.model):,}",
-        "sha256": hashlib.sha256(contents.model).hexdigest(),
+        "bytes": f"{len(model):,}",
+        "sha256": hashlib.sha256(model).hexdigest(),
         "version": html.escape(__version__),
         "facts": listed,
-        "model": base64.b64encode(contents.model).decode("ascii"),
-        "engine": engine_script(),
+        "model": base64.b64encode(model).decode("ascii"),
+        "second": _second_script(second),
+        "engine": engine_script(large),
         "view": view_script(),
     }
     return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("shell.html"))

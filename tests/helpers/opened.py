@@ -22,6 +22,19 @@ RESULTS = """
 """
 
 
+def until(tab: Any, expression: str) -> None:
+    """Wait until an expression is true; Playwright's own way needs `eval`, which the page's policy forbids.
+
+    Raises:
+        AssertionError: it is not within half a minute.
+    """
+    for _ in range(300):
+        if tab.evaluate(expression):
+            return
+        tab.wait_for_timeout(100)
+    raise AssertionError(f"it never came true that {expression}")
+
+
 class Opened:
     """A page in the browser. What it asks of the network and what goes wrong in it is kept."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnref.page.bundle_scripts import BundleError, bundle_scripts, ordered_files, small_style
+from cnnref.page.compact import compact_script
 
 
 def write(folder: Path, **scripts: str) -> Path:
@@ -29,27 +30,18 @@ def test_a_script_comes_after_what_it_imports(tmp_path: Path) -> None:
     assert "const c" not in bundle_scripts(entry, without=[(tmp_path / "c.js").resolve()])
 
 
-def test_comments_types_and_indentation_are_not_in_the_page(tmp_path: Path) -> None:
+def test_comments_and_types_are_not_in_the_page(tmp_path: Path) -> None:
     script = """// What the file is for.
 /**
  * A sum; 2 * 3 is no end of a comment.
  * @type {(a: number) => number}
  */
-export const more = (a) => /** @type {number} */ (a) * 2; // at the end of a line, too
+export const more = (a) => /** @type {number} */ (a) * 2; // at the end of a line
   // about the next line
 const path = "a//b/*c // d"; // it's a path
-if (path) {
-  more(2);
-}
 """
-    # Quotes behind // may be those of a text, which is then left alone.
-    expected = """const more = (a) => (a) * 2;
-const path = "a//b/*c // d"; // it's a path
-if (path) {
-more(2);
-}
-"""
-    assert bundle_scripts(write(tmp_path, a=script)) == '"use strict";\n' + expected
+    expected = 'const more=(a)=>(a)*2;\nconst path="a//b/*c // d";\n'
+    assert compact_script(bundle_scripts(write(tmp_path, a=script))) == '"use strict";\n' + expected
 
 
 @pytest.mark.parametrize(
@@ -74,11 +66,21 @@ def test_scripts_that_do_not_fit_together_are_refused(tmp_path: Path, scripts: d
         bundle_scripts(write(tmp_path, **scripts))
 
 
-def test_a_text_over_several_lines_is_refused_because_it_would_be_changed(tmp_path: Path) -> None:
-    entry = write(tmp_path, a="const a = `one\n  two`;\n")
-    with pytest.raises(BundleError, match="several lines"):
-        bundle_scripts(entry)
-
-
 def test_styles_lose_their_comments_and_indentation() -> None:
     assert small_style("/* one\n two */\na {\n  b: c;\n}\n\nd { e: f }\n") == "a {\nb: c;\n}\nd { e: f }\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("if (a) {\n  // why\n\n  b( c ); // and how\n}\n", "if(a){\nb(c);\n}\n"),
+        ("return a in b;", "return a in b;"),
+        ("a + +b - -c;", "a+ +b- -c;"),
+        ("x = 'it\\'s  //  here' + \"a  'b\" ;", "x='it\\'s  //  here'+\"a  'b\";"),
+        ('`a  ${ b ? `c  d ${ { e : 1 }.e }` : "  " }  // f`;', '`a  ${b?`c  d ${{e:1}.e}`:"  "}  // f`;'),
+        ('x = /[/ "]+ \\/  /g.test( y ) / 2 / z ;', 'x=/[/ "]+ \\/  /g.test(y)/2/z;'),
+        ("a = /* ' */ 1;", "a=1;"),
+    ],
+)
+def test_a_script_loses_what_only_people_read(script: str, expected: str) -> None:
+    assert compact_script(script) == expected

@@ -48,7 +48,20 @@ export function explainValue(graph, node, tensors, at) {
     EXPLANATIONS[node.op] ?? (node.op in FUNCTIONS ? explainFunction : node.op in PAIRS ? explainPair : null);
   if (MOVES.has(node.op)) return { value: y.data[at], ...explainMove(given, tensors) };
   if (!explain) return { kind: "whole", value: y.data[at], tensor: node.inputs[0] };
-  return { value: y.data[at], tensor: node.inputs[0], ...explain(given, tensors) };
+  const told = explain(given, tensors);
+  const value = graph.single && told.kind === "sum" ? summed(/** @type {any} */ (told)) : y.data[at];
+  return { value, tensor: node.inputs[0], ...told };
+}
+
+/**
+ * The sum of all products and the bias in double precision: results of large networks are in single precision, and what
+ * is shown number by number is added up anew.
+ * @type {(told: { groups: Group[], bias: number }) => number}
+ */
+function summed({ groups, bias }) {
+  let sum = bias;
+  for (const { cells } of groups) for (const { product } of cells) sum += product ?? 0;
+  return Math.fround(sum);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Operators that treat every value by itself, and those that join two tensors value by value.
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
-import { between, broadcastSteps, dot, eachPlace, emptyLike, sizeOf, tensorOf } from "./tensors.js";
+import { between, broadcastSteps, eachLine, emptyLike, sizeOf, tensorOf } from "./tensors.js";
 
 /** @type {Record<string, Operator>} */
 export const ELEMENTWISE = {};
@@ -80,12 +80,24 @@ export const FUNCTIONS = {
 };
 
 for (const [name, [f]] of Object.entries(FUNCTIONS)) {
-  ELEMENTWISE[name] = ([x], attributes) =>
-    tensorOf(
-      x.shape,
-      x.data.map((value) => f(value, attributes)),
-    );
+  ELEMENTWISE[name] = ([x], attributes) => mapped(x, (value) => f(value, attributes));
 }
+
+/**
+ * f of every value; written as a loop, which browsers run several times as fast as `map`.
+ * @type {(x: Tensor, f: (value: number) => number) => Tensor}
+ */
+function mapped(x, f) {
+  const y = tensorOf(x.shape, emptyLike(x, x.data.length));
+  for (let at = 0; at < x.data.length; at++) y.data[at] = f(x.data[at]);
+  return y;
+}
+
+ELEMENTWISE.Relu = ([x]) => {
+  const y = tensorOf(x.shape, emptyLike(x, x.data.length));
+  for (let at = 0; at < x.data.length; at++) y.data[at] = Math.max(0, x.data[at]);
+  return y;
+};
 
 /**
  * The bounds of Clip are inputs, or attributes in old files.
@@ -98,10 +110,10 @@ export const clipBounds = ([, low, high], { min, max }) => [
 
 ELEMENTWISE.Clip = (inputs, attributes) => {
   const [low, high] = clipBounds(inputs, attributes);
-  return tensorOf(
-    inputs[0].shape,
-    inputs[0].data.map((value) => between(low, high, value)),
-  );
+  const [{ shape, data }] = inputs;
+  const y = tensorOf(shape, emptyLike(inputs[0], data.length));
+  for (let at = 0; at < data.length; at++) y.data[at] = Math.min(high, Math.max(low, data[at]));
+  return y;
 };
 
 /**
@@ -130,11 +142,13 @@ ELEMENTWISE.Sum = ELEMENTWISE.Add;
  */
 function paired(a, b, f) {
   const rank = Math.max(a.shape.length, b.shape.length);
-  const [left, right] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);
-  const shape = left.map((size, axis) => (size === 1 ? right[axis] : size));
+  const [sizesA, sizesB] = [a, b].map((one) => [...new Array(rank - one.shape.length).fill(1), ...one.shape]);
+  const shape = sizesA.map((size, axis) => (size === 1 ? sizesB[axis] : size));
   const y = tensorOf(shape, emptyLike(a, sizeOf(shape)));
   const [stepsA, stepsB] = [a, b].map((one) => broadcastSteps(one.shape, rank));
-  eachPlace(shape, (place, at) => (y.data[at] = f(a.data[dot(place, stepsA)], b.data[dot(place, stepsB)])));
+  eachLine(shape, stepsA, stepsB, (at, fromA, fromB, size, stepA, stepB) => {
+    for (let n = 0; n < size; n++) y.data[at + n] = f(a.data[fromA + n * stepA], b.data[fromB + n * stepB]);
+  });
   if (Array.isArray(y.data) && !y.data.every(Number.isSafeInteger))
     throw new Error("Results that are no whole numbers below 2^53 are not known here for numbers of 64 bits.");
   return y;

@@ -16,6 +16,7 @@
  * @property {ValueInfo} input
  * @property {string} output
  * @property {boolean} [channelsFirst] whether the input has its channels before its rows
+ * @property {boolean} [single] whether results are computed in single precision, as those of large networks are
  * @typedef {Record<string, any>} Fields of a message, by their names
  */
 
@@ -93,6 +94,31 @@ export function numbers(parts, kind) {
 /** @type {(bytes: Uint8Array, index: number) => number} */
 const float32At = (bytes, index) => new DataView(bytes.buffer, bytes.byteOffset + 4 * index, 4).getFloat32(0, true);
 
+/** The element type of float16. */
+const HALF = 10;
+
+/**
+ * The number that 16 bits stand for: a sign, five bits of exponent and ten of fraction.
+ * @type {(bits: number) => number}
+ */
+function halfOf(bits) {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const sign = bits >> 15 ? -1 : 1;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -14 * (fraction / 1024);
+}
+
+/**
+ * Weights of 16 bits as they are computed with.
+ * @type {(bytes: Uint8Array) => Float32Array}
+ */
+function ofHalves(bytes) {
+  const every = Float32Array.from({ length: 65536 }, (_, bits) => halfOf(bits));
+  const found = new Float32Array(bytes.length / 2);
+  for (let at = 0; at < found.length; at++) found[at] = every[bytes[2 * at] | (bytes[2 * at + 1] << 8)];
+  return found;
+}
+
 /**
  * A constant: { name, shape, data }.
  * @type {(bytes: Uint8Array) => Tensor & { name: string }}
@@ -102,6 +128,7 @@ function readTensor(bytes) {
   const fields = message(bytes, names, ["dims", "floats", "ints", "longs", "doubles"]);
   const shape = numbers(fields.dims);
   const type = fields.type ?? 1;
+  if (type === HALF && fields.raw) return { name: text(fields.name), shape, data: ofHalves(fields.raw), half: true };
   const Kind = arrayOf(type);
   if (!Kind)
     throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
@@ -173,6 +200,7 @@ export function readModel(bytes, wanted = null) {
   const graph = message(model.graph, { 1: "node", 5: "initializer", 11: "input", 12: "output" }, lists);
   /** @type {ReturnType<typeof readTensor>[]} */
   const held = graph.initializer.map(readTensor);
+  /** @type {Map<string, Tensor>} */
   const constants = new Map(held.map((tensor) => [tensor.name, tensor]));
   /** @type {ValueInfo[]} */
   const inputs = graph.input.map(readValueInfo);
@@ -182,11 +210,30 @@ export function readModel(bytes, wanted = null) {
   /** @type {GraphNode[]} */
   const nodes = graph.node.map(readNode);
   for (const node of nodes.filter((one) => one.op === "Constant")) constants.set(node.output, node.attributes.value);
+  const stored = takeHalves(nodes, constants, output);
   const needed = new Set([output]);
   const kept = nodes.reverse().filter((node) => {
-    if (node.op === "Constant" || !node.outputs.some((name) => needed.has(name))) return false;
+    if (node.op === "Constant" || stored.has(node) || !node.outputs.some((name) => needed.has(name))) return false;
     node.inputs.forEach((name) => needed.add(name));
     return true;
   });
+  const other = kept.flatMap((node) => node.inputs).find((name) => constants.get(name)?.half);
+  if (other) throw new Error(`The constant ${other} has the element type ${HALF}, which this page cannot read.`);
   return { nodes: kept.reverse(), constants, input, output };
+}
+
+/**
+ * Weights that are stored in 16 bits and cast to 32 are constants of 32 bits; gives the nodes that did so.
+ * @type {(nodes: GraphNode[], constants: Map<string, Tensor>, output: string) => Set<GraphNode>}
+ */
+function takeHalves(nodes, constants, output) {
+  const found = nodes.filter(
+    (node) => node.op === "Cast" && node.attributes.to === 1 && constants.get(node.inputs[0])?.half && node.output !== output,
+  );
+  for (const node of found) {
+    const { shape, data } = /** @type {Tensor} */ (constants.get(node.inputs[0]));
+    constants.set(node.output, { name: node.output, shape, data, real: true });
+  }
+  for (const node of found) constants.delete(node.inputs[0]);
+  return new Set(found);
 }

@@ -4,11 +4,12 @@
 
 import { ELEMENTWISE } from "./elementwise.js";
 import { MOVING } from "./moving.js";
-import { broadcastSteps, dot, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
+import { QUANTIZED } from "./quantized.js";
+import { broadcastSteps, dot, eachLine, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
 import { paddedCount, windowOf, windowStart } from "./windows.js";
 
 /** @type {Record<string, Operator>} */
-export const OPERATORS = { ...MOVING, ...ELEMENTWISE };
+export const OPERATORS = { ...MOVING, ...ELEMENTWISE, ...QUANTIZED };
 
 /**
  * An operator that is written for one picture, for any number of them: one after the other.
@@ -172,6 +173,24 @@ OPERATORS.BatchNormalization = ([x, scale, bias, mean, variance], { epsilon = 1e
   return tensorOf(x.shape, data);
 };
 
+/** Normalization of each picture, or of each place, by the mean and the variance over its last axes. */
+OPERATORS.LayerNormalization = ([x, scale, bias], { axis = -1, epsilon = 1e-5 }) => {
+  const length = sizeOf(x.shape.slice(axis < 0 ? axis + x.shape.length : axis));
+  const y = tensorOf(x.shape);
+  for (let start = 0; start < x.data.length; start += length) {
+    const part = x.data.subarray(start, start + length);
+    const mean = total(part) / length;
+    let squares = 0;
+    for (const value of part) squares += (value - mean) ** 2;
+    const spread = Math.sqrt(squares / length + epsilon);
+    part.forEach((value, at) => {
+      const factor = scale.data[at % scale.data.length];
+      y.data[start + at] = ((value - mean) / spread) * factor + (bias ? bias.data[at % bias.data.length] : 0);
+    });
+  }
+  return y;
+};
+
 /** Softmax: exponentials divided by their sum; the largest input is subtracted first, so that none overflows. */
 OPERATORS.Softmax = ([x], { axis = -1 }) => {
   const along = axis < 0 ? axis + x.shape.length : axis;
@@ -183,7 +202,8 @@ OPERATORS.Softmax = ([x], { axis = -1 }) => {
     const places = Array.from({ length }, (_, step) => start + step * inner);
     const most = Math.max(...places.map((at) => x.data[at]));
     const powers = places.map((at) => Math.exp(x.data[at] - most));
-    places.forEach((at, step) => (y.data[at] = powers[step] / total(powers)));
+    const sum = total(powers);
+    places.forEach((at, step) => (y.data[at] = powers[step] / sum));
   }
   return y;
 };
@@ -214,7 +234,9 @@ OPERATORS.ReduceMean = ([x, given], { axes, keepdims = 1, noop_with_empty_axes =
   const kept = x.shape.map((size, axis) => (dropped.has(axis) ? 1 : size));
   const sums = new Float64Array(sizeOf(kept));
   const steps = stridesOf(kept).map((step, axis) => (dropped.has(axis) ? 0 : step));
-  eachPlace(x.shape, (place, at) => (sums[dot(place, steps)] += x.data[at]));
+  eachLine(x.shape, steps, steps, (at, to, _, size, step) => {
+    for (let n = 0; n < size; n++) sums[to + n * step] += x.data[at + n];
+  });
   const count = x.data.length / sums.length;
   const shape = keepdims ? kept : kept.filter((_, axis) => !dropped.has(axis));
   return tensorOf(

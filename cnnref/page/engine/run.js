@@ -1,7 +1,7 @@
 // Runs a graph: node after node, every result kept, so that the page can show all of them.
 /**
  * @import { Graph } from "./onnx.js"
- * @import { Tensor, Tensors } from "./tensors.js"
+ * @import { Operator, Tensor, Tensors } from "./tensors.js"
  */
 
 import { OPERATORS } from "./operators.js";
@@ -18,10 +18,11 @@ export const messageOf = (error) => (error instanceof Error ? error.message : St
  *   graph   of readModel
  *   image   numbers 0..255 in the order of the graph's input
  *   stored  Map(name -> tensor): results for this picture of operators that are not known here
+ *   faster  operators that are used before those of operators.js
  * Gives { tensors: Map(name -> { shape, data }), missing: Map(node name -> why) }.
- * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors) => { tensors: Tensors, missing: Map<string, string> }}
+ * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors, faster?: Record<string, Operator> | null) => { tensors: Tensors, missing: Map<string, string> }}
  */
-export function runGraph(graph, image, stored = new Map()) {
+export function runGraph(graph, image, stored = new Map(), faster = null) {
   const shape = graph.input.shape.map((size) => size ?? 1);
   const Kind = arrayOf(graph.input.element) ?? Float32Array;
   const tensors = new Map([[graph.input.name, tensorOf(shape, Kind.from(image))]]);
@@ -34,10 +35,31 @@ export function runGraph(graph, image, stored = new Map()) {
       if (kept) tensors.set(node.output, kept);
       else if (!(node.op in OPERATORS)) throw new Error(`The operator ${node.op} is not known here.`);
       else if (lost >= 0) throw new Error(`It needs ${node.inputs[lost]}, which could not be computed.`);
-      else tensors.set(node.output, OPERATORS[node.op](/** @type {Tensor[]} */ (inputs), node.attributes));
+      else {
+        const operator = faster?.[node.op] ?? OPERATORS[node.op];
+        tensors.set(node.output, operator(/** @type {Tensor[]} */ (inputs), node.attributes));
+      }
     } catch (error) {
       missing.set(node.name, messageOf(error));
     }
   }
   return { tensors, missing };
+}
+
+/**
+ * A graph whose weights of whole numbers are real ones: what is computed from constants alone is a constant.
+ * @type {(graph: Graph) => Graph}
+ */
+export function withRealWeights(graph) {
+  const constants = new Map(graph.constants);
+  const nodes = graph.nodes.filter((node) => {
+    const inputs = node.inputs.map((name) => constants.get(name));
+    if (node.op !== "DequantizeLinear" || inputs.some((input) => !input)) return true;
+    const found = OPERATORS.DequantizeLinear(/** @type {Tensor[]} */ (inputs), node.attributes);
+    constants.set(node.output, { ...found, name: node.output, real: true });
+    return false;
+  });
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  for (const name of constants.keys()) if (!read.has(name)) constants.delete(name);
+  return { ...graph, nodes, constants };
 }

@@ -4,6 +4,7 @@
  * @property {number[]} shape
  * @property {Float32Array} data whole numbers are in an array of their own type (`arrayOf`), which is read in the same way
  * @property {string} [name] of a constant
+ * @property {boolean} [half] of a constant: whether it was stored in 16 bits, as which nothing is computed
  * @property {boolean} [real] whether a constant holds real numbers
  * @typedef {Map<string, Tensor>} Tensors results by their names
  * @typedef {Record<string, any>} Attributes of a node, by their names in ONNX
@@ -43,6 +44,28 @@ export function eachPlace(shape, visit) {
     visit(place, at);
     for (let axis = shape.length - 1; axis >= 0 && ++place[axis] === shape[axis]; axis--) place[axis] = 0;
   }
+}
+
+/**
+ * Go through a tensor in lines that are as long as they can be: along a line, two others go on by `stepA` and `stepB`.
+ * @type {(shape: number[], stepsA: number[], stepsB: number[], visit: (at: number, fromA: number, fromB: number, size: number, stepA: number, stepB: number) => void) => void}
+ */
+export function eachLine(shape, stepsA, stepsB, visit) {
+  /** @type {{ size: number, a: number, b: number }[]} */
+  const axes = [];
+  shape.forEach((size, axis) => {
+    const [a, b] = [stepsA[axis], stepsB[axis]];
+    const last = axes[axes.length - 1];
+    if (size === 1) return;
+    if (last && last.a === a * size && last.b === b * size) axes[axes.length - 1] = { size: last.size * size, a, b };
+    else axes.push({ size, a, b });
+  });
+  const line = axes.pop() ?? { size: sizeOf(shape), a: 0, b: 0 };
+  const [outerA, outerB] = [axes.map(({ a }) => a), axes.map(({ b }) => b)];
+  const outer = axes.map(({ size }) => size);
+  eachPlace(outer, (place, at) =>
+    visit(at * line.size, dot(place, outerA), dot(place, outerB), line.size, line.a, line.b),
+  );
 }
 
 /**

@@ -303,7 +303,9 @@ const GREEK = { alpha: "α", beta: "β", gamma: "γ" };
  * @type {(f: (x: number) => number, input: number, value: number, limit: number) => SVGElement}
  */
 function functionCurve(f, input, value, limit) {
-  const points = Array.from({ length: 121 }, (_, index) => -limit + (index * limit) / 60).map((x) => [x, f(x)]);
+  const points = Array.from({ length: 121 }, (_, index) => -limit + (index * limit) / 60)
+    .map((x) => [x, f(x)])
+    .filter(([, y]) => Number.isFinite(y)); // a root and a logarithm begin at zero
   const high = Math.max(...points.map(([, y]) => y), value) + 1e-9;
   const low = Math.min(...points.map(([, y]) => y), value, 0);
   /** @type {(point: number[]) => number[]} */

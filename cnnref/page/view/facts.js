@@ -19,6 +19,7 @@ const KINDS = {
   Conv: "convolution", Gemm: "dense layer", MatMul: "dense layer", Flatten: "flattening", Softmax: "softmax",
   MaxPool: "max pooling", AveragePool: "average pooling", GlobalAveragePool: "global average pooling",
   GlobalMaxPool: "global max pooling", ReduceMean: "mean", BatchNormalization: "batch normalization",
+  LayerNormalization: "layer normalization",
   LRN: "local response normalization", Relu: "ReLU", LeakyRelu: "leaky ReLU", Sigmoid: "sigmoid", Tanh: "tanh",
   HardSwish: "hard swish", HardSigmoid: "hard sigmoid", Gelu: "GELU", Clip: "clipping", Add: "sum", Mul: "product",
   Concat: "concatenation", Pad: "padding", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",

@@ -1,6 +1,7 @@
 // Puts the page together and starts it.
 
 import { buildCopyLink, followAddress, keepAddress } from "./address.js";
+import { buildChange } from "./change.js";
 import { h } from "./elements.js";
 import { guideKind, hasWindow, kindOf } from "./facts.js";
 import { buildLayer } from "./layer.js";
@@ -8,6 +9,7 @@ import { buildNetwork } from "./network.js";
 import { buildPicture, sampleOf } from "./picture.js";
 import { buildPlay } from "./play.js";
 import { buildScores } from "./scores.js";
+import { buildSecond } from "./second.js";
 import { bytesOf, load, lookAt, makerOf, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
@@ -28,10 +30,14 @@ function byId(id) {
 /** @type {(id: string) => string} */
 const textOf = (id) => byId(id).textContent ?? "";
 
+/** Letters of base64; a page with more of them lets go of what it has read. */
+const MUCH_TEXT = 20_000_000;
+
 async function start() {
   state.facts = JSON.parse(textOf("facts"));
   const main = /** @type {HTMLElement} */ (document.querySelector("main"));
-  const model = bytesOf(textOf("model").trim());
+  const model = bytesIn("model");
+  const digest = digestOf(model);
   startEngine(textOf("engine"));
   const hero = h("div", { class: "hero" }, buildPicture());
   main.replaceChildren(hero);
@@ -40,10 +46,12 @@ async function start() {
     await load({ model, output, channelsFirst });
     const { element, play } = buildPlay();
     hero.append(buildNetwork(play), buildScores(), element);
-    main.append(buildLayer(), buildValue(), buildWhy());
+    main.append(buildLayer(), buildValue(), buildWhy(), buildChange());
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
     lookAt(firstLayer());
+    const { second } = state.facts;
+    if (second) main.append(await buildSecond(second, bytesIn("second-model")));
     const guide = buildGuide(guideContext());
     main.append(guide);
     document.querySelector(".page-head nav")?.append(...buildCopyLink());
@@ -52,7 +60,31 @@ async function start() {
   } catch (error) {
     byId("status").textContent = messageOf(error);
   }
-  checkHash(model);
+  checkHash(await digest);
+}
+
+/**
+ * The bytes of a network's file. Browsers cut a long text into pieces, which are read one after the other, because the
+ * text of a large network is too long to be copied; its pieces leave the page as they are read.
+ * @type {(id: string) => Uint8Array<ArrayBuffer>}
+ */
+function bytesIn(id) {
+  const pieces = Array.from(byId(id).childNodes);
+  const letters = pieces.reduce((sum, piece) => sum + (piece.nodeValue ?? "").length, 0);
+  const large = letters > MUCH_TEXT;
+  const bytes = new Uint8Array((letters / 4) * 3);
+  let at = 0;
+  let rest = "";
+  for (const piece of pieces) {
+    const text = rest + (piece.nodeValue ?? "").trim();
+    const whole = text.length - (text.length % 4); // four letters are three bytes
+    const part = bytesOf(text.slice(0, whole));
+    bytes.set(part, at);
+    at += part.length;
+    rest = text.slice(whole);
+    if (large) piece.remove();
+  }
+  return bytes.slice(0, at);
 }
 
 /**
@@ -96,14 +128,22 @@ function guideContext() {
 }
 
 /**
- * The SHA-256 of the file in the page, computed here where the browser can, against what page.py saw on disk.
- * @type {(model: Uint8Array<ArrayBuffer>) => Promise<void>}
+ * The SHA-256 of some bytes, as it is written, or null where the browser does not compute one.
+ * @type {(bytes: Uint8Array<ArrayBuffer>) => Promise<string | null>}
  */
-async function checkHash(model) {
-  if (!globalThis.crypto?.subtle) return;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", model));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+async function digestOf(bytes) {
+  if (!globalThis.crypto?.subtle) return null;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Say whether the file in the page is the one that write.py saw on disk.
+ * @type {(found: string | null) => void}
+ */
+function checkHash(found) {
   const place = byId("hash");
+  if (found === null) return;
   place.textContent =
     found === place.dataset.sha256
       ? "computed anew in this page: the same."

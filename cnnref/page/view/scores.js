@@ -8,7 +8,7 @@ const SHOWN = 10;
 const ALL_UP_TO = 12; // so many classes are all shown, in their own order
 
 /** @type {(share: number) => string} */
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
 /**
  * The classes, the most probable first.

@@ -15,6 +15,7 @@
  * @property {Record<string, string[]>} places
  * @property {Stored[]} stored
  * @property {StoredGradCam[]} gradcam
+ * @property {import("./second.js").SecondFacts | null} second the network beside this one
  * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
  * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null,
  *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
@@ -90,16 +91,16 @@ export function startEngine(source) {
 }
 
 /**
- * Ask the engine; a promise of its answer. `tell` hears how far it is.
- * @type {(question: string, given?: Record<string, any>, tell?: ((told: any) => void) | null) => Promise<any>}
+ * Ask the engine; a promise of its answer. `tell` hears how far it is, and what is in `lent` is given away, not copied.
+ * @type {(question: string, given?: Record<string, any>, tell?: ((told: any) => void) | null, lent?: Transferable[]) => Promise<any>}
  */
-export function ask(question, given = {}, tell = null) {
+export function ask(question, given = {}, tell = null, lent = []) {
   const { worker } = engine;
   if (!worker) return Promise.resolve().then(() => QUESTIONS[question](given, tell ?? (() => {})));
   return new Promise((resolve, reject) => {
     const id = engine.next++;
     engine.waiting.set(id, { resolve, reject, tell });
-    worker.postMessage({ id, question, ...given });
+    worker.postMessage({ id, question, ...given }, lent);
   });
 }
 
@@ -119,7 +120,7 @@ export function askApart(question, given, tell) {
       else if (error) reject(new Error(error));
       else if (id === 1) resolve(found);
     };
-    worker.postMessage({ id: 0, question: "load", ...loaded });
+    worker.postMessage({ id: 0, question: "load", ...loaded, graph: state.graph });
     worker.postMessage({ id: 1, question, ...given });
   });
   return { answer: answer.finally(() => worker.terminate()), stop: () => stop() };
@@ -129,12 +130,12 @@ export function askApart(question, given, tell) {
 let loaded = {};
 
 /**
- * Take the file of the network.
- * @type {(given: { model: Uint8Array, output: string, channelsFirst: boolean }) => Promise<void>}
+ * Take the file of the network, whose bytes are gone afterwards.
+ * @type {(given: { model: Uint8Array<ArrayBuffer>, output: string, channelsFirst: boolean }) => Promise<void>}
  */
-export async function load(given) {
+export async function load({ model, ...given }) {
   loaded = given;
-  state.graph = (await ask("load", given)).graph;
+  state.graph = (await ask("load", { model, ...given }, null, [model.buffer])).graph;
 }
 
 /**

@@ -1,0 +1,226 @@
+// Two networks and one picture: the float file beside the int8 file of the same network, or a network beside another.
+/**
+ * @import { Graph, GraphNode } from "../engine/onnx.js"
+ * @import { Tensor, Tensors } from "../engine/tensors.js"
+ * @typedef {{ kind: "int8" | "network", name: string, labels: string[], output: string, channelsFirst: boolean }} SecondFacts
+ * @typedef {{ node: GraphNode, tensor: Tensor, error: number, before: number, most: number, step: number | null }} Layer
+ * of the int8 file, beside that of the float file: the error in shares of the layer's numbers, and the largest difference
+ */
+
+import { answerOf } from "./answer.js";
+import { button, choice, darkMode, h, keepingFocus, magnitude, short } from "./elements.js";
+import { kindOf } from "./facts.js";
+import { mapOf } from "./layer.js";
+import { heatMap } from "./numbers.js";
+import { ask, lookAt, on, probabilities, state, tensorNamed } from "./state.js";
+import { messageOf } from "../engine/run.js";
+
+/**
+ * The section, once the second network is loaded.
+ * @type {(facts: SecondFacts, model: Uint8Array<ArrayBuffer>) => Promise<HTMLElement>}
+ */
+export async function buildSecond(facts, model) {
+  const { output, channelsFirst } = facts;
+  /** @type {Graph} */
+  const graph = (await ask("load", { model, output, channelsFirst, which: "second" }, null, [model.buffer])).graph;
+  const int8 = facts.kind === "int8";
+  const status = h("p", { role: "status" });
+  const answers = h("div", { class: "row" });
+  const errors = h("div", {});
+  const maps = h("div", {});
+  const section = h(
+    "section",
+    { id: "second" },
+    h("h2", {}, int8 ? "Float against int8" : `Beside ${facts.name}`),
+    h("p", {}, int8 ? INT8 : `The same picture in ${facts.name}: what it says, and its maps beside those of the layer above.`),
+    status,
+    answers,
+    errors,
+    maps,
+  );
+  /** @type {Tensors} */
+  let tensors = new Map();
+  /** @type {GraphNode} */
+  let chosen = graph.nodes.find((node) => node.op === "Conv") ?? graph.nodes[0];
+  let asked = 0;
+
+  async function run() {
+    const turn = ++asked;
+    try {
+      const found = await ask("run", { image: state.picture.values, which: "second" });
+      if (turn !== asked) return; // another picture came meanwhile
+      tensors = found.tensors;
+      status.textContent = [...found.missing.values()][0] ?? "";
+    } catch (error) {
+      status.textContent = messageOf(error);
+    }
+    drawAnswers();
+    draw();
+  }
+
+  function drawAnswers() {
+    const here = probabilities();
+    const there = tensors.get(graph.output);
+    if (!here || !there) return answers.replaceChildren();
+    const scores = there.data.length === 1 ? [1 - there.data[0], there.data[0]] : [...there.data];
+    answers.replaceChildren(
+      answerOf(int8 ? "In float" : state.facts.name, here, state.facts.labels),
+      answerOf(int8 ? "In int8" : facts.name, scores, facts.labels),
+    );
+  }
+
+  function draw() {
+    if (!state.node) return;
+    keepingFocus(section, () => {
+      if (int8) errors.replaceChildren(...errorParts(layersOf(graph, tensors)));
+      maps.replaceChildren(...(int8 ? int8Maps(tensors) : networkMaps()));
+    });
+  }
+
+  /** @type {() => HTMLElement[]} */
+  function networkMaps() {
+    const { node } = state;
+    const [here, there] = [node && state.tensors.get(node.output), tensors.get(chosen.output)];
+    if (!node || !here || !there) return [];
+    const named = graph.nodes.filter((one) => tensors.has(one.output));
+    const pick = choice({
+      label: `layer of ${facts.name}`,
+      options: named.map((one) => [one.name, one.name]),
+      value: chosen.name,
+      onChange: (name) => {
+        chosen = named.find((one) => one.name === name) ?? chosen;
+        draw();
+      },
+    });
+    const row = [
+      figure(here, state.channel, `map ${state.channel} of ${node.name}, ${kindOf(node)}`),
+      figure(there, state.channel, `map ${shownMap(there)} of ${chosen.name} in ${facts.name}`),
+    ];
+    return [h("h3", {}, "Maps beside each other"), h("div", { class: "controls" }, pick), h("div", { class: "beside" }, row)];
+  }
+
+  on("run", run);
+  on("node", draw);
+  darkMode.addEventListener("change", draw);
+  await run();
+  return section;
+}
+
+const INT8 =
+  "The file model.int8.onnx computes with whole numbers of 8 bits: each is a count of steps, and what lies between two " +
+  "steps is rounded. Here it computes the same picture, and every layer is held against that of the float file.";
+
+/**
+ * The result of the int8 file that stands for a result of the float file: what its whole numbers say, where there are any.
+ * @type {(tensors: Tensors, name: string) => Tensor | undefined}
+ */
+const counterpart = (tensors, name) => tensors.get(`${name}.dq`) ?? tensors.get(name);
+
+/**
+ * The layers that both files have, in their order.
+ * @type {(graph: Graph, tensors: Tensors) => Layer[]}
+ */
+function layersOf(graph, tensors) {
+  /** @type {Map<string, number>} */
+  const errors = new Map();
+  /** @type {Layer[]} */
+  const layers = [];
+  for (const node of state.graph.nodes) {
+    const [here, there] = [state.tensors.get(node.output), counterpart(tensors, node.output)];
+    if (!here || !there || here.data.length !== there.data.length) continue;
+    let [squares, all, most] = [0, 0, 0];
+    for (let at = 0; at < here.data.length; at++) {
+      const apart = here.data[at] - there.data[at];
+      squares += apart * apart;
+      all += here.data[at] * here.data[at];
+      most = Math.max(most, Math.abs(apart));
+    }
+    const error = all > 0 ? Math.sqrt(squares / all) : 0;
+    const before = Math.max(0, ...node.inputs.map((name) => errors.get(name) ?? 0));
+    errors.set(node.output, error);
+    const back = graph.nodes.find((one) => one.output === `${node.output}.dq`);
+    const step = back ? (graph.constants.get(back.inputs[1])?.data[0] ?? null) : null;
+    layers.push({ node, tensor: there, error, before, most, step });
+  }
+  return layers;
+}
+
+/** @type {(layers: Layer[]) => HTMLElement[]} */
+function errorParts(layers) {
+  if (!layers.length) return [];
+  const largest = Math.max(...layers.map(({ error }) => error), 1e-9);
+  const jump = layers.reduce((best, one) => (one.error - one.before > best.error - best.before ? one : best));
+  const rows = layers.map(({ node, error, most, step }) =>
+    h(
+      "tr",
+      { "aria-current": node === state.node ? "true" : null },
+      h("th", { scope: "row" }, button(node.name, () => lookAt(node))),
+      h("td", { class: "error" }, h("span", { class: "bar", style: { "--share": error / largest } }), percentOf(error)),
+      h("td", {}, short(most)),
+      h("td", {}, step === null ? "none" : short(step)),
+    ),
+  );
+  const head = ["layer", "error", "largest difference", "one step"].map((text) => h("th", { scope: "col" }, text));
+  return [
+    h("h3", {}, "Where the error arises"),
+    h(
+      "p",
+      {},
+      `It grows most in ${jump.node.name}: from ${percentOf(jump.before)} to ${percentOf(jump.error)}. An error of 1 % means ` +
+        "that the differences are 1 % of the layer's numbers (the roots of their mean squares). A layer without a step is " +
+        "rounded later, together with its activation.",
+    ),
+    h(
+      "div",
+      { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Errors, layer by layer" },
+      h("table", { class: "list errors" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+    ),
+  ];
+}
+
+/** @type {(share: number) => string} */
+const percentOf = (share) => `${Number((100 * share).toPrecision(2))} %`;
+
+/** @type {(tensors: Tensors) => HTMLElement[]} */
+function int8Maps(tensors) {
+  const { node, channel } = state;
+  const there = node && counterpart(tensors, node.output);
+  if (!node || !there) return [];
+  const here = tensorNamed(node.output);
+  if (there.data.length !== here.data.length) return [];
+  const apart = { shape: here.shape, data: here.data.map((value, at) => there.data[at] - value) };
+  const what = here.shape.length === 4 ? `map ${channel} of ${node.name}` : node.name;
+  const limit = magnitude(here.data);
+  return [
+    h("h3", {}, `${what}, in both`),
+    h(
+      "div",
+      { class: "beside" },
+      figure(here, channel, `${what}, in float`, limit),
+      figure(there, channel, `${what}, in int8`, limit),
+      figure(apart, channel, "int8 minus float, in colours of its own"),
+    ),
+  ];
+}
+
+/**
+ * The map that is shown of a result that may have fewer than the chosen one.
+ * @type {(tensor: Tensor) => number}
+ */
+const shownMap = (tensor) => Math.min(state.channel, (tensor.shape.length === 4 ? tensor.shape[1] : 1) - 1);
+
+/**
+ * A map of a result, or all its numbers, 16 a line.
+ * @type {(tensor: Tensor, channel: number, name: string, limit?: number) => HTMLElement}
+ */
+function figure(tensor, channel, name, limit) {
+  if (tensor.shape.length === 4) {
+    const [, maps, rows, columns] = tensor.shape;
+    const values = mapOf(tensor, Math.min(channel, maps - 1));
+    return heatMap({ values, rows, columns, name, limit: limit ?? magnitude(tensor.data) });
+  }
+  const columns = Math.min(16, tensor.data.length);
+  const rows = Math.ceil(tensor.data.length / columns);
+  const values = Float32Array.from({ length: rows * columns }, (_, at) => tensor.data[at] ?? 0);
+  return heatMap({ values, rows, columns, name, limit: limit ?? magnitude(tensor.data) });
+}
