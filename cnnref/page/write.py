@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -35,8 +36,8 @@ MODEL, INT8 = "model.onnx", "model.int8.onnx"
 LARGE = 50_000_000
 #: The page is at most this many bytes and 1.4 times the model; base64 makes 4 bytes of 3.
 ROOM, FACTOR = 300_000, 1.4
-#: Pages of larger models may compile WebAssembly; the engine computes networks of 500,000 weights and more with it.
-WITH_WEBASSEMBLY = 1_000_000
+#: Networks of more weights are computed with WebAssembly, as engine/fast.js says.
+MANY_WEIGHTS = 500_000
 #: The most memory that a tab with a large page took, in sizes of the page (scripts/benchmarks/page_speed.py).
 MEMORY = 8
 MOST_SAMPLES = 12
@@ -223,7 +224,13 @@ def page(contents: PageContents) -> str:
         "gradcam": grad_cam,
         "second": _facts_of_second(contents),
     }
-    return _fill_shell(contents, model, facts)
+    second = [_read(contents.second.model, contents.second.name)] if contents.second else []
+    large = any(_weights_of(one) > MANY_WEIGHTS for one in (graph, *second))
+    return _fill_shell(contents, model, facts, large)
+
+
+def _weights_of(model: Any) -> int:
+    return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
 def _facts_of_second(contents: PageContents) -> dict[str, Any] | None:
@@ -338,14 +345,13 @@ def _second_script(model: bytes) -> str:
     return f'<script type="text/plain" id="second-model">{text}</script>\n' if model else ""
 
 
-def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any]) -> str:
+def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], large: bool) -> str:
     """The frame of the page with everything put where it belongs."""
     from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     second = contents.second.model if contents.second else b""
-    large = max(len(model), len(second)) > WITH_WEBASSEMBLY
     parts = {
         # Only large networks are computed with WebAssembly, which a page needs leave to compile.
         "webassembly": " 'wasm-unsafe-eval'" if large else "",
