@@ -103,7 +103,7 @@ def bundle_scripts(entry: Path, *, without: Collection[Path] = ()) -> str:
 
 def small_style(text: str) -> str:
     """A style sheet without its comments and the spaces that lines begin with."""
-    return re.sub(r"^[ \t]+|\n(?=\n)", "", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    return re.sub(r"^[ \t]+|\n(?=\n)", "", re.sub(r"/\*.*?\*/\n?", "", text, flags=re.DOTALL), flags=re.MULTILINE)
 
 
 def check_names(files: Sequence[Path]) -> None:

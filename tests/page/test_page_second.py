@@ -105,7 +105,7 @@ def test_the_errors_of_whole_numbers_are_shown_layer_by_layer(
     assert tab.evaluate("state.node.name") == shown[8][0]
     assert rows.nth(8).get_attribute("aria-current") == "true"
     assert tab.locator("#second .beside figure").count() == 3
-    answers = tab.locator("#second .scores").all()
+    answers = tab.locator("#second .bars").all()
     assert len(answers) == 2
     assert answers[1].locator(".label").first.text_content() == answers[0].locator(".label").first.text_content()
     tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
@@ -127,10 +127,10 @@ def test_two_networks_see_the_same_picture(opened: Callable[..., Opened], tmp_pa
     expected = [of_onnx_runtime(name, image, "model.onnx", every=False)["probabilities"][0] for name in (one, other)]
     labels = read_bundle(find_bundle(other)).labels
     best = labels[int(expected[1].argmax())]
-    shown = "document.querySelectorAll('#second .scores')[1].querySelector('.label').textContent"
+    shown = "document.querySelectorAll('#second .bars')[1].querySelector('.label').textContent"
     until(tab, f"{shown} === {best!r} && state.picture.sample === 2")
     for place in (0, 1):
-        share = tab.locator("#second .scores").nth(place).locator("data").first.get_attribute("value")
+        share = tab.locator("#second .bars").nth(place).locator("data").first.get_attribute("value")
         assert float(share) == pytest.approx(expected[place].max(), abs=1e-5)
     layers = tab.locator("#second select option").all_text_contents()
     tab.locator("#second select").select_option(layers[-3])

@@ -31,5 +31,5 @@ export function answerOf(title, shares, labels, classes = bestClasses(shares)) {
       h("data", { value: shares[index] }, percent(shares[index])),
     ),
   );
-  return h("div", { class: "half answer" }, h("h3", {}, title), h("ol", { class: "scores" }, items));
+  return h("div", { class: "half answer" }, h("h3", {}, title), h("ol", { class: "bars" }, items));
 }
