@@ -8,7 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 
-class InputError(ValueError):
+class _SentenceError(Exception):
+    """An error whose message repeats texts from outside, of which no hidden character but a line break is left."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable_lines(message))
+
+
+class InputError(_SentenceError, ValueError):
     """Something that was handed in (a name, a shape, a file, an option) cannot be used as it is."""
 
 
@@ -20,7 +27,7 @@ class DivergedError(InputError):
     """A training run met a number that is not finite."""
 
 
-class ExportError(RuntimeError):
+class ExportError(_SentenceError, RuntimeError):
     """A model cannot be written in the asked-for format, or the written file is not the model."""
 
 
@@ -28,7 +35,7 @@ class NoFormError(ExportError):
     """A network has no form in one format, because of one layer or operation, which the message names."""
 
 
-class VerificationError(RuntimeError):
+class VerificationError(_SentenceError, RuntimeError):
     """A file of a bundle does not hold what the bundle promises."""
 
 

@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import io
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -87,9 +89,15 @@ def check_labels(labels: Sequence[str], where: str) -> None:
         raise InputError(f"{where} has two classes called '{twice}'; give each class a name of its own.")
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as stream:
+def sha256_of(path: Path, most: int | None = None, what: str = "file") -> str:
+    """SHA-256 of a regular file, in hexadecimal.
+
+    Raises:
+        InputError: it is a pipe, a device or a folder, or larger than `most` bytes, where that is given; the message
+            calls it `what`.
+        OSError: it is missing or cannot be read.
+    """
+    with _opened(path, most, what) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -100,10 +108,10 @@ def write_whole(path: Path, content: bytes | str) -> None:
         OSError: the file cannot be written; the error names `path`, and what stood there before stands there still.
     """
     data = content.encode() if isinstance(content, str) else content
-    partial = None
+    partial = _unfinished(path)
     try:
         _make_folder(path.parent)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=PARTIAL)
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -113,8 +121,16 @@ def write_whole(path: Path, content: bytes | str) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    """A new name beside `path` for what is not finished.
+
+    It is known before anything has it, so that what has it is removed at whatever moment a signal comes.
+    """
+    return path.parent / f".{path.name[:100]}.{secrets.token_hex(6)}{PARTIAL}"
 
 
 def _make_folder(folder: Path) -> None:
@@ -139,8 +155,9 @@ def whole_folder(final: Path, *, force: bool = False, marker: str = "") -> Itera
         refuse_existing(final, force=force, marker=marker)
         _make_folder(final.parent)
         remove_partial(final.parent, final.name)
-        partial = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:100]}.", suffix=PARTIAL))
+        partial = _unfinished(final)
         try:
+            partial.mkdir(mode=0o700)
             yield partial
             partial.chmod(0o755)
             if final.is_dir() and not _exchange(partial, final):
@@ -151,7 +168,16 @@ def whole_folder(final: Path, *, force: bool = False, marker: str = "") -> Itera
             elif not final.is_dir():
                 os.replace(partial, final)
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove(partial)
+
+
+def _remove(folder: Path) -> None:
+    """Remove an unfinished folder, whatever signal comes meanwhile."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -190,10 +216,12 @@ def only_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
     With `wait`, the block begins when the other process has ended.
 
     Raises:
-        InputError: another process holds it, and it is not waited for.
+        InputError: another process holds it, and it is not waited for; or somebody else has made the folder of locks.
     """
     locks = Path(tempfile.gettempdir()) / f"cnnref-locks-{os.getuid() if hasattr(os, 'getuid') else ''}"
     locks.mkdir(mode=0o700, exist_ok=True)
+    if locks.is_symlink() or (hasattr(os, "getuid") and locks.stat().st_uid != os.getuid()):
+        raise InputError(f"{locks}, for locks, was made by somebody else; have it removed, or name another TMPDIR.")
     name = hashlib.sha256(os.path.realpath(folder).encode(errors="surrogateescape")).hexdigest()[:32]
     lock = FileLock(locks / f"{name}.lock")
     try:
@@ -220,14 +248,34 @@ def read_regular(path: Path, most: int, what: str = "file") -> bytes:
         InputError: it is a pipe, a device or a folder, or larger than `most` bytes.
         OSError: it is missing or cannot be read.
     """
+    with _opened(path, most, what) as stream:
+        return stream.read(most)
+
+
+#: The most bytes of a text, such as a list of labels.
+LARGEST_TEXT = 64 << 20
+
+
+def read_text(path: Path, what: str = "text") -> str:
+    """A regular file of UTF-8 text of at most 64 MB; see `read_regular`.
+
+    Raises:
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    return read_regular(path, LARGEST_TEXT, what).decode("utf-8")
+
+
+@contextlib.contextmanager
+def _opened(path: Path, most: int | None, what: str) -> Iterator[io.BufferedReader]:
+    """A regular file of at most `most` bytes, open for reading."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe without a writer must not block
     with os.fdopen(handle, "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise InputError(f"{path} is no regular file, so it is not read; give a {what}.")
-        if found.st_size > most:
+        if most is not None and found.st_size > most:
             raise InputError(f"{path} has {found.st_size:,} bytes, and a {what} has at most {most:,}; it is not read.")
-        return stream.read(most)
+        yield stream
 
 
 def check_place(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, printable
+from .files import read_regular
 
 #: Bytes of the largest picture that is put into a notebook.
 LARGEST = 4 << 20
@@ -58,7 +59,7 @@ def picture(path: Path) -> str:
     """A PNG file, or nothing where there is none or a very large one."""
     if not path.is_file() or path.stat().st_size > LARGEST:
         return ""
-    content = base64.b64encode(path.read_bytes()).decode("ascii")
+    content = base64.b64encode(read_regular(path, LARGEST)).decode("ascii")
     return f'<img alt="{_text(path.name)}" style="max-width: 100%" src="data:image/png;base64,{content}">'
 
 

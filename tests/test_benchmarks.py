@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnref.exporters.proof import OTHER_HARDWARE
+
 BENCHMARKS = Path(__file__).parent.parent / "scripts" / "benchmarks"
 
 
@@ -37,6 +39,14 @@ def test_a_step_reaches_a_part_of_the_peak() -> None:
     assert found["peak_gmacs"] > 0
     assert found["steps"]["lenet5-mnist, float32"]["images_a_second"] > 0
     assert all(0 < row["of_the_peak"] < 2 for row in found["steps"].values())
+
+
+@pytest.mark.exhaustive
+def test_other_kernels_stay_within_what_a_verification_allows() -> None:
+    rows = json.loads(printed_by("other_kernels.py", "lenet5-mnist", "tinyvgg-cifar10", "--json"))
+    assert len({row["kernels"] for row in rows}) == 5
+    assert {row["file"] for row in rows} > {"model.int8.onnx", "model.int8.tflite", "model.dynamic.tflite"}
+    assert all(0 < row["times"] < OTHER_HARDWARE for row in rows)
 
 
 def printed_by(script: str, *arguments: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cnnref
-from cnnref.errors import either, on_command_line, option, printable, printable_lines
+from cnnref.errors import EXPECTED, either, on_command_line, option, printable, printable_lines
 
 PACKAGE = Path(cnnref.__file__).parent
 
@@ -38,6 +38,12 @@ def test_what_is_printed_has_no_hidden_character_and_one_line(text: str) -> None
 )
 def test_usual_texts_stay_and_hidden_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize("error", EXPECTED)
+def test_a_message_keeps_its_lines_and_no_hidden_character(error: type[Exception]) -> None:
+    assert str(error("a \x1b[2J\nb \u202e")) == "a \\x1b[2J\nb \\u202e"
+    assert str(error(str(error("a \x1b[2J")))) == "a \\x1b[2J", "told again, it is the same"
 
 
 def test_the_lines_of_a_message_stay_lines() -> None:

@@ -21,6 +21,7 @@ from cnnref.files import (
     named,
     only_writer,
     read_regular,
+    read_text,
     refuse_existing,
     sha256_of,
     whole_folder,
@@ -186,6 +187,18 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_and_nothing_else(
     assert sorted(each.name for each in tmp_path.iterdir()) == [".final.backup", "final"]
 
 
+def test_a_folder_of_locks_that_somebody_else_has_made_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with only_writer(tmp_path / "final"):
+        (locks,) = tmp_path.glob("cnnref-locks-*")
+    locks.rename(tmp_path / "theirs")
+    locks.symlink_to(tmp_path / "theirs")
+    with pytest.raises(InputError, match="was made by somebody else"), only_writer(tmp_path / "final"):
+        pass
+
+
 def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), only_writer(tmp_path / "run"):
         raise RuntimeError
@@ -213,8 +226,11 @@ def test_only_regular_files_within_the_bound_are_read(tmp_path: Path) -> None:
         read_regular(tmp_path / "file", 4, "recipe")
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises((InputError, IsADirectoryError)):
-            read_regular(path, 10)
+        for read in (lambda path: read_regular(path, 10), sha256_of, read_text):
+            with pytest.raises((InputError, IsADirectoryError)):
+                read(path)
+    with pytest.raises(InputError, match="has 5 bytes, and a picture has at most 4"):
+        sha256_of(tmp_path / "file", 4, "picture")
 
 
 @pytest.mark.parametrize(

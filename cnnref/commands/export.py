@@ -152,8 +152,10 @@ def _separate(given: list[str] | None) -> list[str] | None:
 def _lines(path: Path | None) -> list[str] | None:
     if path is None:
         return None
+    from ..files import read_text
+
     try:
-        labels = path.read_text(encoding="utf-8").splitlines()
+        labels = read_text(path, "list of labels").splitlines()
     except (OSError, ValueError) as error:
         raise InputError(
             f"The labels in {path} cannot be read ({error}); give a text file with one label on each line."

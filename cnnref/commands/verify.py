@@ -75,7 +75,7 @@ def verify(
         tables.of_report(report.to_json(), read_bundle(folder)).print()
         for line in tables.of_microcontroller(report.to_json()):
             print(line)
-        others = [found for found in report.checks if found.format is None and found.ok]
+        others = [found for found in report.checks if found.format is None and found.status == "ok"]
         print(f"{len(others)} other files are unchanged.")
         for found in report.checks:
             if found.note:

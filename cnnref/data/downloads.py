@@ -26,7 +26,7 @@ class Download:
 def cache_folder() -> Path:
     """The folder in which Keras keeps data sets, found by Keras' rule without importing Keras."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home).expanduser() / "datasets"
+    return Path(os.path.expanduser(home)) / "datasets"
 
 
 def fetch(downloads: Iterable[Download]) -> Path:

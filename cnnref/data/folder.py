@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DatasetError, InputError, printable
 from ..files import cache_folder, sha256_of
-from ..pictures import SUFFIXES, USUAL, PictureRule, picture_size
+from ..pictures import LARGEST_FILE, SUFFIXES, USUAL, PictureRule, picture_size
 from ..stored_pictures import ImageSource
 from .dataset import Dataset
 from .decoding import in_memory, listed, unreadable
@@ -141,7 +141,10 @@ def held_out(classes: Mapping[str, set[str]]) -> set[str]:
 
 def _division(classes: Mapping[str, list[Path]]) -> np.ndarray:
     """Which pictures are for the test: a mask bool [n], class after class."""
-    texts = {label: [_seeded(sha256_of(picture)) for picture in pictures] for label, pictures in classes.items()}
+    texts = {
+        label: [_seeded(sha256_of(picture, LARGEST_FILE, "picture")) for picture in pictures]
+        for label, pictures in classes.items()
+    }
     held = held_out({label: set(found) for label, found in texts.items()})
     for label, found in texts.items():
         if len({text in held for text in found}) < 2:
@@ -246,10 +249,17 @@ def _classes(path: Path, at_least: int, passed_over: dict[Path, str]) -> dict[st
 
 
 def _visible(path: Path) -> list[Path]:
-    """The entries of a folder, sorted, without hidden files."""
-    return sorted(
+    """The entries of a folder, sorted, without hidden files.
+
+    Raises:
+        DatasetError: the name of one has a hidden character, such as a line break, and would mislead where it is shown.
+    """
+    entries = sorted(
         entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.name.lower() not in WINDOWS_FILES
     )
+    if odd := [shown for entry in entries if (shown := printable(entry.name)) != entry.name]:
+        raise DatasetError(f"{path} holds '{odd[0]}', whose name has hidden characters; give it another name.")
+    return entries
 
 
 def _part(classes: Mapping[str, list[Path]]) -> Part:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import DatasetError, printable
-from ..files import read_regular
+from ..files import read_regular, read_text
 
 NAMES = ("imagenet", "imagenet1k", "ilsvrc2012")
 ENDINGS = (".jpeg", ".jpg", ".png")
@@ -73,7 +73,7 @@ def _flat(folder: Path, classes: dict[str, int]) -> Pictures:
 
 
 def _of_caffe(path: Path, folder: Path, classes: dict[str, int]) -> Pictures:
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path, "list").splitlines() if line.strip()]
     known = set(classes.values())
     if wrong := next((index for _, index in rows if int(index) not in known), None):
         raise ValueError(f"there is no class {wrong}")
@@ -81,13 +81,12 @@ def _of_caffe(path: Path, folder: Path, classes: dict[str, int]) -> Pictures:
 
 
 def _of_kaggle(path: Path, folder: Path, classes: dict[str, int]) -> Pictures:
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.reader(stream) if row and row[0] != "ImageId"]
+    rows = [row for row in csv.reader(io.StringIO(read_text(path, "list"))) if row and row[0] != "ImageId"]
     return sorted((_listed(folder / f"{name}.JPEG"), classes[told.split()[0]]) for name, told in rows)
 
 
 def _of_tensorflow(path: Path, folder: Path, classes: dict[str, int]) -> Pictures:
-    identifiers = path.read_text(encoding="utf-8").split()
+    identifiers = read_text(path, "list").split()
     files = _pictures(folder)
     if len(files) != len(identifiers):
         raise ValueError(f"it has {len(identifiers):,} lines, and there are {len(files):,} pictures")
@@ -95,7 +94,7 @@ def _of_tensorflow(path: Path, folder: Path, classes: dict[str, int]) -> Picture
 
 
 def _of_development_kit(path: Path, folder: Path, classes: dict[str, int]) -> Pictures:
-    numbers, files = [int(line) for line in path.read_text(encoding="utf-8").split()], _pictures(folder)
+    numbers, files = [int(line) for line in read_text(path, "list").split()], _pictures(folder)
     if len(files) != len(numbers):
         raise ValueError(f"it has {len(numbers):,} lines, and there are {len(files):,} pictures")
     identifiers = _identifiers_by_number(path.with_name("meta.mat"))

@@ -63,7 +63,7 @@ def load(
     name = str(named(name, "A data set"))
     folder = None if data_dir is None else _existing(Path(named(data_dir, "A data folder")), "")
     if name.startswith(FOLDER):
-        path = Path(name.removeprefix(FOLDER)).expanduser()
+        path = Path(os.path.expanduser(name.removeprefix(FOLDER)))
         return read_folder(path, image_shape, cache=cache, quiet=quiet, rule=rule, skip_bad=skip_bad)
     known = _known_name(name)
     dataset = (
@@ -115,7 +115,7 @@ def _folder_from_environment() -> Path | None:
 
 
 def _existing(folder: Path, origin: str) -> Path:
-    folder = folder.expanduser()
+    folder = Path(os.path.expanduser(folder))  # unlike Path.expanduser, it leaves what is nobody's
     if not folder.is_dir():
         raise DatasetError(f"The data folder {folder}{origin} does not exist or is not a folder; name another.")
     return folder

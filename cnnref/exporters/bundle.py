@@ -13,7 +13,7 @@ from ..environment import keras
 from ..errors import ExportError, InputError, VerificationError
 from ..files import check_name, named, refuse_existing, whole_folder
 from ..runtimes import Bundle, read_bundle
-from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER
+from ..runtimes.bundle import CLASSIFIER, FORMAT, IMAGE, LABELS, MANIFEST, OTHER, RANGE
 from ..runtimes.signing import require_private_key
 from ..runtimes.signing import sign as sign_folder
 from ..runtimes.tflm import require_tflm
@@ -301,7 +301,7 @@ def _manifest(
             "name": IMAGE,
             "shape": [batch, *contract.shape],
             "dtype": contract.input_dtype,
-            "range": [0, 255],
+            "range": RANGE,
             "color": contract.color,
         },
         **ends,

@@ -18,7 +18,7 @@ from ..data.cifar_formats import CIFAR10_LABELS
 from ..data.sources import picture_rule
 from ..environment import keras
 from ..errors import InputError, did_you_mean
-from ..files import named
+from ..files import LARGEST_TEXT, named, read_regular
 from ..models import build, list_models, spec
 from ..models.initializers import draw_weights
 from ..models.normalization import per_channel, scale_and_offset
@@ -195,7 +195,7 @@ def _run(run: Run) -> Source:
     images, sample_labels = stored["images"], stored["labels"]
     documents = {f"training/{name}": _content(run.folder / name) for name in KEPT}
     if (timings := run.folder / "timings.csv").is_file():  # older versions did not write it
-        documents["training/timings.csv"] = timings.read_bytes()
+        documents["training/timings.csv"] = _content(timings)
     table = recipe_table(run.recipe)
     dataset = table.get("dataset")
     # The path of a folder of pictures is nobody else's business; results.json has its name.
@@ -220,7 +220,7 @@ def _run(run: Run) -> Source:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_TEXT, "file of a run")
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error}); put it back, or make the run or bundle again."

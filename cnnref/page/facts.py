@@ -111,10 +111,9 @@ def grad_cam_of(folder: Path, pictures: Sequence[NDArray[Any]], best: Sequence[i
     """Grad-CAM of each picture's most probable class, computed with Keras; nothing where the network has no maps."""
     from ..explain.attribution.grad_cam import grad_cam
     from ..models.saving import load_model
-    from ..runtimes import read_bundle
-    from ..runtimes.integrity import model_file
+    from ..runtimes.locate import find_model
 
-    model, kept = load_model(model_file(read_bundle(folder))), []
+    model, kept = load_model(find_model(folder)), []
     for sample, (picture, index) in enumerate(zip(pictures, best, strict=True)):
         try:
             found = grad_cam(model, picture, index)

@@ -125,6 +125,7 @@ def write_page(
     Raises:
         InputError: a bundle is not a classifier or lacks a file that the page runs, the other network takes pictures of
             another size, or the picture cannot be read.
+        VerificationError: a file is not the one that bundle.json lists.
     """
     contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other))
     write_whole(out, page(contents))
@@ -136,6 +137,7 @@ def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
 
     Raises:
         InputError: see `write_page`.
+        VerificationError: see `write_page`.
     """
     model = _file_of(bundle, MODEL, "onnx")
     samples = samples_of(bundle)
@@ -170,7 +172,9 @@ def _second_of(bundle: Bundle, int8: bool, other: Bundle | None) -> Second | Non
 
 
 def _file_of(bundle: Bundle, name: str, written_as: str) -> bytes:
-    """A file of a bundle that classifies."""
+    """A file of a bundle that classifies, as bundle.json lists it."""
+    from ..runtimes.integrity import require_listed
+
     bundle.must_classify("the page")
     path = bundle.folder / name
     if name not in bundle.artifacts or not path.is_file():
@@ -178,6 +182,7 @@ def _file_of(bundle: Bundle, name: str, written_as: str) -> bytes:
             f"{bundle.folder} has no {name}, which the page runs; "
             f"`cnnref export {bundle.folder} --out DIR --format {written_as}` writes it."
         )
+    require_listed(bundle, name)
     return path.read_bytes()
 
 

@@ -10,8 +10,10 @@ version 2 it is anything else, and "outputs" lists what comes out, under the nam
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from typing import Any
 
 from .. import notebooks
 from ..errors import InputError, printable
-from ..files import check_labels, check_name
+from ..files import check_labels, check_name, read_text
 from ..pictures import USUAL, PictureRule
 
 FORMAT = "cnnref-bundle"
@@ -29,9 +31,12 @@ CLASSIFIER, OTHER = VERSIONS = (1, 2)
 MANIFEST = "bundle.json"
 REPORT = "report.json"
 LABELS = "labels.txt"
+CARD = "README.md"
 #: The signature of a bundle that was signed, see signing.py.
 SIGNED = "model.sig"
 
+#: The smallest and the largest pixel value.
+RANGE = [0, 255]
 #: The two names that every exported file uses, and those of the best classes where they are asked for.
 IMAGE = "image"
 PROBABILITIES = "probabilities"
@@ -85,7 +90,8 @@ class Artifact:
     `layout` is "nhwc", or "nchw" for an .onnx that takes [batch, channels, height, width]. The two types are those
     at its ends; integers there stand for pixel values and probabilities as its own scale says. `arena_bytes` is the RAM
     that the network of a microcontroller was measured to need; such a file takes one image at a time. `float_layers`
-    are those that an integer file computes in floats: names of tensors, or what stands before their first slash.
+    are those that an integer file computes in floats: names of tensors, or what stands before their first slash. `test`
+    is what the export measured on a whole test set: the fields of `Outcome` in report.py; None where it ran none.
     """
 
     name: str
@@ -99,6 +105,7 @@ class Artifact:
     output_dtype: str = "float32"
     arena_bytes: int | None = None
     float_layers: tuple[str, ...] = ()
+    test: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +232,9 @@ def read_bundle(folder: str | Path) -> Bundle:
     if not path.is_file():
         raise InputError(f"{folder} has no {MANIFEST}, so it is not a bundle; give the folder that an export wrote.")
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_text(path, "description of a bundle"))
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); export the bundle again.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -238,6 +247,12 @@ def read_bundle(folder: str | Path) -> Bundle:
     return _Manifest(path, document).bundle()
 
 
+def facts_sha256(document: Mapping[str, Any]) -> str:
+    """SHA-256 of all that bundle.json says but its list of files: the model card repeats it, and is in that list."""
+    facts = {key: value for key, value in document.items() if key != "files"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class _Manifest:
     path: Path
@@ -246,7 +261,11 @@ class _Manifest:
     def bundle(self) -> Bundle:
         top, at = self.document, ""
         self.table(top, "picture", at)
-        self.table(top, "provenance", at)
+        if not isinstance(self.table(top, "provenance", at).get("dataset"), str | None):
+            self.refuse("provenance.dataset is not a string")
+        for key in ("parameters", "macs"):
+            if not isinstance(self.table(top, "model", at).get(key), int | None):
+                self.refuse(f"model.{key} is not a whole number")
         self.text(top, "license", at)
         labels = self.take(top, "labels", at, list, "a list")
         if not all(isinstance(label, str) for label in labels):
@@ -257,6 +276,8 @@ class _Manifest:
         except InputError as error:
             self.refuse(str(error).removesuffix("."))
         batch, (height, width, channels) = self.end(self.table(top, "input", at), "input", ("float32", "uint8"), 3)
+        if (extent := top["input"].get("range", RANGE)) != RANGE:
+            self.refuse(f"input.range is {extent!r}, and every bundle takes raw pixel values {RANGE}")
         if top["input"]["name"] != IMAGE:
             self.refuse(f"input.name is {top['input']['name']!r}, and every bundle calls it {IMAGE!r}")
         classes, activation, top_k = 0, None, 0
@@ -379,7 +400,20 @@ class _Manifest:
             float_layers=tuple(map(str, self.take(entry, "float_layers", at, list, "a list")))
             if "float_layers" in entry
             else (),
+            test=self.test(entry, at) if "test" in entry else None,
         )
+
+    def test(self, entry: Mapping[str, Any], at: str) -> dict[str, Any]:
+        """What the export measured on a test set; older bundles do not have it."""
+        found, inside = self.table(entry, "test", at), f"{at}test."
+        self.text(found, "dataset", inside)
+        if type(found.get("images")) is not int or found["images"] <= 0:
+            self.refuse(f"{inside}images is not a positive whole number")
+        for key, most in (("accuracy", 1), ("agreement", 1), ("points_lost", 100), ("largest_difference", math.inf)):
+            value = self.take(found, key, inside, (int, float), "a number")
+            if isinstance(value, bool) or not math.isfinite(value) or abs(value) > most:
+                self.refuse(f"{inside}{key} is {value}, which cannot have been measured")
+        return found
 
     def arena(self, entry: Mapping[str, Any], at: str) -> int:
         found: int = self.take(entry, "arena_bytes", at, int, "a whole number")
@@ -408,6 +442,8 @@ class _Manifest:
         entry = self.table(files, name, "files.")
         size = self.take(entry, "bytes", at, int, "a whole number")
         digest = self.text(entry, "sha256", at)
+        if isinstance(size, bool) or size < 0:
+            self.refuse(f"{at}bytes is {size}, not a whole number from 0 on")
         if not re.fullmatch("[0-9a-f]{64}", digest):
             self.refuse(f"{at}sha256 is not 64 hexadecimal digits")
         return ListedFile(size, digest)
@@ -418,7 +454,8 @@ class _Manifest:
         stays = not plain.is_absolute() and ".." not in plain.parts and str(plain) == name and name != "."
         if not stays or re.search(r"[\\:\x00-\x1f]", name):
             self.refuse(f"the path {name!r} is not a plain path inside the bundle")
-        if not (self.path.parent / name).resolve().is_relative_to(self.path.parent.resolve()):
+        # Unlike Path.resolve, realpath takes links that lead in a circle, too.
+        if not Path(os.path.realpath(self.path.parent / name)).is_relative_to(os.path.realpath(self.path.parent)):
             self.refuse(f"the path {name!r} is a link that leaves the bundle")
         return name
 

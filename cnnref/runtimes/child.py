@@ -84,7 +84,8 @@ class Child:
     def do_structure(self, asked: dict[str, Any], _: Arrays) -> tuple[dict[str, Any], Arrays]:
         from .inspection import structure
 
-        found = structure(Path(asked["path"]), asked["format"], asked["float_layers"])
+        whole = Path(asked["whole"]) if asked["whole"] else None
+        found = structure(Path(asked["path"]), asked["format"], asked["float_layers"], whole)
         return {"structure": asdict(found) if found else None}, {}
 
     def do_noise(self, asked: dict[str, Any], _: Arrays) -> tuple[dict[str, Any], Arrays]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import quiet_stderr
+from .constants import other_constants
 from .runner import RuntimeMissingError, import_runtime
 from .tflm import MODEL as MICRO_MODEL
 
@@ -25,27 +26,29 @@ class Structure:
 
     `partitions` counts what XNNPACK computes of a .tflite, `outside` the operators that it leaves to LiteRT; both are
     None for other formats. `float_operators` are those of a .tflite with a float32 tensor, the conversions at its
-    ends aside.
+    ends aside. `other_constants` are those of a reduced .onnx that are not the float32 file's, see `constants.py`.
     """
 
     operators: dict[str, int]
     partitions: int | None = None
     outside: int | None = None
     float_operators: dict[str, int] = field(default_factory=dict)
+    other_constants: list[str] = field(default_factory=list)
 
 
-def structure(path: Path, kind: str, float_layers: Collection[str] = ()) -> Structure | None:
+def structure(path: Path, kind: str, float_layers: Collection[str] = (), whole: Path | None = None) -> Structure | None:
     """Read a .onnx or .tflite file.
 
     `float_layers` are known to compute in floats, and not among the `float_operators`: names of tensors, or what stands
-    before the first slash of their names.
+    before the first slash of their names. `whole` is the float32 file of a reduced .onnx.
 
     None for a SavedModel, whose graph TensorFlow rewrites as it loads it, and for a .onnx where onnx is not installed:
     running one does not need it.
     """
     if kind == "onnx":
         try:
-            return Structure(_onnx_operators(path))
+            other = [] if whole is None else other_constants(path, whole)
+            return Structure(_onnx_operators(path), other_constants=other)
         except RuntimeMissingError:
             return None
     if kind == "micro":

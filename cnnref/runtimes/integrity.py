@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import VerificationError, printable
 from ..files import sha256_of
-from .bundle import MANIFEST, REPORT, SIGNED, Bundle
+from .bundle import MANIFEST, REPORT, SIGNED, Artifact, Bundle
 from .report import FAILED
 
 #: The model as Keras reads it, which every bundle has.
@@ -41,6 +41,16 @@ def require_listed(bundle: Bundle, name: str) -> None:
     """
     if problems := damage(bundle, name):
         raise VerificationError(f"{name}: {problems[0]}; it is not run. Export the bundle again.")
+
+
+def whole_file(bundle: Bundle, artifact: Artifact) -> Path | None:
+    """The float32 .onnx that a reduced one was made from, if it is there and the listed file."""
+    if artifact.format != "onnx" or artifact.precision == "float32":
+        return None
+    for other in bundle.artifacts.values():
+        if (other.format, other.precision) == ("onnx", "float32") and not damage(bundle, other.name):
+            return bundle.folder / other.name
+    return None
 
 
 def model_file(bundle: Bundle) -> Path:

@@ -28,6 +28,7 @@ from ..errors import InputError, VerificationError, printable
 from .artifacts import load_artifact
 from .bundle import Artifact, Bundle
 from .inspection import Structure, structure
+from .integrity import whole_file
 from .messages import DamagedMessageError, receive, send
 from .micro import ComparedRunner
 from .runner import Runner, RuntimeMissingError, Tensor, failure
@@ -84,7 +85,8 @@ class Here:
         return load_artifact(bundle, name, threads, compare=compare)
 
     def structure(self, bundle: Bundle, artifact: Artifact) -> Structure | None:
-        return structure(bundle.folder / artifact.name, artifact.format, artifact.float_layers)
+        whole = whole_file(bundle, artifact)
+        return structure(bundle.folder / artifact.name, artifact.format, artifact.float_layers, whole)
 
 
 @contextlib.contextmanager
@@ -124,7 +126,13 @@ class Apart:
 
     def structure(self, bundle: Bundle, artifact: Artifact) -> Structure | None:
         path = bundle.folder / artifact.name
-        asked = {"path": str(path), "format": artifact.format, "float_layers": list(artifact.float_layers)}
+        whole = whole_file(bundle, artifact)
+        asked = {
+            "path": str(path),
+            "format": artifact.format,
+            "float_layers": list(artifact.float_layers),
+            "whole": None if whole is None else str(whole),
+        }
         found = self.ask(path, "structure", asked, memory=self.limits.bytes_for(bundle, 1))[0]["structure"]
         return None if found is None else Structure(**found)
 

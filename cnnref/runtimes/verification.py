@@ -16,7 +16,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, VerificationError, printable
-from .bundle import IMAGE, LABELS, SIGNED, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile, read_bundle
+from ..files import read_text
+from .bundle import (
+    CARD,
+    IMAGE,
+    LABELS,
+    REPORT,
+    SIGNED,
+    TOP_INDICES,
+    TOP_SCORES,
+    Artifact,
+    Bundle,
+    ListedFile,
+    read_bundle,
+)
 from .evaluate import (
     LabelledImages,
     allowed_difference,
@@ -37,6 +50,7 @@ from .samples import FILE as SAMPLES
 from .samples import Samples, read_samples
 from .signing import check_signature
 from .tflite_metadata import METADATA_NAME, metadata_entry, packed_files, read_standard_metadata
+from .witnesses import check_accuracy, check_card, report_of_earlier
 
 #: Every file is run at these batch sizes, to show that its batch is open; the last one takes every sample.
 BATCHES = (1, 3, 8)
@@ -80,12 +94,16 @@ def verify(
     checks = {name: _listed(bundle, name) for name in _chosen(bundle, only)}
     if LABELS in checks and checks[LABELS].ok:
         _labels(bundle, checks[LABELS])
+    if CARD in checks and checks[CARD].ok:
+        check_card(bundle, checks[CARD])
     samples = _samples(bundle, checks[SAMPLES]) if SAMPLES in checks else None
     with host(isolated=isolated) as where:
         for artifact in bundle.runnable():
             if artifact.name in checks:
                 _artifact(where, bundle, artifact, samples, test_set, checks[artifact.name])
     if only is None:
+        if (earlier := report_of_earlier(bundle)) is not None:
+            checks[REPORT] = earlier
         for path in [each for each in unlisted(bundle) if each not in checks]:
             checks[path] = Check(printable(path), problems=["it is not listed in bundle.json"])
         if signed is not None:
@@ -147,9 +165,9 @@ def _size(bundle: Bundle, artifact: Artifact, check: Check) -> None:
 
 def _labels(bundle: Bundle, check: Check) -> None:
     try:
-        found = (bundle.folder / LABELS).read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        found = read_text(bundle.folder / LABELS, "list of labels").removesuffix("\n").split("\n")
     except ValueError as error:
-        check.problems.append(f"it is not UTF-8 text: {error}")
+        check.problems.append(f"it is not UTF-8 text: {printable(str(error))}")
         return
     if problem := _differing_labels(found, bundle.labels):
         check.problems.append(problem)
@@ -197,6 +215,7 @@ def _artifact(
                 check_best_classes(bundle, runner.answer(samples.images), check)
             if test_set is not None:
                 evaluate_on_test_set(bundle, artifact, runner, test_set, check)
+                check_accuracy(bundle, check)
             if artifact.format == "micro" and (counts := compared(runner)) is not None:
                 check_same_bytes(artifact, counts, check)
     except RuntimeMissingError as missing:
@@ -214,6 +233,9 @@ def _structure(where: Host, bundle: Bundle, artifact: Artifact, check: Check) ->
     check.float_operators = found.float_operators if artifact.precision == "int8" else {}
     if check.float_operators:
         check.problems.append(f"it computes in floats: {', '.join(check.float_operators)}")
+    if other := found.other_constants:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        check.problems.append(f"its {printable(other[0])}{more} is not that of the float32 file, rounded")
 
 
 def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from ..data import Dataset
 from ..environment import keras, ops
 from ..errors import InputError, printable
+from ..files import read_text
 from ..models.saving import load_model, weights_sha256
 from ..runtimes.bundle import LABELS
 from ..runtimes.locate import find_model
@@ -150,6 +151,6 @@ def _check(model: keras.Model, name: str, path: Path, dataset: Dataset) -> None:
 def _labels(path: Path) -> list[str]:
     """The classes of the bundle or the run that a model.keras lies in, in order; none where they are not known."""
     if (beside := path.parent / LABELS).is_file():
-        return beside.read_text(encoding="utf-8").splitlines()
+        return read_text(beside, "list of labels").splitlines()
     run = Run(path.parent)
     return [str(label) for label in run.results["labels"]] if run.finished and path == run.model else []

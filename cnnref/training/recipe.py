@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -437,7 +438,7 @@ def recipe_for(name: str, data: str, *, pretrained: bool = False) -> Recipe:
 
 def short_name(data: str) -> str:
     """What a run is named after: the last part of a folder's path in letters that every disk takes, or the data set."""
-    name = Path(data.partition(":")[2] or data).expanduser().resolve().name if ":" in data else data
+    name = Path(os.path.realpath(os.path.expanduser(data.partition(":")[2] or data))).name if ":" in data else data
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "own-pictures"
 
 

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import notebooks
 from ..errors import InputError, option, printable
-from ..files import write_whole
+from ..files import read_regular, write_whole
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
 
+#: The most bytes of a log, or of results.json.
+LARGEST_LOG = 64 << 20
 #: What other parts read of results.json, and of which kind it is.
 RESULTS: dict[str, type | tuple[type, ...]] = {
     "recipe": str,
@@ -86,7 +88,7 @@ class Run:
             state = unfinished if self.recipe.is_file() else "is not a run folder"
             raise InputError(f"{self.folder} {state}.")
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(read_regular(path, LARGEST_LOG, "log"))
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged ({printable(str(error))}); train the run again.") from None
         for key, kind in RESULTS.items():
@@ -139,11 +141,19 @@ class Run:
 
 
 def _read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of a log; none where there is no log.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    try:
+        text = read_regular(path, LARGEST_LOG, "log").decode("utf-8")
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise InputError(f"{path} is damaged ({printable(str(error))}); train the run again.") from None
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DivergedError, InputError, option
-from ..files import refuse_existing, write_whole
+from ..files import read_text, refuse_existing, write_whole
 from .overrides import full_key, override, value_of
 from .recipe import Recipe, read_recipe
 from .run import Run
@@ -200,9 +200,16 @@ def _failures(folder: Path, names: set[str]) -> dict[str, str]:
             )
         return {}
     try:
-        cells = json.loads((folder / FILE).read_bytes())["cells"]
+        cells = json.loads(read_text(folder / FILE))["cells"]
         return {folder_name(cell["settings"], int(seed)): why for cell in cells for seed, why in cell["failed"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged: they are trained again
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # damaged: they are trained again
         return {}
 
 

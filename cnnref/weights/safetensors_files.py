@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         if not 2 <= length <= min(size - 8, LONGEST_HEADER):
             raise _damaged(path, f"its header would have {length:,} bytes, and the file has {size:,}")
         header = _header(path, stream.read(length))
-        numbers = stream.read()
+        # Mapped, a file takes the memory of the tensors that are used, and a sparse one none.
+        numbers = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[8 + length :]
     end = 0
     found = {}
     for name, facts in header.items():
@@ -60,7 +62,7 @@ def _header(path: Path, content: bytes) -> dict[str, Any]:
     return header
 
 
-def _tensor(path: Path, name: str, facts: Any, numbers: bytes) -> np.ndarray:
+def _tensor(path: Path, name: str, facts: Any, numbers: memoryview) -> np.ndarray:
     try:
         kind, shape, (start, end) = facts["dtype"], facts["shape"], facts["data_offsets"]
         count = math.prod(shape)

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,30 @@ def test_an_unfit_folder_is_refused_by_name(folder: Any, spoil: Any, message: An
     spoil(folder)
     with pytest.raises(InputError, match=message):
         load(f"folder:{folder}")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "disk"])
+def test_what_is_no_file_of_the_size_of_a_picture_is_not_read(folder: Any, kind: str) -> None:
+    place = folder / "cat" / "0.png"
+    place.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "device":
+            place.symlink_to("/dev/zero")
+        case _:
+            place.touch()
+            os.truncate(place, 2**40)
+    with pytest.raises(InputError, match="it is not read"):
+        load(f"folder:{folder}", image_shape=(6, 8, 3))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", os.fsdecode(b"\xff")])
+def test_a_name_with_hidden_characters_is_refused_and_shown_escaped(folder: Any, name: str) -> None:
+    (folder / "dog").rename(folder / name)
+    with pytest.raises(DatasetError, match="whose name has hidden characters") as refusal:
+        load(f"folder:{folder}")
+    assert str(refusal.value).isprintable()
 
 
 def test_all_files_that_cannot_be_read_are_in_one_message(folder: Any) -> None:

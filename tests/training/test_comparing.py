@@ -44,6 +44,9 @@ def test_a_folder_of_runs_is_listed_with_what_each_reached(runs: Path) -> None:
     rows = list(csv.DictReader((SHIPPED / "metrics.csv").open()))
     assert (stopped.state, stopped.accuracy, stopped.epochs) == ("not finished", None, float(rows[-1]["epoch"]))
     assert damaged.state.startswith("damaged: ")
+    for content in (b"epoch,loss\n0,x\n", b"epoch\n0,1\n", b"\xff", b"loss\n1\n"):
+        (runs / "stopped" / "metrics.csv").write_bytes(content)
+        assert list_runs(runs)[3].state.startswith("damaged: "), content
     with pytest.raises(InputError, match="There is no folder"):
         list_runs(runs / "absent")
 

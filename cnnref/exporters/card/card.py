@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...runtimes import Bundle, Report
+from ...runtimes.bundle import facts_sha256
+from ...runtimes.witnesses import FACTS
 from .training import training_lines
 
 RUN = """\
@@ -78,7 +80,7 @@ def card(bundle: Bundle, report: Report) -> str:
         "## Identity",
         "",
         f"SHA-256 of the weights: `{bundle.weights_sha256}`. Hashes of the files are in `bundle.json`. "
-        f"Licence: {bundle.document['license']}.",
+        f"{FACTS.format(digest=facts_sha256(bundle.document))} Licence: {bundle.document['license']}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ... import environment
 from ...errors import InputError
-from ...training.recipe import Recipe, list_recipes, read_recipe, recipe_from
+from ...files import read_regular
+from ...training.recipe import LARGEST_RECIPE, Recipe, list_recipes, read_recipe, recipe_from
 from ...training.run import Run
 
 #: The keys of a recipe that have no influence on the weights.
@@ -25,6 +26,8 @@ def provenance_of(run: Run) -> dict[str, Any]:
     """
     results = run.results
     shipped = shipped_recipe(recipe_table(run.recipe))
+    if not isinstance(results["test"].get("accuracy"), float | int) or "finished" not in results:
+        raise InputError(f"The results of {run.folder} are damaged; train the run again.")
     return {
         "recipe": results["recipe"],
         "model": results["model"],
@@ -34,7 +37,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
         "seconds": round(results["seconds"], 1),
         "trained": results["finished"],
         "test_accuracy": results["test"]["accuracy"],
-        "test_images": results["test"]["images"],
+        "test_images": results["test"].get("images"),
         "published": dataclasses.asdict(shipped.published) if shipped else results["published"],
         "versions": environment.versions(),
     }
@@ -47,8 +50,8 @@ def recipe_table(path: Path) -> dict[str, Any]:
         InputError: it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return tomllib.loads(read_regular(path, LARGEST_RECIPE, "recipe").decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"The recipe {path} cannot be read ({error}); train the run again.") from None
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...training.run import Run
+from ...files import read_regular
+from ...training.run import LARGEST_LOG, Run
 from ...training.sweeping import FILE as SWEEP
 from ...training.sweeping import folder_name, mean_interval
 from .provenance import recipe_table, settings_of
 
 FILE = "seeds.json"
+
+#: What reading a damaged log raises.
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 def seeds_of(run: Run) -> dict[str, Any]:
@@ -30,17 +35,20 @@ def seeds_of(run: Run) -> dict[str, Any]:
         for other in _siblings(run) or [run]
         if other.finished and settings_of(recipe_table(other.recipe)) == settings
     ]
-    return sum_up([other.results for other in found])
+    try:
+        return sum_up([other.results for other in found])
+    except DAMAGED as error:
+        raise InputError(f"The results of {run.folder} are damaged ({error!r}); train the run again.") from None
 
 
 def read_seeds(training: Path) -> dict[str, Any]:
     """seeds.json in a bundle's folder training/; without that file, the same facts of the one run in results.json."""
     try:
         if (training / FILE).is_file():
-            document: dict[str, Any] = json.loads((training / FILE).read_bytes())
+            document: dict[str, Any] = json.loads(read_regular(training / FILE, LARGEST_LOG, "log"))
             return document
-        return sum_up([json.loads((training / "results.json").read_bytes())])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return sum_up([json.loads(read_regular(training / "results.json", LARGEST_LOG, "log"))])
+    except (OSError, *DAMAGED) as error:
         raise InputError(f"The results in {training} cannot be read ({error!r}); export the run again.") from None
 
 
@@ -76,11 +84,11 @@ def _entry(results: dict[str, Any]) -> dict[str, Any]:
 
 def _siblings(run: Run) -> list[Run]:
     """All runs of the sweep that a run belongs to, itself included; an empty list if there is no such sweep."""
-    folder = run.folder.resolve().parent
+    folder = Path(os.path.realpath(run.folder)).parent
     try:
-        sweep = json.loads((folder / SWEEP).read_bytes())
+        sweep = json.loads(read_regular(folder / SWEEP, LARGEST_LOG, "log"))
         (cell,) = sweep["cells"]
         runs = [Run(folder / folder_name(cell["settings"], seed)) for seed in sweep["seeds"]]
-    except (OSError, ValueError, KeyError, TypeError):  # no sweep, or one over a grid
+    except (OSError, *DAMAGED):  # no sweep, or one over a grid
         return []
-    return runs if run.folder.resolve() in [other.folder for other in runs] else []
+    return runs if Path(os.path.realpath(run.folder)) in [other.folder for other in runs] else []

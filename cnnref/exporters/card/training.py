@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, printable
+from ...files import read_regular
 from ...training.recipe import OF_MUON
+from ...training.run import LARGEST_LOG
 from .provenance import recipe_table, shipped_recipe
-from .seeds import read_seeds
+from .seeds import DAMAGED, read_seeds
 
 #: The tables of a recipe that a card repeats.
 TABLES = ("augmentation", "optimizer", "schedule", "average")
@@ -22,10 +24,22 @@ def training_lines(
     """Accuracy, settings, time, machine and logs, from what the bundle in `folder` keeps of its run in training/.
 
     `export_options` are the options of `cnnref export` that write the same bundle again.
+
+    Raises:
+        InputError: a file in training/ is damaged.
     """
     training = folder / "training"
     if not (training / "results.json").is_file():
         return ["The weights come from outside a recipe; nothing is known about their accuracy.", ""]
+    try:
+        return _of_a_run(training, provenance, weights_sha256, export_options)
+    except DAMAGED as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"The logs in {training} are damaged ({error!r}); export the run again.") from None
+
+
+def _of_a_run(training: Path, provenance: Mapping[str, Any], weights_sha256: str, export_options: str) -> list[str]:
     seeds, recipe = read_seeds(training), recipe_table(training / "recipe.toml")
     return [
         f"Trained on {provenance['dataset']} by the recipe `{seeds['recipe']}`, {provenance['trained']}. Accuracy of "
@@ -201,7 +215,7 @@ def _duration(seconds: float) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        document: dict[str, Any] = json.loads(read_regular(path, LARGEST_LOG, "log"))
         return document
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); export the run again.") from None

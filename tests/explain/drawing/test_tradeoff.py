@@ -124,7 +124,7 @@ def test_nothing_measured_is_refused() -> None:
 def bundle(folder: Any, report: Any = None) -> Any:
     if report is not None:
         (folder / "report.json").write_text(report if isinstance(report, str) else json.dumps(report))
-    return SimpleNamespace(folder=folder)
+    return SimpleNamespace(folder=folder, artifacts={})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""The second witnesses of what bundle.json says beside the files themselves: the model card and report.json.
+
+Every fact of bundle.json is in the hash that the card repeats, so that none of them changes alone. What nothing can
+compute again without the data, such as an accuracy, is held to what the export wrote into bundle.json. Whoever makes
+all of it anew, hashes included, is found out by a signature alone (signing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import InputError, printable
+from ..files import read_regular
+from .bundle import CARD, REPORT, Bundle, facts_sha256
+from .report import Check, read_report
+
+#: The line of a model card that repeats the hash.
+FACTS = "SHA-256 of the facts in `bundle.json`, which is all of it but the list of files: `{digest}`."
+_FACTS = re.compile(re.escape(FACTS).replace(re.escape("{digest}"), "([0-9a-f]{64})"))
+#: The most bytes of a card.
+LARGEST_CARD = 16 << 20
+#: How far an accuracy (0..1) may be from that of the export: on another processor a picture on the edge falls to the
+#: other side. Reduced files may be off by the points that they may lose, too.
+SAME_ACCURACY = 0.001
+
+
+def check_card(bundle: Bundle, check: Check) -> None:
+    """Hold the facts of bundle.json to the hash in the card; the cards of older bundles have none."""
+    try:
+        text = read_regular(bundle.folder / CARD, LARGEST_CARD, "model card").decode("utf-8", "replace")
+    except (OSError, InputError) as error:
+        check.problems.append(f"it cannot be read: {printable(str(error))}")
+        return
+    if (found := _FACTS.search(text)) and found[1] != facts_sha256(bundle.document):
+        check.problems.append("it was written for other facts than those of bundle.json, where one has changed since")
+
+
+def report_of_earlier(bundle: Bundle) -> Check | None:
+    """What is wrong with the report.json that is there, and what only data could show; None where nothing is."""
+    if not (bundle.folder / REPORT).exists():
+        return None
+    check = Check(REPORT)
+    try:
+        rows = [row for row in read_report(bundle.folder)["checks"] if isinstance(row, dict)]
+    except InputError:
+        check.problems.append("it cannot be read, or is not one that a verification wrote")
+        return check
+    unknown = []
+    for row in rows:
+        file, test = str(row.get("file")), row.get("test")
+        if file not in bundle.artifacts or not test:
+            continue
+        if not _measured(test):
+            check.problems.append(f"its accuracy of {printable(file)} makes no sense")
+        elif (recorded := bundle.artifacts[file].test) is None:
+            unknown.append(file)
+        elif problem := other_accuracy(bundle, file, test["accuracy"], test["images"], recorded):
+            check.problems.append(f"{printable(file)}: {problem}")
+    if unknown:
+        check.checked = False
+        check.note = (
+            f"the export measured no accuracy of {', '.join(map(printable, unknown))}; whether the report's is "
+            "true, only --data-dir shows"
+        )
+    return check if check.problems or check.note else None
+
+
+def check_accuracy(bundle: Bundle, check: Check) -> None:
+    """Hold the accuracy that was measured now to that of the export, on the same test set."""
+    recorded = bundle.artifacts[check.file].test
+    if check.test is None or recorded is None or recorded["dataset"] != check.test.dataset:
+        return
+    if problem := other_accuracy(bundle, check.file, check.test.accuracy, check.test.images, recorded):
+        check.problems.append(problem)
+
+
+def other_accuracy(bundle: Bundle, file: str, accuracy: float, images: int, recorded: dict[str, Any]) -> str:
+    """How an accuracy differs from the recorded one by more than other processors explain; empty if it does not."""
+    artifact = bundle.artifacts[file]
+    most = SAME_ACCURACY + (artifact.points or 0) / 100
+    if images == recorded["images"] and abs(accuracy - recorded["accuracy"]) <= most:
+        return ""
+    return (
+        f"{100 * accuracy:.2f} % of {images:,} test images are right, and at the export it was "
+        f"{100 * recorded['accuracy']:.2f} % of {recorded['images']:,}"
+    )
+
+
+def _measured(test: Any) -> bool:
+    """Whether a row of a report has an accuracy that something can have, and of how many images."""
+    if not isinstance(test, dict):
+        return False
+    accuracy, images = test.get("accuracy"), test.get("images")
+    known = isinstance(accuracy, int | float) and not isinstance(accuracy, bool) and 0 <= accuracy <= 1
+    return known and type(images) is int and images > 0
