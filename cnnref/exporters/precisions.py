@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..arithmetic.graph import calls
-from ..environment import keras
+from ..environment import keras, layers
 
 FORMATS = ("onnx", "tflite", "saved_model")
 PRECISIONS = ("float32", "fp16", "dynamic", "int8")
@@ -61,6 +62,32 @@ KINDS = (
 TARGETS = {"micro": ArtifactKind("micro", "micro", "int8", 0.5, points=0.3)}
 
 
+def integer_share(model: keras.Model, float32_bytes: int) -> float:
+    """The share of a float32 file that its integer file may have at least, however small the filters are.
+
+    A weight takes one byte; a filter takes twelve, for its scale, its bias and the scale of the bias; a .tflite has
+    zero points of eight bytes, stored once for all layers of as many filters. What the float32 file holds beside its
+    numbers, which is graph, names and metadata, may grow by a quarter for what quantizes. With 38 weights a filter and
+    hardly any graph the share is 0.32, and with more weights it is less.
+
+    Args:
+        model: the network.
+        float32_bytes: the size of the float32 file of the same format.
+    """
+    kernels: dict[int, tuple[int, int]] = {}
+    for layer in model._flatten_layers():
+        for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
+            kernel: Any = getattr(layer, name, None)
+            if hasattr(kernel, "shape"):
+                each_channel = name == "depthwise_kernel" or isinstance(layer, layers.DepthwiseConv2D)
+                count = math.prod(kernel.shape[2:]) if each_channel else kernel.shape[-1]
+                kernels[id(kernel)] = math.prod(kernel.shape), count
+    weights, filters = sum(size for size, _ in kernels.values()), [count for _, count in kernels.values()]
+    beside = max(0, float32_bytes - 4 * (weights + sum(filters)))
+    least = weights + 12 * sum(filters) + 8 * sum(set(filters)) + 1.25 * beside
+    return math.ceil(1e4 * least / float32_bytes) / 1e4
+
+
 def artifact_kinds(formats: Sequence[str], precisions: Sequence[str]) -> list[ArtifactKind]:
     """The files to write; float32 is always among them, because the others are measured against it."""
     wanted = {"float32", *precisions}
@@ -73,4 +100,13 @@ def float32_file(of_format: str) -> str:
     return next(whole, of_format)  # a target has one file, which is called as its format is
 
 
-__all__ = ["FORMATS", "KINDS", "PRECISIONS", "TARGETS", "ArtifactKind", "artifact_kinds", "float32_file"]
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "PRECISIONS",
+    "TARGETS",
+    "ArtifactKind",
+    "artifact_kinds",
+    "float32_file",
+    "integer_share",
+]

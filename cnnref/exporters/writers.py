@@ -21,7 +21,7 @@ from .contract import Contract
 from .onnx.model import fix_batch, onnx_model
 from .onnx.tf2onnx import NEWEST_OPSET
 from .options import ExportOptions
-from .precisions import ArtifactKind, float32_file
+from .precisions import ArtifactKind, float32_file, integer_share
 from .preparation import with_names_for_tensorflow
 from .remedies import LARGEST_SHARE, Make, Trial, with_remedy
 
@@ -88,9 +88,10 @@ class Writer:
         if kind.precision == "int8":
             return self._facts(kind) | self._write_integers(kind, path)
         if kind.format == "saved_model":
+            from .tensorflow.graph import for_tensorflow
             from .tensorflow.saved_model import write_saved_model
 
-            write_saved_model(self._module, path)
+            write_saved_model(for_tensorflow(self._module, self._model_for_tensorflow, self.contract), path)
         else:
             path.write_bytes(self._onnx(kind) if kind.format == "onnx" else self._tflite(kind))
         return self._facts(kind)
@@ -100,7 +101,8 @@ class Writer:
         points = kind.entry(self.model, on_noise=False)["points"]
         content, remedy = with_remedy(self.integers(kind), self.trial_of(kind, path.parent), points)
         path.write_bytes(content)
-        facts: dict[str, Any] = {}
+        share = integer_share(self.model, (path.parent / float32_file(kind.format)).stat().st_size)
+        facts: dict[str, Any] = {"size_ratio": share} if kind.size_ratio and share > kind.size_ratio else {}
         if kind.format == "tflite":
             from .tensorflow.integers import float_tensors, layers_of, output_scales
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from ...arithmetic.graph import Call
@@ -134,11 +134,14 @@ def _resized(call: Call) -> Rewritten | None:
     return product
 
 
-#: For Keras operations that more runtimes compute completely in another form: what finds that form for a call, or None
-#: where this call has no such form.
-REWRITTEN: dict[str, Callable[[Call], Rewritten | None]] = {
-    "Argmax": _largest,
-    "Flatten": _flatten,
+#: What finds another form for a call of a Keras operation, or None where this call has none, by the operation's name.
+Forms: TypeAlias = dict[str, Callable[[Call], Rewritten | None]]
+
+#: What every TensorFlow graph is better off with.
+SHORTER: Forms = {"Argmax": _largest, "Flatten": _flatten}
+
+#: What TFLite and XNNPACK compute completely in another form, and TensorFlow itself as fast or faster as it is.
+REWRITTEN: Forms = SHORTER | {
     "GetItem": _strided_slice,
     "Mean": _mean_of_channels,
     "Pad": _edges,
@@ -147,3 +150,9 @@ REWRITTEN: dict[str, Callable[[Call], Rewritten | None]] = {
     "Resizing": _resized,
     "UpSampling2D": _resized,
 }
+
+
+def forms_of(calls: Iterable[Call], known: Forms) -> dict[Call, Rewritten]:
+    """The other forms of those calls that have one."""
+    found = ((call, known.get(type(call.operation).__name__, lambda _: None)(call)) for call in calls)
+    return {call: form for call, form in found if form is not None}

@@ -13,7 +13,7 @@ from ...environment import keras, layers
 from ...errors import ExportError
 from ...runtimes.bundle import IMAGE, PROBABILITIES, TOP_INDICES, TOP_SCORES
 from ..contract import Contract
-from .forms import REWRITTEN, Rewritten
+from .forms import REWRITTEN, SHORTER, Forms, Rewritten, forms_of
 from .pictures import read_picture
 
 JPEG_SIGNATURE = "serve_jpeg"
@@ -21,11 +21,12 @@ JPEG_SIGNATURE = "serve_jpeg"
 IMAGE_BYTES = "image_bytes"
 
 
-def serving_module(model: keras.Model, contract: Contract) -> Any:
+def serving_module(model: keras.Model, contract: Contract, known: Forms = REWRITTEN) -> Any:
     """A tf.Module with the functions of a SavedModel.
 
     `serve` maps {image: [batch, h, w, c]} to {probabilities: [batch, classes]}, or to the outputs of another network by
-    their names, and `serve_jpeg` does the same for {image_bytes: [batch]} of encoded pictures, gray or RGB.
+    their names, and `serve_jpeg` does the same for {image_bytes: [batch]} of encoded pictures, gray or RGB. `known` are
+    the other forms of operations that are taken: those for TFLite, or `SHORTER` for TensorFlow itself.
 
     Raises:
         ExportError: Keras does not run on TensorFlow.
@@ -49,7 +50,7 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
         def serve(self, image: Any) -> dict[str, Any]:
             # Random layers draw in inference too and use nothing of it; without side effects that vanishes.
             with keras.StatelessScope(), loops_unrolled(model):
-                return answer(graph, tf.cast(image, tf.float32), contract)
+                return answer(graph, tf.cast(image, tf.float32), contract, known)
 
         if contract.shape[2] in (1, 3):  # encoded pictures have no other channels
 
@@ -67,11 +68,23 @@ def serving_module(model: keras.Model, contract: Contract) -> Any:
     return Serving()
 
 
-def answer(graph: Graph, image: Any, contract: Contract) -> dict[str, Any]:
+def for_tensorflow(module: Any, model: keras.Model, contract: Contract) -> Any:
+    """The serving module that TensorFlow itself runs, from that which TFLite is made from.
+
+    It is the same one, unless some operation has a form that is made for TFLite only.
+    """
+    graph = trace(model)
+    same = forms_of(graph.calls, REWRITTEN).keys() == forms_of(graph.calls, SHORTER).keys()
+    return module if same else serving_module(model, contract, SHORTER)
+
+
+def answer(graph: Graph, image: Any, contract: Contract, known: Forms) -> dict[str, Any]:
     """The outputs of the contract for raw pixels, by name."""
     import tensorflow as tf
 
-    results = dict(zip((output.name for output in contract.outputs), outputs_of(graph, image), strict=True))
+    results = dict(
+        zip((output.name for output in contract.outputs), outputs_of(graph, image, known=known), strict=True)
+    )
     if not contract.is_classifier:
         # A copy, so that no two outputs, and no output and the input, are one tensor.
         return {output.name: tf.identity(tf.cast(results[output.name], output.dtype)) for output in contract.outputs}
@@ -100,14 +113,11 @@ def frozen(module: Any) -> Any:
     return convert_variables_to_constants_v2(module.serve.get_concrete_function())
 
 
-def outputs_of(graph: Graph, image: Any, forms: Mapping[Call, Rewritten] = MappingProxyType({})) -> list[Any]:
-    """Run the calls of a model on a TensorFlow tensor, in inference; `forms` go before those of `REWRITTEN`."""
-    rewritten = dict(forms)
-    for call in graph.calls:
-        replacement = REWRITTEN.get(type(call.operation).__name__, lambda _: None)(call)
-        if replacement is not None:
-            rewritten.setdefault(call, replacement)
-    values = run_calls(graph, {graph.inputs[0]: image}, rewritten)
+def outputs_of(
+    graph: Graph, image: Any, forms: Mapping[Call, Rewritten] = MappingProxyType({}), known: Forms = REWRITTEN
+) -> list[Any]:
+    """Run the calls of a model on a TensorFlow tensor, in inference; `forms` go before those that are `known`."""
+    values = run_calls(graph, {graph.inputs[0]: image}, forms_of(graph.calls, known) | dict(forms))
     return [values[tensor] for tensor in graph.outputs]
 
 

@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from small_models import answers, randomise, some_images, spread
 
 from cnnref import models
+from cnnref.environment import keras, layers
 from cnnref.errors import InputError
 from cnnref.exporters.calibration import Calibration
 from cnnref.exporters.contract import contract_of
-from cnnref.exporters.tensorflow.graph import frozen, serving_module
+from cnnref.exporters.tensorflow.graph import for_tensorflow, frozen, serving_module
 from cnnref.exporters.tensorflow.tflite import tflite_model
+from cnnref.exporters.tensorflow.tflite_file import packed
 from cnnref.runtimes.inspection import structure
 from cnnref.runtimes.litert import LiteRTRunner
 
@@ -117,3 +121,52 @@ def test_the_operators_know_their_layers_by_short_names() -> None:
     names = [detail["name"] for detail in Interpreter(model_content=content).get_tensor_details()]
     assert {"image", "probabilities"} <= set(names)
     assert not [name for name in names if ";" in name]
+
+
+def test_forms_for_tflite_are_in_no_graph_for_tensorflow() -> None:
+    image = keras.Input(SHAPE)
+    centred = image - keras.ops.mean(image, axis=-1, keepdims=True)
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(centred)), name="centred")
+    contract = contract_of(model, "centred")
+    module = serving_module(model, contract)
+    own = for_tensorflow(module, model, contract)
+    kinds = [{node.op for node in frozen(one).graph.as_graph_def().node} for one in (module, own)]
+    assert "Conv2D" in kinds[0] - kinds[1]
+    assert "Mean" in kinds[1] - kinds[0]
+    plain = models.build("tinyvgg", SHAPE, classes=7)
+    contract = contract_of(plain, "plain")
+    module = serving_module(plain, contract)
+    assert for_tensorflow(module, plain, contract) is module, "nothing is traced twice in vain"
+
+
+def test_what_is_stored_once_is_read_as_if_each_had_its_own() -> None:
+    model = models.build("resnet8", SHAPE, classes=7)
+    contract, calibration = contract_of(model, "resnet8"), Calibration(pixels(2), "patches", 0)
+    function = frozen(serving_module(model, contract))
+    content = tflite_model(function, contract, precision="int8", calibration=calibration)
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    apart = bytes(builder.Output())
+    together = packed(schema.ModelT.InitFromPackedBuf(apart, 0))
+    assert len(together) < len(apart)
+    assert content.startswith(together), "the labels follow"
+    assert described(together) == described(apart)
+
+
+def described(content: bytes) -> dict[str, Any]:
+    """Everything that a file holds, with the content of a buffer in place of its number."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    contents = [None if buffer.data is None else bytes(buffer.data) for buffer in model.buffers]
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        if not hasattr(value, "__dict__"):
+            return value
+        return {name: contents[one] if name == "buffer" else plain(one) for name, one in vars(value).items()}
+
+    found: dict[str, Any] = plain(model)
+    return found | {"buffers": None}
