@@ -17,6 +17,9 @@ from .runner import import_runtime
 
 #: Integers are off by half a step at most; the rest is for the rounding of the step itself.
 HALF_STEP = 0.51
+#: The place of a bias among the inputs of a layer. In integers it may make up for the rounding of the weights, and be
+#: another than that of the float32 file.
+BIAS = 2
 #: In half precision its mean and variance are divided out of the others, see `exporters/onnx/float16.py`.
 REWRITTEN = "BatchNormalization"
 
@@ -37,7 +40,9 @@ def other_constants(path: Path, whole: Path) -> list[str]:
         original = known.writers.get(node.output[0])
         if original is None or original.op_type != node.op_type or node.op_type == REWRITTEN:
             continue
-        for given, base in zip(node.input, original.input, strict=False):
+        for place, (given, base) in enumerate(zip(node.input, original.input, strict=False)):
+            if place == BIAS and found.is_dequantized(given):
+                continue
             if base in known.constants and not found.holds(given, known.constants[base]):
                 other.append(base)
         if not found.fits_its_bias(node):
@@ -71,11 +76,12 @@ class _Graph:
             return False
         return bool((np.abs(numbers * step - base) <= HALF_STEP * np.abs(step) + 1e-12).all())
 
-    def fits_its_bias(self, node: Any) -> bool:
-        """Whether the bias of a layer of integers has the step of its input times that of its weights.
+    def is_dequantized(self, name: str) -> bool:
+        """Whether a tensor is a constant in integers."""
+        return self._integers(name) is not None
 
-        What the bias stands for is known, and so the step of the input is.
-        """
+    def fits_its_bias(self, node: Any) -> bool:
+        """Whether the bias of a layer of integers has the step of its input times that of its weights."""
         if len(node.input) < 3 or not all(self._integers(name) for name in node.input[1:3]):
             return True  # no layer with weights and bias in integers
         given, weights, bias = (self._step(name) for name in node.input[:3])
