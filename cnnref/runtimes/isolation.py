@@ -42,7 +42,7 @@ class Limits:
         seconds, for_an_image, to_import: for whatever is asked; besides for each image, and for the import of
             TensorFlow.
         memory, for_a_byte, for_a_pixel: bytes; besides for each byte of a bundle, all of whose files may be loaded, and
-            for each pixel of a batch: two maps of 128 channels in float32.
+            for each pixel of the largest batch of each file that is loaded: two maps of 128 channels in float32.
     """
 
     seconds: float = 60
@@ -111,6 +111,8 @@ class Apart:
         self._answers: queue.SimpleQueue[Answer | DamagedMessageError | None] = queue.SimpleQueue()
         self._numbers = 0
         self._ended = 0
+        #: The images of the largest batch that each file in the child has run; a runtime keeps the memory for it.
+        self.batches: dict[int, int] = {}
 
     def open(self, bundle: Bundle, name: str, threads: int | None = None, *, compare: bool = False) -> Runner:
         self._numbers += 1
@@ -226,6 +228,7 @@ class Apart:
         if process is None:
             return
         self._ended += 1
+        self.batches.clear()
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -257,7 +260,10 @@ class RemoteRunner:
         self._generation = self._apart.generation
 
     def _memory(self, images: int) -> int:
-        return self._apart.limits.bytes_for(self._bundle, images)
+        """The most that the child may take while this file runs so many images, with what other files keep."""
+        number, batches = self._opening["number"], self._apart.batches
+        batches[number] = max(images, batches.get(number, 0))
+        return self._apart.limits.bytes_for(self._bundle, sum(batches.values()))
 
     def _ask(self, what: str, images: NDArray[Any] | None = None, runs: int = 1, **asked: Any) -> Answer:
         if self._generation != self._apart.generation:
@@ -304,6 +310,7 @@ class RemoteRunner:
         """Let the child forget the file."""
         if self._generation == self._apart.generation:
             self._ask("close")
+            self._apart.batches.pop(self._opening["number"], None)
 
 
 def noise_apart(bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
