@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, printable
+from .errors import EXPECTED, printable
 from .files import read_regular
 
 #: Bytes of the largest picture that is put into a notebook.
@@ -34,7 +34,7 @@ def page(bundle: Any, model_bytes: int) -> str:
         return "<p><code>cnnref.page.show(bundle)</code> shows the page that runs this network.</p>"
     try:
         return frame(page_of(bundle))
-    except (InputError, OSError):  # what shows a thing must not fail
+    except (*EXPECTED, OSError):  # what shows a thing must not fail
         return ""
 
 

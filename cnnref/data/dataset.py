@@ -37,7 +37,7 @@ class Dataset:
     #: Where the data set was read from, as text for a message.
     source: str
     #: The pictures that were left out because they cannot be read, each with the reason.
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         check_labels(self.labels, self.source)

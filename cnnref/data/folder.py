@@ -235,7 +235,7 @@ def _classes(path: Path, at_least: int, passed_over: dict[Path, str]) -> dict[st
     classes = {folder.name: _visible(folder) for folder in folders}
     every = [entry for found in classes.values() for entry in found]
     odd = [entry for entry in every if not entry.is_file() or entry.suffix.lower() not in SUFFIXES]
-    passed_over |= {entry: f"it is {'not a picture' if entry.exists() else 'a link to nothing'}" for entry in odd}
+    passed_over |= {entry: _oddity(entry) for entry in odd}
     for folder in folders:
         pictures = [entry for entry in classes[folder.name] if entry not in passed_over]
         # Where something else lies in the folder, that is told first.
@@ -246,6 +246,13 @@ def _classes(path: Path, at_least: int, passed_over: dict[Path, str]) -> dict[st
             )
         classes[folder.name] = pictures
     return classes
+
+
+def _oddity(entry: Path) -> str:
+    """Why something in a class folder is no picture."""
+    if not entry.exists():
+        return "it is a link to nothing"
+    return "it is not a picture" if entry.is_file() or entry.is_dir() else "it is no regular file, so it is not read"
 
 
 def _visible(path: Path) -> list[Path]:
