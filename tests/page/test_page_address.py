@@ -110,6 +110,7 @@ def test_digits_are_centred_in_visible_steps_and_a_cleared_drawing_is_no_picture
     assert most_probable() == digit
 
     kept = tab.text_content("#status").split(".png")[0]
+    tab.locator(".drawing").scroll_into_view_if_needed()
     box = tab.locator(".drawing").bounding_box()
     tab.mouse.move(box["x"] + 20, box["y"] + 20)
     tab.mouse.down()
