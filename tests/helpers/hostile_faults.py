@@ -348,7 +348,7 @@ def kills(folder: Path, chance: random.Random) -> Case:
     trains = chance.random() < 0.4
     if trains:
         command = ["train", "lenet5-digits", "--out", str(out), "--epochs", "2"]
-        again = ["train", "lenet5-digits", "--out", str(out), "--resume"]
+        again = [*command, "--resume"]
     else:
         command = ["export", "tinyvgg-cifar10", "--out", str(out), "--format", "keras"]
         again = [*command, "--force"]
