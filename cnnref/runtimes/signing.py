@@ -25,8 +25,9 @@ from .bundle import MANIFEST, REPORT, SIGNED, read_bundle
 PASSWORD = "CNNREF_KEY_PASSWORD"
 #: The most bytes of a key and of a signature, which has about 150 for each file.
 LARGEST_KEY, LARGEST_SIGNATURE = 64 << 10, 16 << 20
-#: How the library says which files are others than those that were signed.
-MISMATCH = re.compile(r"Hash mismatch for '[^']+'|(?:Extra|Missing) files [^\"]+")
+#: How the library says which files are others than those that were signed. It prints a list as Python would, so the
+#: apostrophes have backslashes when the bytes of a hash have apostrophes.
+MISMATCH = re.compile(r"(Hash mismatch for) \\*'([^'\\]+)|((?:Extra|Missing) files [^\"]+)")
 #: Commands that make a pair of keys.
 HINT = "make one with `openssl ecparam -name prime256v1 -genkey -noout -out key.pem`"
 
@@ -148,5 +149,6 @@ def _library() -> Any:
 
 def _words(error: Exception) -> str:
     """What an error of the library says, on one line and without the bytes of hashes."""
-    text = "; ".join(MISMATCH.findall(str(error))) or " ".join(str(error).split()) or type(error).__name__
+    found = [listed or f"{words} '{name}'" for words, name, listed in MISMATCH.findall(str(error))]
+    text = "; ".join(found) or " ".join(str(error).split()) or type(error).__name__
     return printable(text, 500).rstrip(". ")
