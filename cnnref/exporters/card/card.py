@@ -168,8 +168,8 @@ def _float32_rounding(bundle: Bundle) -> list[str]:
         return []
     return [
         f"In float32 Keras itself is {facts['to_float64']:g} off from the same network in float64 (of values up to 1), "
-        "and every runtime rounds in an order of its own: a float32 file may be that much further from Keras than the "
-        "usual bound, which is meant for the distance to the exact result.",
+        "and every runtime rounds in an order of its own: a float32 file may be twice that much further from Keras "
+        "than the usual bound, once for Keras and once for the runtime.",
         "",
     ]
 
