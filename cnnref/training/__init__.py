@@ -12,7 +12,8 @@ from ..environment import lazy_names
 if TYPE_CHECKING:
     from .evaluation import evaluate
     from .overrides import override, parse_settings
-    from .recipe import Recipe, list_recipes, read_recipe, recipe_for
+    from .recipe import Recipe
+    from .recipe_file import list_recipes, read_recipe, recipe_for
     from .run import Run
     from .sweeping import Sweep, mean_interval, sweep
     from .trainer import train

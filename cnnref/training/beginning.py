@@ -12,7 +12,8 @@ from ..errors import InputError, option
 from ..files import refuse_existing
 from ..models.saving import load_model
 from .own_network import OwnNetwork, prepared, reloaded, same_layers
-from .recipe import NO_WEIGHT, Published, Recipe, list_recipes, read_recipe, short_name
+from .recipe import NO_WEIGHT, Published, Recipe
+from .recipe_file import list_recipes, read_recipe, short_name
 from .recipe_keys import keys_of
 from .run import Run
 

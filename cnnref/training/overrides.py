@@ -12,7 +12,8 @@ from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
-from .recipe import USUAL_RATES, Recipe, recipe_from
+from .recipe import USUAL_RATES, Recipe
+from .recipe_file import recipe_from
 
 #: The table of a recipe that every model fills with keys of its own.
 OPTIONS = "options"

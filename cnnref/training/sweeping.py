@@ -18,7 +18,8 @@ from typing import Any
 from ..errors import DivergedError, InputError, option
 from ..files import read_text, refuse_existing, write_whole
 from .overrides import full_key, override, value_of
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe
+from .recipe_file import read_recipe
 from .run import Run
 
 #: The file with the results of a sweep, beside the run folders.

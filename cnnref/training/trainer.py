@@ -39,7 +39,8 @@ from .engines.progressive_resizing import ProgressiveResizing
 from .evaluation import recompute_statistics, validate
 from .own_network import OwnNetwork, copied, name_of, size_of
 from .phases import Phase, Pictures, phases_of
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe
+from .recipe_file import read_recipe
 from .results import write_results
 from .run import Run
 from .train_state import TrainState, computing_in, keep_ends_exact, smaller

@@ -186,7 +186,8 @@ def pictures(folder: Path, chance: random.Random) -> Case:
 
 
 def recipes(folder: Path, chance: random.Random) -> Case:
-    from cnnref.training.recipe import Recipe, read_recipe
+    from cnnref.training.recipe import Recipe
+    from cnnref.training.recipe_file import read_recipe
 
     values = (
         *(

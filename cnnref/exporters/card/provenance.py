@@ -11,7 +11,8 @@ from typing import Any
 from ... import environment
 from ...errors import InputError
 from ...files import read_regular
-from ...training.recipe import LARGEST_RECIPE, Recipe, list_recipes, read_recipe, recipe_from
+from ...training.recipe import Recipe
+from ...training.recipe_file import LARGEST_RECIPE, list_recipes, read_recipe, recipe_from
 from ...training.run import Run
 
 #: The keys of a recipe that have no influence on the weights.
