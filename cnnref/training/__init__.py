@@ -38,7 +38,8 @@ __getattr__ = lazy_names(
     {
         "evaluation": ("evaluate",),
         "overrides": ("override", "parse_settings"),
-        "recipe": ("Recipe", "list_recipes", "read_recipe", "recipe_for"),
+        "recipe": ("Recipe",),
+        "recipe_file": ("list_recipes", "read_recipe", "recipe_for"),
         "run": ("Run",),
         "sweeping": ("Sweep", "mean_interval", "sweep"),
         "trainer": ("train",),
