@@ -1,9 +1,10 @@
-"""How fast EfficientNet-Lite0 is in each file of its bundle, in Keras, and in its own PyTorch package.
+"""How fast EfficientNet-Lite0 is in each file of its bundle, in the files of other exporters, and in PyTorch.
 
 python scripts/benchmarks/lite0_latency.py BUNDLE --threads 1
 
-BUNDLE is what `cnnref export efficientnet_lite0 --weights imagenet --calibrate PICTURES` writes. All take turns. Prints
-a Markdown table.
+BUNDLE is what `cnnref export efficientnet_lite0 --weights imagenet --calibrate PICTURES` writes. Beside its files run
+Keras, what Keras' exporters (tf2onnx among them) and torch's write of the same network, and the network's own package
+`efficientnet-lite-pytorch`. All take turns. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from cnnref.convert.layouts_efficientnet_pytorch import LITE
 from cnnref.environment import cpu_name
-from cnnref.peers.keras_runner import KerasRunner
+from cnnref.peers.contestants import peers
 from cnnref.runtimes import benchmark
 from cnnref.runtimes.bench import Contestant
 from cnnref.runtimes.runner import Runner, Tensor, as_input
@@ -65,23 +66,20 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=50)
     arguments = parser.parse_args()
-    model, file = arguments.bundle / "model.keras", fetch(weights("efficientnet_lite0"))
+    file = fetch(weights("efficientnet_lite0"))
     start: partial[Runner] = partial(TorchRunner, file, arguments.threads)
-    ours = partial(KerasRunner, model, threads=arguments.threads)
-    others = [
-        Contestant("Keras", "keras", "float32", ours, model.stat().st_size, "Keras"),
-        Contestant("torch (eager)", "torch", "float32", start, file.stat().st_size, "torch"),
-    ]
-    found = benchmark(arguments.bundle, runs=arguments.runs, threads=arguments.threads, others=others)
+    eager = Contestant("PyTorch (eager)", "torch", "float32", start, file.stat().st_size, "torch")
+    with peers(arguments.bundle, threads=arguments.threads) as others:
+        found = benchmark(arguments.bundle, runs=arguments.runs, threads=arguments.threads, others=[*others, eager])
     print(f"Medians of {arguments.runs} pictures, {arguments.threads} thread(s), {cpu_name()}\n")
-    print("| file | one picture | 90 % within | pictures/s at 32 | of Keras |\n|---|---:|---:|---:|---:|")
+    print("| file | by | one picture | 90 % within | pictures/s at 32 | of Keras |\n|---|---|---:|---:|---:|---:|")
     for one in found:
         if one.p50_ms is None or one.p90_ms is None or one.images_per_second is None:
-            print(f"| `{one.file}` | {one.note} | | | |")
+            print(f"| `{one.file}` | {one.by} | {one.note} | | | |")
             continue
         ratio = f"{one.of_keras:.2f}" if one.of_keras else ""
         times = f"{one.p50_ms:.1f} ms | {one.p90_ms:.1f} ms | {one.images_per_second:.0f}"
-        print(f"| `{one.file}` | {times} | {ratio} |")
+        print(f"| `{one.file}` | {one.by} | {times} | {ratio} |")
 
 
 if __name__ == "__main__":
