@@ -33,9 +33,12 @@ BAR, DISPENSABLE = 12, ("rate", "pace", "step", "accuracy")
 class Callback:
     """The base of all callbacks: it does nothing when it is called. Override what you need.
 
-    After every call of the engine the trainer calls `after_steps` of all callbacks, then at the end of an epoch
-    `after_epoch` of all, and then `at_save_point` of all.
+    Where a phase begins, the trainer calls `before_steps` of all callbacks; after every call of the engine
+    `after_steps` of all, then at the end of an epoch `after_epoch` of all, and then `at_save_point` of all.
     """
+
+    def before_steps(self, variables: Mapping[str, keras.Variable]) -> None:
+        """A phase begins, or is gone on with; `variables` are the whole state by name, see `TrainState.variables`."""
 
     def after_steps(self, step: int, loss: float, accuracy: float, rate: float) -> None:
         """`step` steps of the run are done; loss and accuracy (0..1) are those of the epoch so far."""
@@ -108,7 +111,7 @@ class BestWeights(Callback):
     def at_save_point(self, variables: Mapping[str, keras.Variable], *, last: bool) -> None:
         """Store the weights of the best epoch, right after it."""
         if self._due:
-            checkpoint.save_best(self._folder, variables)
+            checkpoint.save_weights(self._folder / checkpoint.BEST, variables)
             self._due = False
 
 

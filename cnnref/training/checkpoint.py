@@ -194,8 +194,8 @@ def restore(stored: Checkpoint, variables: Mapping[str, keras.Variable]) -> None
         variable.assign(values[name])
 
 
-def save_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
-    """Store the weights of the network, which are the best so far.
+def save_weights(path: Path, variables: Mapping[str, keras.Variable]) -> None:
+    """Store the weights of the network alone, out of a whole state.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
@@ -204,25 +204,23 @@ def save_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
     weights = {name: one for name, one in variables.items() if name.startswith(NETWORK)}
     np.savez(buffer, **{name: ops.convert_to_numpy(one.value) for name, one in weights.items()})
     try:
-        write_whole(folder / BEST, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
     except OSError as error:
         raise InputError(
-            f"{folder / BEST} cannot be written: {error.strerror or error}; make room and go on with "
-            f"{option('resume', True)}."
+            f"{path} cannot be written: {error.strerror or error}; make room and go on with {option('resume', True)}."
         ) from None
 
 
-def restore_best(folder: Path, variables: Mapping[str, keras.Variable]) -> None:
-    """Put the best weights back into the network.
+def restore_weights(path: Path, variables: Mapping[str, keras.Variable]) -> None:
+    """Put stored weights back into the network.
 
     Raises:
         InputError: the file is missing, damaged, or of another network.
     """
-    path = folder / BEST
     try:
         values = read_npz(path)
     except (OSError, InputError) as error:
-        raise InputError(f"The best weights in {path} cannot be read ({printable(str(error))}); train again.") from None
+        raise InputError(f"The weights in {path} cannot be read ({printable(str(error))}); train again.") from None
     weights = {name: one for name, one in variables.items() if name.startswith(NETWORK)}
     restore(Checkpoint(path, Progress(), values), weights)
 

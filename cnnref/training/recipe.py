@@ -29,7 +29,10 @@ OF_MUON = ("sgd_rate", "kernel_momentum", "unit_filters")
 LARGEST_IMAGE, SEEDS = 2048, 1 << 32
 
 #: The keys of a recipe that decide no weight.
-NO_WEIGHT = ("name", "description", "published", "views")
+NO_WEIGHT = ("name", "description", "published", "views", "snapshots")
+
+#: What the epochs of snapshots are below.
+LARGEST_EPOCH = 100_000
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,25 @@ class Teacher:
 
 
 @dataclass(frozen=True)
+class Snapshots:
+    """Weights that are kept to show how a small network learns; see `cnnref.training.snapshots`.
+
+    Attributes:
+        epochs: after which the weights are kept in the run folder, 0 for those before the first step; those that the
+            run does not come to are left out. None for no snapshots, which is for networks of at most 500,000 weights.
+    """
+
+    epochs: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for epoch in self.epochs:
+            if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < LARGEST_EPOCH:
+                raise InputError(
+                    f"snapshots.epochs has {printable(repr(epoch))}; give whole numbers from 0 to {LARGEST_EPOCH - 1}."
+                )
+
+
+@dataclass(frozen=True)
 class Published:
     """What others report and what this recipe is to reach, in percent of the test set.
 
@@ -269,6 +291,7 @@ class Recipe:
     low_resolution: LowResolution = field(default_factory=LowResolution)
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     teacher: Teacher = field(default_factory=Teacher)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,9 @@
 """The folder of a training run: the files in it, and how they are read.
 
 recipe.toml, environment.json, metrics.csv, timings.csv, curves.png, confusion_matrix.png and .json, checkpoints/,
-samples.npz (test pictures for the exported files to be checked with), network.keras (a network of one's own before it
-learned), model.keras (raw pixels to probabilities) and, when the run is done, results.json.
+snapshots/ (weights after a few epochs, where the recipe asks for them), samples.npz (test pictures for the exported
+files to be checked with), network.keras (a network of one's own before it learned), model.keras (raw pixels to
+probabilities) and, when the run is done, results.json.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ class Run:
     def checkpoints(self) -> Path:
         """Folder with the last checkpoints."""
         return self.folder / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder with the weights after a few epochs, if the recipe asks for them."""
+        return self.folder / "snapshots"
 
     @property
     def samples(self) -> Path:

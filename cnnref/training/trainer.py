@@ -43,6 +43,7 @@ from .recipe import Recipe
 from .recipe_file import read_recipe
 from .results import write_results
 from .run import Run
+from .snapshots import SnapshotWriter, check_size
 from .train_state import TrainState, computing_in, keep_ends_exact, smaller
 from .transfer import body_and_head, pretrained, transfer
 from .whitening import whiten
@@ -281,6 +282,7 @@ class Trainer:
         with computing_in(recipe.precision):
             model = make()
         keep_ends_exact(model)
+        check_size(recipe.snapshots.epochs, model)
         if settings.network is None:
             draw_weights(model, recipe.seed)
         if recipe.low_resolution.size:
@@ -328,10 +330,12 @@ class Trainer:
                 if stored is not None:
                     checkpoint.restore(stored, state.variables)
                     stored = None
+                for callback in called:
+                    callback.before_steps(state.variables)
                 self._run_phase(phase, state, called)
                 state.use_average()
             if self.recipe.keep == "best" and state is not None and is_first_process():
-                checkpoint.restore_best(run.checkpoints, state.variables)
+                checkpoint.restore_weights(run.checkpoints / checkpoint.BEST, state.variables)
         finally:
             for callback in called:
                 callback.close()
@@ -425,6 +429,8 @@ class Trainer:
             found.append(ProgressDisplay(self.recipe.batch_size, steps, last, self.progress.step))
         if self.recipe.keep == "best":
             found.append(BestWeights(run.checkpoints, self.progress))
+        if self.recipe.snapshots.epochs:
+            found.append(SnapshotWriter(run.snapshots, self.recipe.snapshots.epochs, self.progress))
         if self.settings.tensorboard:
             found.append(TensorBoardLog(run.folder / "tensorboard"))
         cadence = checkpoint.Cadence(self.settings.checkpoint_seconds)
