@@ -129,6 +129,15 @@ def test_no_violation_of_wcag(
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_as_it_opens_follows_the_advice_of_axe_too(
+    width: int, page_of: Callable[[str], Path], opened: Callable[..., Opened], axe: str
+) -> None:
+    tab = opened(page_of("lenet5-mnist"), viewport={"width": width, "height": 900}).ready()
+    tab.evaluate(axe)
+    assert tab.evaluate("axe.run().then(({ violations }) => violations.map((one) => one.id))") == []
+
+
 @pytest.mark.parametrize("name", ["lenet5-mnist", "resnet20-cifar10"])
 def test_no_width_needs_sideways_scrolling(
     name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], tmp_path: Path
