@@ -201,6 +201,9 @@ def allow_for_rounding(report: Report, model: keras.Model, images: NDArray[np.ui
 def hold_to_what_was_measured(report: Report, document: dict[str, Any]) -> None:
     """Give each reduced file the bound of its own measurement, where that is smaller than the usual one.
 
+    bundle.json states the measurement (`difference`), the factor for other hardware (`tolerance_factor`), the least
+    bound (`tolerance_least`), and what follows from them (`tolerance`).
+
     Args:
         report: what was found with the usual bounds; `allowed` is changed.
         document: the content of bundle.json, whose bounds are changed.
@@ -216,6 +219,7 @@ def hold_to_what_was_measured(report: Report, document: dict[str, Any]) -> None:
         if usual < 1:  # a file that was measured on noise alone has no bound but 1
             entry["tolerance"] = min(usual, max(least, float(f"{OTHER_HARDWARE * measured:.3g}")))
             check.allowed *= entry["tolerance"] / usual
+            entry["tolerance_factor"], entry["tolerance_least"] = OTHER_HARDWARE, least
 
 
 def lost_in_float32(model: keras.Model, images: NDArray[np.uint8]) -> float:

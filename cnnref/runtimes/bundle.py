@@ -59,6 +59,12 @@ SHOWN = 10
 #: The largest tolerance that still says something.
 LOOSEST = 10
 
+#: How far a number of images that was a share may be from a whole number: points are rounded to six digits.
+WHOLE = 0.01
+
+#: What a bound may be more than the product that it was rounded from.
+ROUNDED = 1.01
+
 #: What the numbers of an output can be.
 OUTPUT_DTYPES = ("float32", "int32", "int64", "uint8", "bool")
 
@@ -413,6 +419,9 @@ class _Manifest:
             value = self.take(found, key, inside, (int, float), "a number")
             if isinstance(value, bool) or not math.isfinite(value) or abs(value) > most:
                 self.refuse(f"{inside}{key} is {value}, which cannot have been measured")
+        right = found["images"] * found["accuracy"]
+        if abs(right - round(right)) > WHOLE:
+            self.refuse(f"{inside}accuracy is {found['accuracy']}, which no number of {found['images']} images is")
         return found
 
     def arena(self, entry: Mapping[str, Any], at: str) -> int:
@@ -426,6 +435,16 @@ class _Manifest:
         found = self.limit(entry, "tolerance", at)
         if found is not None and found > LOOSEST:
             self.refuse(f"{at}tolerance is {found}, which bounds nothing")
+        if found is None or "tolerance_factor" not in entry:
+            return found  # older bundles do not say where it comes from
+        factor, least, measured = (
+            self.take(entry, key, at, (int, float), "a number")
+            for key in ("tolerance_factor", "tolerance_least", "difference")
+        )
+        if found > ROUNDED * max(least, factor * measured):
+            self.refuse(
+                f"{at}tolerance is {found}, and {factor} times the difference of the export is {factor * measured:.3g}"
+            )
         return found
 
     def limit(self, entry: Mapping[str, Any], key: str, at: str) -> float | None:

@@ -1,116 +1,158 @@
-"""Whether the constants of a reduced .onnx file are those of the float32 file, rounded.
+"""Whether the constants of a reduced file are those of the float32 file of its format, rounded.
 
 A bound on the results lets a small change of the preprocessing pass, since eight bits move the results as much. The
-constants show it: a node of the reduced file that has the output of a node of the float32 file takes the same numbers,
-in half precision, or as integers in front of a DequantizeLinear.
+constants show it: an operator of the reduced file that writes what an operator of the float32 file writes takes the
+same numbers, in half precision or as integers with a step. `onnx_constants.py` and `tflite_constants.py` read them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .runner import import_runtime
-
 #: Integers are off by half a step at most; the rest is for the rounding of the step itself.
 HALF_STEP = 0.51
-#: The place of a bias among the inputs of a layer. In integers it may make up for the rounding of the weights, and be
-#: another than that of the float32 file.
-BIAS = 2
-#: In half precision its mean and variance are divided out of the others, see `exporters/onnx/float16.py`.
-REWRITTEN = "BatchNormalization"
+#: Biases of integers make up for the rounding of the weights by what it adds on average: the error of each weight times
+#: the mean of its input. Where nothing clips, that mean lies in the reach of the integers.
+BEYOND_THE_REACH = 1.5
+#: How far the step of a bias may be from the product of two others, which is rounded to float32.
+SAME_STEP = 1e-6
+#: What lets a number beyond the range of its integers count as the last one of them.
+CLAMPING = {"MAXIMUM", "MINIMUM", "PADV2"}
 
 
-def other_constants(path: Path, whole: Path) -> list[str]:
-    """The names of constants of the float32 file for which a reduced file has other numbers.
+@dataclass(frozen=True)
+class Integers:
+    """A constant in integers: these less their zero, and their steps in a shape that multiplies them.
 
-    Args:
-        path: a .onnx in half precision or in integers.
-        whole: the .onnx in float32 that was made from the same graph.
-
-    Raises:
-        RuntimeMissingError: onnx is not installed.
+    `step` is None where steps and zeros do not fit the integers. `saturated` has the least and the greatest number.
     """
-    found, known = _Graph(path), _Graph(whole)
-    other = []
-    for node in found.nodes:
-        original = known.writers.get(node.output[0])
-        if original is None or original.op_type != node.op_type or node.op_type == REWRITTEN:
+
+    numbers: NDArray[np.float64]
+    step: NDArray[np.float64] | None
+    saturated: tuple[float, float] = (-np.inf, np.inf)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The places of a layer's input, weights and bias among what it reads; the axes of the weights that count filters
+    and channels.
+    """
+
+    given: int
+    weights: int
+    bias: int
+    filters: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator: its kind, the keys of what it reads, and what that is where the operator is a layer."""
+
+    kind: str
+    reads: tuple[Hashable, ...]
+    layer: Layer | None = None
+
+    def of_layer(self) -> tuple[Layer, tuple[Hashable, Hashable, Hashable]] | None:
+        """The keys of input, weights and bias; None where it is no layer, or has no bias."""
+        if self.layer is None or len(self.reads) <= self.layer.bias:
+            return None
+        places = (self.layer.given, self.layer.weights, self.layer.bias)
+        given, weights, bias = (self.reads[place] for place in places)
+        return self.layer, (given, weights, bias)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The operators of a file by the names of what they write, and the constants that they read by their keys.
+
+    `steps` are those of everything in integers, float64; `reach` has the least and the greatest number that the
+    integers of a computed tensor stand for; `other_ends` are tensors that are read in other steps than they are written
+    in, or whose steps are not what the contract says; `names` are what a person is told.
+    """
+
+    nodes: Mapping[Hashable, Node]
+    constants: Mapping[Hashable, NDArray[Any]]
+    integers: Mapping[Hashable, Integers]
+    steps: Mapping[Hashable, NDArray[np.float64]]
+    reach: Mapping[Hashable, tuple[float, float]] = field(default_factory=dict)
+    other_ends: Sequence[str] = ()
+    names: Mapping[Hashable, str] = field(default_factory=dict)
+
+    def name(self, key: Hashable) -> str:
+        return self.names.get(key, str(key))
+
+
+def reach(zero: NDArray[Any], step: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest number of a tensor with one step, whose zero has the type of its integers."""
+    ends, size, shift = np.iinfo(zero.dtype), float(step.max(initial=0)), float(zero.min(initial=0))
+    return (ends.min - shift) * size, (ends.max - shift) * size
+
+
+def other_constants(found: Graph, known: Graph) -> list[str]:
+    """The names of constants of the float32 file `known` for which a reduced file has other numbers."""
+    other = [f"step of {name}" for name in found.other_ends]
+    for written, node in found.nodes.items():
+        original = known.nodes.get(written)
+        if original is None or original.kind != node.kind:
             continue
-        for place, (given, base) in enumerate(zip(node.input, original.input, strict=False)):
-            if place == BIAS and found.is_dequantized(given):
+        layer = node.of_layer()
+        whole = layer is not None and {*layer[1][1:]} <= found.integers.keys()
+        for place, (given, base) in enumerate(zip(node.reads, original.reads, strict=False)):
+            if base not in known.constants or (whole and layer is not None and place == layer[0].bias):
                 continue
-            if base in known.constants and not found.holds(given, known.constants[base]):
-                other.append(base)
-        if not found.fits_its_bias(node):
-            other.append(original.input[0])
+            if not _holds(found, given, known.constants[base], node.kind in CLAMPING):
+                other.append(known.name(base))
+        if whole and layer is not None:
+            other += _other_bias(found, known, layer[0], layer[1], original)
     return list(dict.fromkeys(other))
 
 
-class _Graph:
-    """The nodes of a file and the constants that they take."""
-
-    def __init__(self, path: Path) -> None:
-        onnx: Any = import_runtime("onnx", "onnx")
-        helper: Any = import_runtime("onnx.numpy_helper", "onnx")
-        graph = onnx.load(path, load_external_data=False).graph
-        self.nodes = list(graph.node)
-        self.writers = {output: node for node in self.nodes for output in node.output if output}
-        self.constants: dict[str, NDArray[Any]] = {one.name: helper.to_array(one) for one in graph.initializer}
-
-    def holds(self, name: str, base: NDArray[Any]) -> bool:
-        """Whether what a node takes under a name stands for an array; what is computed may be anything."""
-        values = self.constants.get(name)
-        if values is not None and values.dtype == np.float16:
-            # Two ways to round a number that lies between two of half precision are both right.
-            return values.shape == base.shape and bool(np.allclose(values, base, rtol=2**-10, atol=2**-24))
-        if values is not None:
-            return np.array_equal(values, base)
-        if (integers := self._integers(name)) is None:
-            return True
-        numbers, step = integers
-        if numbers.shape != base.shape or step is None:
+def _holds(found: Graph, key: Hashable, base: NDArray[Any], clamps: bool) -> bool:
+    """Whether what an operator reads stands for an array; what is computed may be anything."""
+    if (integers := found.integers.get(key)) is not None:
+        if integers.numbers.shape != base.shape or integers.step is None:
             return False
-        return bool((np.abs(numbers * step - base) <= HALF_STEP * np.abs(step) + 1e-12).all())
+        wanted = base.astype(np.float64)
+        if clamps:
+            low, high = (end * integers.step for end in integers.saturated)
+            wanted = np.clip(wanted, low, high)
+        off = np.abs(integers.numbers * integers.step - wanted)
+        return bool((off <= HALF_STEP * np.abs(integers.step) + 1e-12).all())
+    values = found.constants.get(key)
+    if values is None:
+        return True
+    if values.dtype == np.float16:
+        # Two ways to round a number that lies between two of half precision are both right.
+        return values.shape == base.shape and bool(np.allclose(values, base, rtol=2**-10, atol=2**-24))
+    return np.array_equal(values, base)
 
-    def is_dequantized(self, name: str) -> bool:
-        """Whether a tensor is a constant in integers."""
-        return self._integers(name) is not None
 
-    def fits_its_bias(self, node: Any) -> bool:
-        """Whether the bias of a layer of integers has the step of its input times that of its weights."""
-        if len(node.input) < 3 or not all(self._integers(name) for name in node.input[1:3]):
-            return True  # no layer with weights and bias in integers
-        given, weights, bias = (self._step(name) for name in node.input[:3])
-        if given is None:
-            return True
-        return weights.shape == bias.shape and bool(np.allclose(bias, given * weights, rtol=1e-6, atol=0))
-
-    def _step(self, name: str) -> Any:
-        """The step of a dequantized tensor, float64; None of another tensor."""
-        writer = self.writers.get(name)
-        if writer is None or writer.op_type != "DequantizeLinear" or writer.input[1] not in self.constants:
-            return None
-        return self.constants[writer.input[1]].astype(np.float64)
-
-    def _integers(self, name: str) -> tuple[NDArray[Any], Any] | None:
-        """A dequantized constant: its integers less their zero, and its steps in a shape that multiplies them."""
-        step = self._step(name)
-        writer = self.writers.get(name)
-        if step is None or writer is None or writer.input[0] not in self.constants:
-            return None
-        numbers = self.constants[writer.input[0]].astype(np.float64)
-        zero = self.constants.get(writer.input[2], np.zeros(1)) if len(writer.input) > 2 else np.zeros(1)
-        axis = next((one.i for one in writer.attribute if one.name == "axis"), 1)
-        shape = [1] * numbers.ndim
-        if step.size > 1:
-            if not -numbers.ndim <= axis < numbers.ndim or step.shape != (numbers.shape[axis],):
-                return numbers, None
-            shape[axis] = step.size
-        if zero.size not in (1, step.size):
-            return numbers, None
-        zeros = zero.astype(np.float64).reshape(shape if zero.size > 1 else [1] * numbers.ndim)
-        return numbers - zeros, step.reshape(shape)
+def _other_bias(
+    found: Graph, known: Graph, layer: Layer, keys: tuple[Hashable, Hashable, Hashable], original: Node
+) -> list[str]:
+    """What is wrong with the bias of a layer whose weights and bias are integers."""
+    given, weights, bias = keys
+    if given in found.steps:
+        product, step = found.steps[given] * found.steps[weights], found.steps[bias]
+        if product.shape != step.shape or not np.allclose(step, product, rtol=SAME_STEP, atol=0):
+            return [f"step of {found.name(given)}"]
+    _, exact_weights, exact_bias = (original.reads[place] for place in (layer.given, layer.weights, layer.bias))
+    if not {exact_weights, exact_bias} <= known.constants.keys() or given not in found.reach:
+        return []
+    rounded, shifted = found.integers[weights], found.integers[bias]
+    base = known.constants[exact_weights].astype(np.float64)
+    if rounded.step is None or shifted.step is None or rounded.numbers.shape != base.shape:
+        return [known.name(exact_bias)]
+    error = np.moveaxis(base - rounded.numbers * rounded.step, (layer.filters, layer.channels), (0, 1))
+    error = error.reshape(*error.shape[:2], -1).sum(axis=2)
+    ends = [error * end * BEYOND_THE_REACH for end in (*found.reach[given], 0.0)]
+    off = shifted.numbers * shifted.step - known.constants[exact_bias].astype(np.float64)
+    slack = HALF_STEP * np.abs(shifted.step) + SAME_STEP * np.abs(known.constants[exact_bias])
+    low, high = np.min(ends, axis=0).sum(axis=1) - slack, np.max(ends, axis=0).sum(axis=1) + slack
+    return [] if off.shape == low.shape and ((low <= off) & (off <= high)).all() else [known.name(exact_bias)]

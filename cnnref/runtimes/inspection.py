@@ -14,7 +14,9 @@ from typing import Any
 
 from ..environment import quiet_stderr
 from .constants import other_constants
+from .onnx_constants import read_onnx
 from .runner import RuntimeMissingError, import_runtime
+from .tflite_constants import read_tflite
 from .tflm import MODEL as MICRO_MODEL
 
 FLOAT_AT_THE_ENDS = ("QUANTIZE", "DEQUANTIZE")
@@ -26,7 +28,7 @@ class Structure:
 
     `partitions` counts what XNNPACK computes of a .tflite, `outside` the operators that it leaves to LiteRT; both are
     None for other formats. `float_operators` are those of a .tflite with a float32 tensor, the conversions at its
-    ends aside. `other_constants` are those of a reduced .onnx that are not the float32 file's, see `constants.py`.
+    ends aside. `other_constants` are those of a reduced file that are not the float32 file's, see `constants.py`.
     """
 
     operators: dict[str, int]
@@ -40,21 +42,28 @@ def structure(path: Path, kind: str, float_layers: Collection[str] = (), whole: 
     """Read a .onnx or .tflite file.
 
     `float_layers` are known to compute in floats, and not among the `float_operators`: names of tensors, or what stands
-    before the first slash of their names. `whole` is the float32 file of a reduced .onnx.
+    before the first slash of their names. `whole` is the float32 file of a reduced one.
 
     None for a SavedModel, whose graph TensorFlow rewrites as it loads it, and for a .onnx where onnx is not installed:
     running one does not need it.
     """
     if kind == "onnx":
         try:
-            other = [] if whole is None else other_constants(path, whole)
+            other = [] if whole is None else other_constants(read_onnx(path), read_onnx(whole))
             return Structure(_onnx_operators(path), other_constants=other)
         except RuntimeMissingError:
             return None
     if kind == "micro":
         # XNNPACK's partitions say nothing of a processor that has no XNNPACK.
         return replace(_tflite_structure(path / MICRO_MODEL, ()), partitions=None, outside=None)
-    return _tflite_structure(path, float_layers) if kind == "tflite" else None
+    if kind != "tflite":
+        return None
+    found = _tflite_structure(path, float_layers)
+    return (
+        found
+        if whole is None
+        else replace(found, other_constants=other_constants(read_tflite(path), read_tflite(whole)))
+    )
 
 
 def _onnx_operators(path: Path) -> dict[str, int]:

@@ -44,11 +44,11 @@ def require_listed(bundle: Bundle, name: str) -> None:
 
 
 def whole_file(bundle: Bundle, artifact: Artifact) -> Path | None:
-    """The float32 .onnx that a reduced one was made from, if it is there and the listed file."""
-    if artifact.format != "onnx" or artifact.precision == "float32":
+    """The float32 file that a reduced .onnx or .tflite was made beside, if it is there and the listed file."""
+    if artifact.format not in ("onnx", "tflite") or artifact.precision == "float32":
         return None
     for other in bundle.artifacts.values():
-        if (other.format, other.precision) == ("onnx", "float32") and not damage(bundle, other.name):
+        if (other.format, other.precision) == (artifact.format, "float32") and not damage(bundle, other.name):
             return bundle.folder / other.name
     return None
 

@@ -13,7 +13,7 @@ from .. import notebooks
 from ..environment import cpu_name, versions
 from ..errors import InputError, printable
 from ..files import read_regular, write_whole
-from .bundle import LABELS, REPORT, Bundle
+from .bundle import LABELS, REPORT, WHOLE, Bundle
 from .samples import FILE as SAMPLES
 
 #: The version of the format of report.json.
@@ -38,6 +38,28 @@ class Outcome:
     points_lost: float
     agreement: float
     largest_difference: float
+
+
+def is_measured(test: Any) -> bool:
+    """Whether a table has the fields of an `Outcome`, with values that can have been measured together.
+
+    Some whole number of images is right. Where a file decides as Keras does, both are right or both are wrong, so it
+    cannot have lost or won more than the share in which they disagree.
+    """
+    if not isinstance(test, dict) or type(test.get("images")) is not int or test["images"] <= 0:
+        return False
+    if not isinstance(test.get("dataset"), str):
+        return False
+    for key, most in (("accuracy", 1), ("agreement", 1), ("points_lost", 100), ("largest_difference", math.inf)):
+        value = test.get(key)
+        if value is None and key == "largest_difference":
+            continue  # it was no finite number, for which JSON has no word
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
+            return False
+    right, same = (test["images"] * test[key] for key in ("accuracy", "agreement"))
+    lost = test["images"] * test["points_lost"] / 100
+    whole = all(abs(count - round(count)) < WHOLE for count in (right, same, lost))
+    return whole and min(right, same) >= 0 and abs(lost) <= test["images"] - same + WHOLE
 
 
 @dataclass(frozen=True)

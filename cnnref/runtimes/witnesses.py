@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import InputError, printable
 from ..files import read_regular
 from .bundle import CARD, REPORT, Bundle, facts_sha256
-from .report import Check, read_report
+from .report import Check, is_measured, read_report
 
 #: The line of a model card that repeats the hash.
 FACTS = "SHA-256 of the facts in `bundle.json`, which is all of it but the list of files: `{digest}`."
@@ -46,23 +46,42 @@ def report_of_earlier(bundle: Bundle) -> Check | None:
     except InputError:
         check.problems.append("it cannot be read, or is not one that a verification wrote")
         return check
-    unknown = []
+    unknown: list[str] = []
+    anew: list[str] = []
+    of_keras: dict[tuple[Any, int], set[float]] = {}
     for row in rows:
         file, test = str(row.get("file")), row.get("test")
         if file not in bundle.artifacts or not test:
             continue
-        if not _measured(test):
+        recorded = bundle.artifacts[file].test
+        if not is_measured(test):
             check.problems.append(f"its accuracy of {printable(file)} makes no sense")
-        elif (recorded := bundle.artifacts[file].test) is None:
+            continue
+        on = (test.get("dataset"), test["images"])
+        of_keras.setdefault(on, set()).add(round(100 * test["accuracy"] + test["points_lost"], 5))
+        if recorded is None:
             unknown.append(file)
         elif problem := other_accuracy(bundle, file, test["accuracy"], test["images"], recorded):
             check.problems.append(f"{printable(file)}: {problem}")
-    if unknown:
-        check.checked = False
-        check.note = (
-            f"the export measured no accuracy of {', '.join(map(printable, unknown))}; whether the report's is "
-            "true, only --data-dir shows"
+        elif test != recorded:
+            anew.append(file)
+    for points in of_keras.values():
+        if len(points) > 1:
+            check.problems.append(
+                "its accuracies do not fit together: by what each file has right and has lost, Keras would be right in "
+                + " and in ".join(f"{found:.2f} %" for found in sorted(points))
+            )
+    notes = [
+        f"{why} of {', '.join(map(printable, files))}"
+        for why, files in (
+            ("the export measured no accuracy", unknown),
+            ("the export measured another accuracy", anew),
         )
+        if files
+    ]
+    if notes:
+        check.checked = False
+        check.note = f"{' and '.join(notes)}; whether the report's is true, only --data-dir shows"
     return check if check.problems or check.note else None
 
 
@@ -79,18 +98,9 @@ def other_accuracy(bundle: Bundle, file: str, accuracy: float, images: int, reco
     """How an accuracy differs from the recorded one by more than other processors explain; empty if it does not."""
     artifact = bundle.artifacts[file]
     most = SAME_ACCURACY + (artifact.points or 0) / 100
-    if images == recorded["images"] and abs(accuracy - recorded["accuracy"]) <= most:
+    if images == recorded["images"] and abs(accuracy - recorded["accuracy"]) <= most + 1e-9:
         return ""
     return (
         f"{100 * accuracy:.2f} % of {images:,} test images are right, and at the export it was "
         f"{100 * recorded['accuracy']:.2f} % of {recorded['images']:,}"
     )
-
-
-def _measured(test: Any) -> bool:
-    """Whether a row of a report has an accuracy that something can have, and of how many images."""
-    if not isinstance(test, dict):
-        return False
-    accuracy, images = test.get("accuracy"), test.get("images")
-    known = isinstance(accuracy, int | float) and not isinstance(accuracy, bool) and 0 <= accuracy <= 1
-    return known and type(images) is int and images > 0

@@ -71,6 +71,9 @@ def test_a_reduced_file_is_held_to_what_was_measured(bundle: Any) -> None:
             found, measured = bundle.artifacts[kind.file].tolerance, report[kind.file]["largest_difference"]
             assert found == pytest.approx(max(SMALLEST_BOUND[kind.precision], 3 * measured), rel=0.01)
             assert report[kind.file]["allowed"] == pytest.approx(found)
+            entry = bundle.document["artifacts"][kind.file]
+            assert entry["difference"] == pytest.approx(measured, rel=0.01)
+            assert (entry["tolerance_factor"], entry["tolerance_least"]) == (3, SMALLEST_BOUND[kind.precision])
 
 
 def test_every_format_has_the_names_and_an_open_batch(bundle: Any) -> None:

@@ -307,7 +307,14 @@ def test_no_fact_of_bundle_json_changes_alone(change: Any, bundle: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "test", [{"accuracy": 2, "images": 5}, {"accuracy": 0.5}, {"accuracy": True, "images": 5}, [1]]
+    "test",
+    [
+        {"accuracy": 0.33, "agreement": 1, "points_lost": 0, "largest_difference": 0, "dataset": "x", "images": 5},
+        {"accuracy": 2, "images": 5},
+        {"accuracy": 0.5},
+        {"accuracy": True, "images": 5},
+        [1],
+    ],
 )
 def test_an_accuracy_in_a_bundle_that_nothing_can_have_is_refused(test: Any, bundle: Path) -> None:
     def put(document: Any) -> None:
@@ -318,39 +325,80 @@ def test_an_accuracy_in_a_bundle_that_nothing_can_have_is_refused(test: Any, bun
         read_bundle(bundle)
 
 
+@pytest.mark.parametrize(("factor", "tolerance", "holds"), [(3, 0.3, True), (3, 0.31, False), (4, 0.4, True)])
+def test_a_bound_that_does_not_follow_from_what_bundle_json_says_is_refused(
+    factor: float, tolerance: float, holds: bool, bundle: Path
+) -> None:
+    stated = {"tolerance_least": 0.02, "difference": 0.1, "tolerance_factor": factor, "tolerance": tolerance}
+    with_facts(bundle, lambda document: document["artifacts"]["model.onnx"].update(stated))
+    if holds:
+        assert read_bundle(bundle).artifacts["model.onnx"].tolerance == tolerance
+        return
+    with pytest.raises(InputError, match=r"tolerance is 0\.31, and 3 times the difference of the export is 0\.3"):
+        read_bundle(bundle)
+
+
 def test_pixels_are_0_to_255(bundle: Path) -> None:
     with_facts(bundle, lambda document: document["input"].update(range=[0, 1]))
     with pytest.raises(InputError, match=r"input\.range is \[0, 1\]"):
         read_bundle(bundle)
 
 
+BETTER = "model.onnx: 100.00 % of 1,000 test images are right, and at the export it was 75.00 % of 1,000"
+SENSELESS = "its accuracy of model.onnx makes no sense"
+
+
 @pytest.mark.parametrize(
-    ("accuracy", "problem"),
+    ("typed", "problem"),
     [
-        (0.75, ""),
-        (0.7505, ""),
-        (1.0, "model.onnx: 100.00 % of 1,000 test images are right, and at the export it was 75.00 % of 1,000"),
-        (float("nan"), "its accuracy of model.onnx makes no sense"),
-        ("1.0", "its accuracy of model.onnx makes no sense"),
+        ({}, ""),
+        # An image more, with the points and the agreement that go with it, is what another processor may find.
+        ({"accuracy": 0.751, "points_lost": -0.1, "agreement": 0.999}, ""),
+        ({"accuracy": 0.7505}, SENSELESS),
+        ({"accuracy": 0.751, "points_lost": -0.1}, SENSELESS),
+        ({"accuracy": 1.0}, BETTER),
+        ({"accuracy": 1.0, "points_lost": -25.0, "agreement": 0.75}, BETTER),
+        ({"accuracy": float("nan")}, SENSELESS),
+        ({"accuracy": "1.0"}, SENSELESS),
+        ({"dataset": ["noise"]}, SENSELESS),
+        ({"images": True}, SENSELESS),
     ],
 )
-def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(accuracy: Any, problem: str, bundle: Path) -> None:
+def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(typed: Any, problem: str, bundle: Path) -> None:
     with_facts(bundle)
+    recorded = read_bundle(bundle).artifacts["model.onnx"].test
+    assert recorded is not None
     rows = [
-        {"file": name, "sha256": read_bundle(bundle).files[name].sha256, "test": {"accuracy": accuracy, "images": 1000}}
+        {"file": name, "sha256": read_bundle(bundle).files[name].sha256, "test": {**recorded, **typed}}
         for name in ("model.onnx", "model.tflite")
     ]
     (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[:1]}))
     assert measured_accuracy(read_bundle(bundle)) == {"model.onnx": 0.75}
     report = verify(bundle)
     assert report.problems == [f"report.json: {problem}"] * bool(problem)
+    told = [check.note for check in report.checks if check.file == "report.json" and check.ok]
+    assert bool(told) == bool(typed and not problem), "it is another one than that of the export"
     quarantine_failures(report, bundle)
     assert verify(bundle).ok, "a verification writes it anew"
     (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[1:]}))
-    if not problem or "test images" in problem:
+    if problem != SENSELESS:
         (found,) = (check for check in verify(bundle).checks if check.file == "report.json")
         assert found.status == "not checked", "the export measured nothing"
         assert "only --data-dir shows" in found.note
+
+
+def test_accuracies_that_do_not_fit_each_other_are_told(bundle: Path) -> None:
+    with_facts(bundle)
+    recorded = read_bundle(bundle).artifacts["model.onnx"].test
+    assert recorded is not None
+    rows = [
+        {"file": "model.onnx", "test": recorded},
+        {"file": "model.tflite", "test": {**recorded, "accuracy": 0.751}},
+    ]
+    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows}))
+    (problem,) = verify(bundle).problems
+    assert problem.startswith("report.json: its accuracies do not fit together")
+    assert problem.endswith("Keras would be right in 75.00 % and in 75.10 %")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, '{"version": 2, "checks": 1}', '{"version": 1}'])
