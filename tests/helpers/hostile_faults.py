@@ -299,37 +299,36 @@ class Elements(HTMLParser):
             self.scripts[-1] += data
 
 
-def pages(_: Path, chance: random.Random) -> Case:
-    """The page of a network whose names mean harm: it has the same elements, and they hold the names as text."""
+def hostile_contents(chance: random.Random) -> Any:
+    """What a page is written from, with names that mean harm: labels, layers, a picture, facts, the title."""
     import onnx
 
-    from cnnref.page.write import PageContents, Sample, page
+    from cnnref.page.write import PageContents, Sample
     from cnnref.runtimes import find_bundle
 
-    source = find_bundle("lenet5-mnist")
-    model = onnx.load(str(source / "model.onnx"))
-    plain = PageContents(
-        model.SerializeToString(), "plain", (28, 28, 1), tuple("0123456789"), facts=("one", "two", "three")
-    )
-    base = Elements(page(plain)).found
+    model = onnx.load(str(find_bundle("lenet5-mnist") / "model.onnx"))
     names = [name.encode("utf-8", "replace").decode() for name in chance.sample(NAMES, 13)]
     for node in chance.sample(list(model.graph.node), 3):
         node.name = names[10] + node.name
     sample = Sample(np.zeros((28, 28, 1), np.uint8), chance.choice(NAMES).encode("utf-8", "replace").decode())
-    hostile = PageContents(
-        model.SerializeToString(),
-        names[11],
-        (28, 28, 1),
-        tuple(names[:10]),
-        [sample],
-        title=names[12],
-        facts=names[8:11],
-    )
+    content = model.SerializeToString()
+    labels, facts = tuple(names[:10]), names[8:11]
+    return PageContents(content, names[11], (28, 28, 1), labels, [sample], title=names[12], facts=facts)
+
+
+def pages(_: Path, chance: random.Random) -> Case:
+    """The page of a network whose names mean harm: it has the same elements, and they hold the names as text."""
+    from cnnref.page.write import PageContents, page
+    from cnnref.runtimes import find_bundle
+
+    content = (find_bundle("lenet5-mnist") / "model.onnx").read_bytes()
+    plain = PageContents(content, "plain", (28, 28, 1), tuple("0123456789"), facts=("one", "two", "three"))
+    base, hostile = Elements(page(plain)).found, hostile_contents(chance)
 
     def read() -> Any:
         made = Elements(page(hostile))
         facts = next(json.loads(text) for text in made.scripts if text.lstrip().startswith('{"'))
-        return made.found == base, facts["labels"] == names[:10], facts["name"] == names[11]
+        return made.found == base, facts["labels"] == list(hostile.labels), facts["name"] == hostile.name
 
     return read, lambda found: found == (True, True, True)
 

@@ -45,8 +45,14 @@ class Opened:
         self.asked: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.wrong.append(said.text))
+        self.page.on("dialog", self._dismiss)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
+
+    def _dismiss(self, dialog: Any) -> None:
+        """No page of ours opens one."""
+        self.wrong.append(f"{dialog.type}: {dialog.message}")
+        dialog.dismiss()
 
     def ready(self) -> Any:
         """The page, once the network has run and a layer is shown."""
