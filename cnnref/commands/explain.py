@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +15,15 @@ from ..errors import InputError
 from ..files import check_place
 from .options import BUNDLE_HELP, DataDir, find_or_make
 
+if TYPE_CHECKING:
+    from ..page.learning import Learning
+    from ..runtimes import Bundle
+
 
 def explain(
-    bundle: Annotated[str | None, typer.Argument(help=f"{BUNDLE_HELP} Not with --gallery.", show_default=False)] = None,
+    bundle: Annotated[
+        str | None, typer.Argument(help=f"{BUNDLE_HELP} Or a run. Not with --gallery.", show_default=False)
+    ] = None,
     other: Annotated[
         str | None, typer.Argument(help="A second bundle, to show both on one page with the same picture.")
     ] = None,
@@ -25,6 +34,9 @@ def explain(
     ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Show the bundle's int8 file beside it, and where its errors arise.")
+    ] = False,
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="Show how a run learned, by the weights that it kept after some epochs.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option(help="Write a report of Markdown, PNG and JSON into this folder instead of a page.")
@@ -44,45 +56,80 @@ def explain(
 
     Example: cnnref explain lenet5-mnist --image digit.png
 
+    Example: cnnref explain runs/lenet5-digits --snapshots
+
     Example: cnnref explain --gallery saved_models --out site
     """
-    from ..runtimes import read_bundle
-
     if gallery:
         return _gallery(gallery, out, force=force, other=bool(bundle or image or report))
     if bundle is None:
         raise InputError("Name a bundle, such as lenet5-mnist, or give --gallery with a folder of bundles.")
-    read = read_bundle(find_or_make(bundle))
     if other and int8:
         raise InputError("--int8 and a second bundle are two comparisons; a page shows one: leave one of them out.")
-    if (other or int8 or half) and report and not out:
+    if (other or int8 or half or snapshots) and report and not out:
         raise InputError(
-            "A second bundle, --int8 and --half are for the page and not for the report; give --out as well."
+            "A second bundle, --int8, --half and --snapshots are for the page and not for the report; "
+            "give --out as well."
         )
     if image and report and not out:
         raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
-    if report:
-        from ..explain.report.write import write_report
+    if snapshots and not _is_run(bundle):
+        raise InputError(f"--snapshots shows how a run learned, and {bundle} is not the folder of a run; name one.")
+    with ExitStack() as stack:
+        read = stack.enter_context(_found(bundle))
+        if report:
+            from ..explain.report.write import write_report
 
-        check_place(report)
+            check_place(report)
+            written = write_report(read, report, data_dir=data_dir, force=force, tell=_tell)
+            print(f"Report: {written}")
+        if out or not report:
+            from ..page.write import size_note, write_page
 
-        def tell(text: str) -> None:
-            print(text, file=sys.stderr)
-
-        written = write_report(read, report, data_dir=data_dir, force=force, tell=tell)
-        print(f"Report: {written}")
-    if out or not report:
-        from ..page.write import size_note, write_page
-
-        page = out or Path(f"{read.name}.html")
-        _check(page, force=force)
-        second = read_bundle(find_or_make(other)) if other else None
-        write_page(read, page, image=image, half=half, int8=int8, other=second)
-        size = page.stat().st_size
-        print(f"Page: {page} ({size:,} bytes); open it in a browser.")
-        if note := size_note(size, half=half):
-            print(note, file=sys.stderr)
+            page = out or Path(f"{read.name}.html")
+            _check(page, force=force)
+            second = stack.enter_context(_found(other)) if other else None
+            learning = _learning(Path(bundle)) if snapshots else None
+            write_page(read, page, image=image, half=half, int8=int8, other=second, learning=learning)
+            size = page.stat().st_size
+            print(f"Page: {page} ({size:,} bytes); open it in a browser.")
+            if note := size_note(size, half=half):
+                print(note, file=sys.stderr)
     return None
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _is_run(name: str) -> bool:
+    """Whether this is the folder of a run, and of no bundle."""
+    folder = Path(name)
+    return folder.is_dir() and not (folder / "bundle.json").is_file() and (folder / "recipe.toml").is_file()
+
+
+@contextmanager
+def _found(name: str) -> Iterator[Bundle]:
+    """The bundle of that name; of a run one that is made, and gone afterwards."""
+    from ..runtimes import read_bundle
+
+    if not _is_run(name):
+        yield read_bundle(find_or_make(name))
+        return
+    from ..exporters import export
+
+    with TemporaryDirectory() as folder:
+        # Without a test of the file on the test set, which an export of its own would do.
+        yield export(name, Path(folder) / "bundle", formats=("onnx",), precisions=("float32",))
+
+
+def _learning(folder: Path) -> Learning:
+    from ..exporters.snapshots import snapshot_models
+    from ..page.learning import Learning
+    from ..training.run import Run
+
+    run = Run(folder)
+    return Learning(snapshot_models(run), run.metrics())
 
 
 def _gallery(folder: Path, out: Path | None, *, force: bool, other: bool) -> None:

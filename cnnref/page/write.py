@@ -27,6 +27,7 @@ from .compact import compact_script
 from .facts import PAGE, to_base64
 from .half import with_half_weights
 from .headline import headline, subline
+from .learning import Learning, learning_facts
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
@@ -45,6 +46,8 @@ MOST_SAMPLES = 12
 STYLES = ("style.css", "guide/guide.css")
 #: The scripts of the page begin with these files; what they import decides the rest and its order.
 WORKER, LARGE_WORKER, MAIN = "engine/worker.js", "engine/large.js", "view/main.js"
+#: What is in pages with sections that only options bring.
+EXTRAS, EXTRA_STYLE = "view/extras.js", "view/extras.css"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class PageContents:
         folder: the folder of model.keras, which is needed for Grad-CAM of a head that the page cannot follow.
         half: whether the weights are stored in 16 bits, which makes the page half as large.
         second: a network to compare with.
+        learning: the weights after a few epochs of training.
     """
 
     model: bytes
@@ -101,6 +105,7 @@ class PageContents:
     folder: Path | None = None
     half: bool = False
     second: Second | None = None
+    learning: Learning | None = None
 
 
 def write_page(
@@ -111,6 +116,7 @@ def write_page(
     half: bool = False,
     int8: bool = False,
     other: Bundle | None = None,
+    learning: Learning | None = None,
 ) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
@@ -121,13 +127,16 @@ def write_page(
         half: store the weights in 16 bits, for a page of half the size.
         int8: show the bundle's model.int8.onnx beside it, and where its errors arise.
         other: show another network beside it, which takes pictures of the same size.
+        learning: show how the network learned; with nothing of the three above.
 
     Raises:
         InputError: a bundle is not a classifier or lacks a file that the page runs, the other network takes pictures of
             another size, or the picture cannot be read.
         VerificationError: a file is not the one that bundle.json lists.
     """
-    contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other))
+    if learning and (half or int8 or other):
+        raise InputError("The epochs of a network are shown of one network alone, with its weights as they are.")
+    contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other), learning=learning)
     write_whole(out, page(contents))
     return out
 
@@ -209,12 +218,20 @@ def page(contents: PageContents) -> str:
     if contents.half:
         graph = with_half_weights(graph)
     model = graph.SerializeToString(deterministic=True) if contents.half else contents.model
-    kept = _samples_that_fit(contents.samples, len(model), bool(page_facts.unknown_outputs(graph.graph)))
+    unknown = page_facts.unknown_outputs(graph.graph)
+    kept = _samples_that_fit(contents.samples, len(model), bool(unknown))
     channels_first = _channels_first(graph, contents.shape)
     pictures = [sample.image for sample in kept]
     given = [np.moveaxis(one, -1, 0) for one in pictures] if channels_first else pictures
     grad_cam: list[dict[str, Any]] = []
-    if folder is not None and (folder / "model.keras").is_file() and kept and not page_facts.has_closed_form(graph):
+    if contents.learning and unknown:
+        raise InputError(
+            f"{contents.name} has an operator that the page cannot compute, so its epochs cannot be shown."
+        )
+    known, numbers = learning_facts(contents.learning, graph) if contents.learning else (None, b"")
+    # Of an earlier epoch it would not be true.
+    stored = kept and contents.learning is None and folder is not None and (folder / "model.keras").is_file()
+    if folder is not None and stored and not page_facts.has_closed_form(graph):
         grad_cam = page_facts.grad_cam_of(folder, pictures, _best(graph, given))
     facts = {
         "name": contents.name,
@@ -228,10 +245,13 @@ def page(contents: PageContents) -> str:
         "stored": page_facts.outputs_of_unknown_operators(graph, given),
         "gradcam": grad_cam,
         "second": _facts_of_second(contents),
+        **({"learning": known} if known else {}),
     }
     second = [_read(contents.second.model, contents.second.name)] if contents.second else []
     large = any(_weights_of(one) > MANY_WEIGHTS for one in (graph, *second))
-    return _fill_shell(contents, model, facts, large)
+    if large and contents.learning:
+        raise InputError(f"The epochs of a network are shown if it has at most {MANY_WEIGHTS:,} weights.")
+    return _fill_shell(contents, model, facts, large, numbers)
 
 
 def _weights_of(model: Any) -> int:
@@ -339,24 +359,27 @@ def engine_script(large: bool = False) -> str:
 
 
 @cache
-def view_script() -> str:
-    """The script of everything else on the page."""
-    return compact_script(bundle_scripts(PAGE / MAIN, without=ordered_files(PAGE / LARGE_WORKER)))
+def view_script(extras: bool = False) -> str:
+    """The script of everything else on the page, with the sections that only options bring or without them."""
+    return compact_script(
+        bundle_scripts(PAGE / (EXTRAS if extras else MAIN), without=ordered_files(PAGE / LARGE_WORKER))
+    )
 
 
-def _second_script(model: bytes) -> str:
-    """The element with the file of a second network; nothing where there is none."""
-    text = base64.b64encode(model).decode("ascii")
-    return f'<script type="text/plain" id="second-model">{text}</script>\n' if model else ""
+def _bytes_script(name: str, content: bytes) -> str:
+    """The element with bytes beside those of the model; nothing where there are none."""
+    text = base64.b64encode(content).decode("ascii")
+    return f'<script type="text/plain" id="{name}">{text}</script>\n' if content else ""
 
 
-def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], large: bool) -> str:
+def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], large: bool, numbers: bytes) -> str:
     """The frame of the page with everything put where it belongs."""
     from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     second = contents.second.model if contents.second else b""
+    extras = contents.learning is not None
     parts = {
         # Only large networks are computed with WebAssembly, which a page needs leave to compile.
         "webassembly": " 'wasm-unsafe-eval'" if large else "",
@@ -364,14 +387,14 @@ def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], lar
         "name": html.escape(contents.name),
         "title": html.escape(contents.title or contents.name),
         "facts_line": " ".join(f"<span>{html.escape(fact)}</span>" for fact in contents.facts),
-        "style": _style(),
+        "style": _style() + (f"\n{small_style(_text(EXTRA_STYLE))}" if extras else ""),
         "bytes": f"{len(model):,}",
         "sha256": hashlib.sha256(model).hexdigest(),
         "version": html.escape(__version__),
         "facts": listed,
         "model": base64.b64encode(model).decode("ascii"),
-        "second": _second_script(second),
+        "second": _bytes_script("second-model", second) + _bytes_script("epochs", numbers),
         "engine": engine_script(large),
-        "view": view_script(),
+        "view": view_script(extras),
     }
     return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("shell.html"))

@@ -164,7 +164,12 @@ def test_every_chapter_on_blocks_and_learning_reacts(guide_of: Callable[..., Gui
         page.locator("#guide-descent button", has_text="Take a step").click()
     assert float(guide.text("descent", ".sums strong")) < 1e-6
     said = page.locator("#guide-backprop .sums").last.inner_text()
+    foretold = page.locator("#guide-backprop .numbers:not(.edit)").nth(2).locator("td").all_inner_texts()
     page.locator("#guide-backprop button", has_text="Take the step").click()
+    weights = (
+        page.locator("#guide-backprop .edit").nth(1).locator("input").evaluate_all("all => all.map((one) => one.value)")
+    )
+    assert [float(one.replace("\u2212", "-")) for one in foretold] == pytest.approx([*map(float, weights)], rel=1e-4)
     # The loss that was foretold is the loss now.
     now = page.locator("#guide-backprop .sums").first.locator("strong").last.inner_text()
     assert said.endswith(f"= {now}")

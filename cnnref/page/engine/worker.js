@@ -48,6 +48,19 @@ export const QUESTIONS = {
   },
 
   /**
+   * Take other numbers for some constants of the network: those of another epoch.
+   * @param {{ constants: Map<string, Tensor["data"]> }} given
+   */
+  learn({ constants }) {
+    const { graph } = network();
+    for (const [name, data] of constants) {
+      const known = graph.constants.get(name);
+      if (known) graph.constants.set(name, { ...known, data });
+    }
+    return {};
+  },
+
+  /**
    * Run a picture: all results.
    * @param {{ image: ArrayLike<number>, stored?: Tensors, which?: string }} given
    */

@@ -118,7 +118,7 @@ export function chapterBackpropagation() {
   const weights = { first: FIRST.map((row) => [...row]), second: SECOND.map((row) => [...row]) };
   let rate = 0.1;
   const [forward, back, after] = [sums(), sums(), sums()];
-  const gradients = h("div", { class: "row" });
+  const [gradients, news] = [h("div", { class: "row" }), h("div", { class: "row" })];
   const tables = [
     editTable(inputs, "2 inputs", draw, 3),
     editTable(weights.first, "layer 1", draw, 2),
@@ -175,7 +175,12 @@ export function chapterBackpropagation() {
       numberTable({ values: found.gradients.second, name: "gradient: hidden · slope", limit: 2, write: written }),
     );
     const [old, slope] = [second[0][0], found.gradients.second[0][0]];
-    const next = forwardAndBack(x, stepOf(), RIGHT).loss;
+    const to = stepOf();
+    const next = forwardAndBack(x, to, RIGHT).loss;
+    news.replaceChildren(
+      numberTable({ values: to.first, name: "layer 1 after the step", limit: 2, write: written }),
+      numberTable({ values: to.second, name: "layer 2 after the step", limit: 2, write: written }),
+    );
     after.replaceChildren(
       sumLine(`The first weight of layer 2: ${written(old)} − ${rate}·${inBrackets(slope)}`, old - rate * slope),
       sumLine(`Loss after the step: ${sumText([found.loss, next - found.loss])}`, next),
@@ -199,6 +204,7 @@ export function chapterBackpropagation() {
     gradients,
     h("h4", {}, "The step"),
     h("div", { class: "controls" }, controls),
+    news,
     after,
   ]);
 }

@@ -14,6 +14,12 @@ import { askAbout, lookAt, lookAtValue, nodeNamed, on, showPicture, state } from
  */
 const own = [];
 
+/**
+ * What else the address holds: how it is now, null for nothing, and how the page comes to that.
+ * @type {Record<string, { now: () => number | null, most: () => number, go: (next: number | null) => Promise<void> }>}
+ */
+export const MORE = {};
+
 let following = false; // while the page becomes what its address says, nothing is written into it
 let part = ""; // of the page, or a chapter: what the address begins with
 /** @type {(id: string) => unknown} */
@@ -48,6 +54,7 @@ function addressNow() {
     node && part !== `layer-${node.name}` ? `layer=${encodeURIComponent(node.name)}` : "",
     node ? `value=${at}` : "",
     asked === null ? "" : `class=${asked}`,
+    ...Object.entries(MORE).map(([name, { now }]) => (now() === null ? "" : `${name}=${now()}`)),
   ];
   return `#${[encodeURIComponent(part), ...facts].filter((one) => one).join("&")}`;
 }
@@ -90,6 +97,7 @@ export function keepAddress(build) {
     write(moved);
   });
   on("class", () => write(true));
+  on("weights", () => write(false));
   addEventListener("popstate", followAddress);
   addEventListener("click", (event) => {
     const link = /** @type {Element} */ (event.target).closest?.("a[href^='#']");
@@ -113,6 +121,10 @@ export async function followAddress() {
     const text = given.get(name) ?? "";
     return /^\d{1,9}$/.test(text) && Number(text) < most ? Number(text) : null;
   };
+  for (const [name, { now, most, go }] of Object.entries(MORE)) {
+    const next = number(name, most());
+    if (next !== now()) await go(next);
+  }
   const sample = number("picture", state.facts.samples.length);
   const picture = sample === null ? own[history.state?.own] : sampleOf(sample);
   if (picture && picture !== state.picture) await showPicture(picture);

@@ -33,6 +33,12 @@ const textOf = (id) => byId(id).textContent ?? "";
 /** Letters of base64; a page with more of them lets go of what it has read. */
 const MUCH_TEXT = 20_000_000;
 
+/**
+ * Sections that only options bring; `extras.js` lists them where there are any.
+ * @type {((bytes: (id: string) => Uint8Array<ArrayBuffer>) => HTMLElement | null)[]}
+ */
+export const SECTIONS = [];
+
 async function start() {
   state.facts = JSON.parse(textOf("facts"));
   const main = /** @type {HTMLElement} */ (document.querySelector("main"));
@@ -52,6 +58,7 @@ async function start() {
     lookAt(firstLayer());
     const { second } = state.facts;
     if (second) main.append(await buildSecond(second, bytesIn("second-model")));
+    for (const build of SECTIONS) main.append(build(bytesIn) ?? "");
     const guide = buildGuide(guideContext());
     main.append(guide);
     document.querySelector(".page-head nav")?.append(...buildCopyLink());

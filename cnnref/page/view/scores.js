@@ -31,7 +31,7 @@ export function buildStatus() {
     status.replaceChildren(
       `${state.picture.name}: most probably `,
       h("strong", {}, labelOf(best)),
-      `, ${percent(found[best])}. `,
+      `, ${percent(found[best])}${state.epoch && ", with "}${state.epoch}. `,
       h("span", { class: "took" }, `Computed in ${state.milliseconds.toFixed(0)} ms.`),
     );
   });

@@ -16,6 +16,7 @@
  * @property {Stored[]} stored
  * @property {StoredGradCam[]} gradcam
  * @property {import("./second.js").SecondFacts | null} second the network beside this one
+ * @property {import("./learning.js").LearningFacts} [learning] how it learned
  * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
  * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null,
  *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
@@ -27,7 +28,7 @@ import { QUESTIONS } from "../engine/worker.js";
 /**
  * Until the page has started, `facts`, `graph` and `picture` are null; nothing is drawn before that.
  * @type {{ facts: Facts, graph: Graph, picture: Picture, tensors: Tensors, missing: Map<string, string>,
- *   milliseconds: number, node: GraphNode | null, channel: number, at: number, asked: number | null }}
+ *   milliseconds: number, node: GraphNode | null, channel: number, at: number, asked: number | null, epoch: string }}
  */
 export const state = {
   facts: /** @type {any} */ (null), // what page.py wrote: name, labels, shape, samples, ...
@@ -40,13 +41,14 @@ export const state = {
   channel: 0,
   at: 0, // the place in its data of the value looked at
   asked: null, // the class that the reader asks about; null where it is the most probable one
+  epoch: "", // which weights compute, where they are not those of the file: "the weights after epoch 2 of 40"
 };
 
 /** @type {Record<string, (() => void)[]>} */
 const listeners = {};
 
 /**
- * Call `listener` whenever `event` happens: "run", "node", "value", "class".
+ * Call `listener` whenever `event` happens: "run", "node", "value", "class", "weights".
  * @type {(event: string, listener: () => void) => void}
  */
 export const on = (event, listener) => void (listeners[event] ??= []).push(listener);
@@ -136,6 +138,21 @@ let loaded = {};
 export async function load({ model, ...given }) {
   loaded = given;
   state.graph = (await ask("load", { model, ...given }, null, [model.buffer])).graph;
+}
+
+/**
+ * Compute with other numbers in some constants; `epoch` says in words which these are, "" for those of the file.
+ * @type {(constants: Map<string, Float32Array>, epoch: string) => Promise<void>}
+ */
+export async function learn(constants, epoch) {
+  await ask("learn", { constants });
+  for (const [name, data] of constants) {
+    const known = state.graph.constants.get(name);
+    if (known) state.graph.constants.set(name, { ...known, data });
+  }
+  state.epoch = epoch;
+  emit("weights");
+  await showPicture(state.picture);
 }
 
 /**

@@ -27,7 +27,7 @@ export function buildWhy() {
   /** @type {ReturnType<typeof askApart> | null} */
   let running = null;
   /** @type {WeakMap<Uint8Array, Map<number, Occluded>>} */
-  const results = new WeakMap(); // by picture and class
+  let results = new WeakMap(); // by picture and class
   /** @type {(values: Uint8Array) => Map<number, Occluded>} */
   const keep = (values) => {
     const kept = results.get(values) ?? new Map();
@@ -86,6 +86,10 @@ export function buildWhy() {
     choose();
   });
   on("class", choose);
+  on("weights", () => {
+    running?.stop();
+    results = new WeakMap(); // it was found with other weights
+  });
   darkMode.addEventListener("change", show);
   return h(
     "section",

@@ -1,0 +1,6 @@
+// Sections that only options bring: pages with one of them have this file instead of main.js, which is in it.
+
+import { buildLearning } from "./learning.js";
+import { SECTIONS } from "./main.js";
+
+SECTIONS.push(buildLearning);
