@@ -6,6 +6,7 @@ A kind makes one input a seed in a folder of its own and says how it is read; wh
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -88,6 +89,21 @@ def pickles(folder: Path, chance: random.Random) -> Case:
     )
 
 
+@functools.cache
+def gzip_bomb() -> bytes:
+    """70 MiB of zeros."""
+    return gzip.compress(bytes(70 << 20), 1, mtime=0)
+
+
+@functools.cache
+def npz_bomb() -> bytes:
+    """An array of 64 MiB that is none."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", bytes(64 << 20))
+    return packed.getvalue()
+
+
 def archives(folder: Path, chance: random.Random) -> Case:
     from cnnref.data.archives import Archive, read_bytes
 
@@ -110,7 +126,7 @@ def archives(folder: Path, chance: random.Random) -> Case:
     content = gzip.compress(content, mtime=0)
     match chance.randrange(5):
         case 0:
-            content = gzip.compress(b"\0" * (70 << 20), 1, mtime=0)
+            content = gzip_bomb()
         case 1 | 2:
             content = changed(content, chance)
     path.write_bytes(content)
@@ -139,8 +155,7 @@ def arrays(folder: Path, chance: random.Random) -> Case:
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("a.npy", head + struct.pack("<H", 118) + text.encode() + b"\n" + bytes(64))
         case 2:
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr("a.npy", bytes(64 << 20))
+            path.write_bytes(npz_bomb())
         case 3:
             place = content.rindex(b"PK\x01\x02") + chance.randrange(46)
             path.write_bytes(content[:place] + chance.randbytes(1) + content[place + 1 :])
@@ -351,10 +366,23 @@ def greedy_onnx(kind: str) -> bytes:
     )
 
 
+#: The files that a child of this process has been asked to run.
+RUN: list[str] = []
+
+
+@functools.cache
+def shared_child(number: int) -> Any:
+    """A child that runs the files of some cases; a crash starts it anew. It ends with this process."""
+    from cnnref.runtimes.isolation import Apart, Limits
+
+    if number:
+        shared_child(number - 1).end()
+    return Apart(Limits(seconds=5, to_import=20))
+
+
 def artifacts(folder: Path, chance: random.Random) -> Case:
     """ONNX and TFLite files of a bundle with the hash made anew; they run in a child."""
     from cnnref.runtimes import find_bundle, read_bundle
-    from cnnref.runtimes.isolation import Limits, host
 
     source = find_bundle("lenet5-mnist")
     shutil.copy(source / "bundle.json", folder / "bundle.json")
@@ -371,10 +399,12 @@ def artifacts(folder: Path, chance: random.Random) -> Case:
 
     def read() -> Any:
         bundle = read_bundle(folder)
-        with host(isolated=True, limits=Limits(seconds=8, to_import=20)) as where:
-            runner = where.open(bundle, name, 1)
-            where.structure(bundle, bundle.artifacts[name])
-            return runner.run(np.zeros((2, 28, 28, 1), np.uint8))
+        # What is loaded stays in memory, so a child has ten files.
+        where = shared_child(len(RUN) // 10)
+        RUN.append(name)
+        runner = where.open(bundle, name, 1)
+        where.structure(bundle, bundle.artifacts[name])
+        return runner.run(np.zeros((2, 28, 28, 1), np.uint8))
 
     return read, lambda found: found.ndim == 2 and bool((found >= -0.01).all() and (found <= 1.01).all())
 
