@@ -73,6 +73,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, error:
     where = f"{printable(member.filename.removesuffix('.npy'))} in {path}"
     try:
         content = archive.read(member)
+        if len(content) != member.file_size:
+            raise ValueError(f"it has {len(content):,} bytes, and {member.file_size:,} by the list of members")
         stream = io.BytesIO(content)
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

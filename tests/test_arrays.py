@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
 
 from cnnref.arrays import read_npz
 from cnnref.errors import InputError
@@ -138,3 +141,47 @@ def test_only_a_regular_file_is_opened(path: Any) -> None:
     os.mkfifo(path)
     with pytest.raises(InputError, match="is no regular file"):
         read_npz(path)
+
+
+KINDS = arrays_of.array_shapes(min_dims=0, min_side=0, max_side=5).flatmap(
+    lambda shape: arrays_of.arrays(st.sampled_from([np.uint8, np.int64, np.float32, np.float64, np.bool_]), shape)
+)
+NAMES = st.text(st.characters(categories=["Ll", "Lu", "Nd"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=25)  # each writes and reads files
+@given(st.dictionaries(NAMES, KINDS, max_size=4), st.booleans())
+def test_of_a_sound_file_the_same_is_read_as_numpy_reads(
+    tmp_path_factory: pytest.TempPathFactory, arrays: dict[str, np.ndarray], compressed: bool
+) -> None:
+    path = tmp_path_factory.mktemp("sound") / "set.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            archive.writestr(f"{name}.npy", member(array))
+    found = read_npz(path)
+    with np.load(path) as known:
+        assert list(found) == known.files == list(arrays)
+        for name in arrays:
+            assert found[name].dtype == known[name].dtype
+            np.testing.assert_array_equal(found[name], known[name])
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 300) | st.integers(0, 2**31 - 1))
+def test_what_a_member_says_to_hold_is_bounded_by_its_bytes(
+    tmp_path_factory: pytest.TempPathFactory, claimed: int
+) -> None:
+    """The size in the header is refused before it is asked for, or is what is there."""
+    path = tmp_path_factory.mktemp("claimed") / "set.npz"
+    write(path, a=member(np.arange(10, dtype=np.uint8)))
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"PK\x01\x02") + 24
+    true = int.from_bytes(content[place : place + 4], "little")
+    content[place : place + 4] = claimed.to_bytes(4, "little")
+    path.write_bytes(content)
+    if claimed == true:
+        assert read_npz(path)["a"].size == 10
+        return
+    with pytest.raises(InputError, match=r"which it cannot hold|complete|damaged") as told:
+        read_npz(path)
+    assert ("which it cannot hold" in str(told.value)) == (claimed > 1032 * true + 1024)

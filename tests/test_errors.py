@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cnnref
-from cnnref.errors import EXPECTED, either, on_command_line, option, printable, printable_lines
+from cnnref import notebooks
+from cnnref.errors import EXPECTED, InputError, either, on_command_line, option, printable, printable_lines
+from cnnref.files import check_labels
 
 PACKAGE = Path(cnnref.__file__).parent
 
@@ -23,6 +26,54 @@ def test_what_is_printed_has_no_hidden_character_and_one_line(text: str) -> None
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert shown.splitlines() in ([], [shown])
     assert len(shown) <= 303
+
+
+@given(st.text(st.characters(), max_size=300))
+def test_what_is_escaped_means_the_same_text_and_escaped_again_it_is_the_same(text: str) -> None:
+    shown = printable(text, most=4000)
+    assert printable(shown, most=4000) == shown
+    if "\\" not in text:
+        read = re.sub(r"\\(x..|u....|U........|[nrt])", lambda found: ast.literal_eval(f"'{found[0]}'"), shown)
+        assert read == text
+
+
+class Cells(HTMLParser):
+    """The elements of a page, and the texts of its table's cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        if tag in ("td", "th", "b"):
+            self.texts.append("")
+        assert not attrs
+
+    def handle_data(self, data: str) -> None:
+        self.texts[-1] += data
+
+
+@given(st.lists(st.text(st.characters(), max_size=40), min_size=5, max_size=5))
+def test_a_table_of_html_holds_texts_and_no_elements_of_theirs(texts: list[str]) -> None:
+    title, *cells = texts
+    found = Cells(notebooks.table(title, cells[:2], [cells[2:]]))
+    assert found.elements == ["p", "b", "table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td"]
+    assert found.texts == [printable(text) for text in texts]
+
+
+@given(st.lists(st.text(st.characters(), max_size=8), max_size=4))
+def test_the_names_of_classes_are_a_list_with_a_name_a_line_or_refused(labels: list[str]) -> None:
+    try:
+        check_labels(labels, "it")
+    except InputError:
+        return
+    assert "".join(f"{label}\n" for label in labels).splitlines() == labels
+    assert len(set(labels)) == len(labels)
+    assert all(printable(label) == label for label in labels)
 
 
 @pytest.mark.parametrize(
