@@ -18,6 +18,7 @@ from .options import BUNDLE_HELP, DataDir, find_or_make
 if TYPE_CHECKING:
     from ..page.learning import Learning
     from ..runtimes import Bundle
+    from ..runtimes.evaluate import LabelledImages
 
 
 def explain(
@@ -38,6 +39,10 @@ def explain(
     snapshots: Annotated[
         bool, typer.Option("--snapshots", help="Show how a run learned, by the weights that it kept after some epochs.")
     ] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Show the test pictures of this data set, too: what maps like, mistakes, and a map of them."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a report of Markdown, PNG and JSON into this folder instead of a page.")
     ] = None,
@@ -58,6 +63,8 @@ def explain(
 
     Example: cnnref explain runs/lenet5-digits --snapshots
 
+    Example: cnnref explain lenet5-mnist --dataset mnist --data-dir ~/datasets
+
     Example: cnnref explain --gallery saved_models --out site
     """
     if gallery:
@@ -66,9 +73,9 @@ def explain(
         raise InputError("Name a bundle, such as lenet5-mnist, or give --gallery with a folder of bundles.")
     if other and int8:
         raise InputError("--int8 and a second bundle are two comparisons; a page shows one: leave one of them out.")
-    if (other or int8 or half or snapshots) and report and not out:
+    if (other or int8 or half or snapshots or dataset) and report and not out:
         raise InputError(
-            "A second bundle, --int8, --half and --snapshots are for the page and not for the report; "
+            "A second bundle, --int8, --half, --snapshots and --dataset are for the page and not for the report; "
             "give --out as well."
         )
     if image and report and not out:
@@ -90,7 +97,8 @@ def explain(
             _check(page, force=force)
             second = stack.enter_context(_found(other)) if other else None
             learning = _learning(Path(bundle)) if snapshots else None
-            write_page(read, page, image=image, half=half, int8=int8, other=second, learning=learning)
+            tested = _tested(read, dataset, data_dir) if dataset else None
+            write_page(read, page, image=image, half=half, int8=int8, other=second, learning=learning, tested=tested)
             size = page.stat().st_size
             print(f"Page: {page} ({size:,} bytes); open it in a browser.")
             if note := size_note(size, half=half):
@@ -121,6 +129,23 @@ def _found(name: str) -> Iterator[Bundle]:
     with TemporaryDirectory() as folder:
         # Without a test of the file on the test set, which an export of its own would do.
         yield export(name, Path(folder) / "bundle", formats=("onnx",), precisions=("float32",))
+
+
+def _tested(bundle: Bundle, name: str, data_dir: Path | None) -> LabelledImages:
+    """The test pictures of a data set, which has to have the classes of the bundle."""
+    from ..data import load
+    from ..page.tested import held_at_most
+    from ..runtimes.evaluate import LabelledImages
+
+    data = load(name, data_dir, image_shape=bundle.shape, rule=bundle.picture)
+    if data.classes != max(2, len(bundle.labels)):
+        raise InputError(
+            f"{data.name} has {data.classes} classes and {bundle.name} has {len(bundle.labels)}; "
+            "choose another data set with --dataset."
+        )
+    held = held_at_most(len(data.test_labels), data.image_shape)
+    _tell(f"trying the test pictures of {data.name}, of which {held:,} go into the page ...")
+    return LabelledImages(data.test_images, data.test_labels, data.name)
 
 
 def _learning(folder: Path) -> Learning:

@@ -28,9 +28,11 @@ from .facts import PAGE, to_base64
 from .half import with_half_weights
 from .headline import headline, subline
 from .learning import Learning, learning_facts
+from .tested import facts_of_tested
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
+    from ..runtimes.evaluate import LabelledImages
 
 MODEL, INT8 = "model.onnx", "model.int8.onnx"
 #: From this size on, `cnnref explain` says what to expect.
@@ -92,6 +94,7 @@ class PageContents:
         half: whether the weights are stored in 16 bits, which makes the page half as large.
         second: a network to compare with.
         learning: the weights after a few epochs of training.
+        tested: test pictures, for a section on what they show.
     """
 
     model: bytes
@@ -106,6 +109,7 @@ class PageContents:
     half: bool = False
     second: Second | None = None
     learning: Learning | None = None
+    tested: LabelledImages | None = None
 
 
 def write_page(
@@ -117,6 +121,7 @@ def write_page(
     int8: bool = False,
     other: Bundle | None = None,
     learning: Learning | None = None,
+    tested: LabelledImages | None = None,
 ) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
@@ -128,6 +133,7 @@ def write_page(
         int8: show the bundle's model.int8.onnx beside it, and where its errors arise.
         other: show another network beside it, which takes pictures of the same size.
         learning: show how the network learned; with nothing of the three above.
+        tested: show what these test pictures tell of the network; see `facts_of_tested`.
 
     Raises:
         InputError: a bundle is not a classifier or lacks a file that the page runs, the other network takes pictures of
@@ -137,6 +143,7 @@ def write_page(
     if learning and (half or int8 or other):
         raise InputError("The epochs of a network are shown of one network alone, with its weights as they are.")
     contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other), learning=learning)
+    contents = replace(contents, tested=tested)
     write_whole(out, page(contents))
     return out
 
@@ -247,11 +254,14 @@ def page(contents: PageContents) -> str:
         "second": _facts_of_second(contents),
         **({"learning": known} if known else {}),
     }
+    pixels = b""
+    if contents.tested is not None:
+        facts["tested"], pixels = facts_of_tested(graph, contents.tested, channels_first=channels_first)
     second = [_read(contents.second.model, contents.second.name)] if contents.second else []
     large = any(_weights_of(one) > MANY_WEIGHTS for one in (graph, *second))
     if large and contents.learning:
         raise InputError(f"The epochs of a network are shown if it has at most {MANY_WEIGHTS:,} weights.")
-    return _fill_shell(contents, model, facts, large, numbers)
+    return _fill_shell(contents, model, facts, large, {"epochs": numbers, "pictures": pixels})
 
 
 def _weights_of(model: Any) -> int:
@@ -372,14 +382,16 @@ def _bytes_script(name: str, content: bytes) -> str:
     return f'<script type="text/plain" id="{name}">{text}</script>\n' if content else ""
 
 
-def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], large: bool, numbers: bytes) -> str:
+def _fill_shell(
+    contents: PageContents, model: bytes, facts: dict[str, Any], large: bool, more: dict[str, bytes]
+) -> str:
     """The frame of the page with everything put where it belongs."""
     from ..version import __version__
 
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     second = contents.second.model if contents.second else b""
-    extras = contents.learning is not None
+    extras = contents.learning is not None or contents.tested is not None
     parts = {
         # Only large networks are computed with WebAssembly, which a page needs leave to compile.
         "webassembly": " 'wasm-unsafe-eval'" if large else "",
@@ -393,7 +405,7 @@ def _fill_shell(contents: PageContents, model: bytes, facts: dict[str, Any], lar
         "version": html.escape(__version__),
         "facts": listed,
         "model": base64.b64encode(model).decode("ascii"),
-        "second": _bytes_script("second-model", second) + _bytes_script("epochs", numbers),
+        "second": "".join(_bytes_script(name, one) for name, one in {"second-model": second, **more}.items()),
         "engine": engine_script(large),
         "view": view_script(extras),
     }

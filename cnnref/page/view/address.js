@@ -16,7 +16,7 @@ const own = [];
 
 /**
  * What else the address holds: how it is now, null for nothing, and how the page comes to that.
- * @type {Record<string, { now: () => number | null, most: () => number, go: (next: number | null) => Promise<void> }>}
+ * @type {Record<string, { now: () => number | null, most: () => number, go: (next: number | null) => Promise<void>, picture?: boolean }>}
  */
 export const MORE = {};
 
@@ -158,7 +158,8 @@ export function buildCopyLink() {
   const told = h("span", { class: "note", role: "status" });
   const copy = button("Copy link", async () => {
     write(false);
-    const lacking = state.picture.sample === null ? "; your own picture is not in it" : "";
+    const known = state.picture.sample !== null || Object.values(MORE).some(({ picture, now }) => picture && now() !== null);
+    const lacking = !known ? "; your own picture is not in it" : "";
     const done = await navigator.clipboard?.writeText(location.href).then(
       () => true,
       () => false,

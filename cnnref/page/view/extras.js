@@ -2,5 +2,6 @@
 
 import { buildLearning } from "./learning.js";
 import { SECTIONS } from "./main.js";
+import { buildTested } from "./tested.js";
 
-SECTIONS.push(buildLearning);
+SECTIONS.push(buildTested, buildLearning);

@@ -17,6 +17,7 @@
  * @property {StoredGradCam[]} gradcam
  * @property {import("./second.js").SecondFacts | null} second the network beside this one
  * @property {import("./learning.js").LearningFacts} [learning] how it learned
+ * @property {import("./tested.js").TestedFacts} [tested] what test pictures show of it
  * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
  * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null,
  *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
