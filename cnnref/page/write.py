@@ -379,7 +379,7 @@ def view_script(extras: bool = False) -> str:
 def _bytes_script(name: str, content: bytes) -> str:
     """The element with bytes beside those of the model; nothing where there are none."""
     text = base64.b64encode(content).decode("ascii")
-    return f'<script type="text/plain" id="{name}">{text}</script>\n' if content else ""
+    return f'<noscript hidden id="{name}">{text}</noscript>\n' if content else ""
 
 
 def _fill_shell(

@@ -19,7 +19,7 @@ from opened import Opened
 import cnnref
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.onnx.model import onnx_model
-from cnnref.page.bundle_scripts import bundle_scripts
+from cnnref.page.bundle_scripts import bundle_scripts, ordered_files
 from cnnref.page.half import with_half_weights
 from cnnref.page.write import PAGE, PageContents, Sample, page
 
@@ -28,9 +28,9 @@ NETWORKS = ["mobilenet_v2", "shufflenet_v2_x1_0", "convnext_v2_atto", "resnet18_
 #: A layer by the fast operators: [its shape, its numbers].
 LAYER = """
 ([model, image]) => {
-  const fast = fastNetwork(readModel(Uint8Array.from(atob(model), (letter) => letter.charCodeAt(0)), "y"));
-  const { tensors, missing } = runGraph(fast.graph, image, new Map(), fast.operators);
-  const found = tensors.get(fast.graph.output);
+  const graph = readModel(Uint8Array.from(atob(model), (letter) => letter.charCodeAt(0)), "y");
+  const { tensors, missing } = runGraph(graph, image, new Map(), fastNetwork(graph).operators);
+  const found = tensors.get(graph.output);
   return found ? [found.shape, Array.from(found.data)] : [...missing.values()].join(" ");
 }
 """
@@ -38,7 +38,7 @@ LAYER = """
 #: How far every result of the worker is from that of the exact engine, in shares of the largest number it is made of.
 APART = """
 async () => {
-  const { tensors } = await ask("run", { image: state.picture.values });
+  const { tensors } = await run(state.graph, { image: state.picture.values });
   const exactly = runGraph(state.graph, state.picture.values).tensors;
   const most = (data) => data.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
   return state.graph.nodes.map((node) => {
@@ -56,7 +56,9 @@ def engine(browser: Any) -> Iterator[Any]:
     """An empty page with the engine."""
     tab = browser.new_page()
     tab.set_content("<!doctype html><title>empty</title>")
-    tab.add_script_tag(content=bundle_scripts(PAGE / "engine/large.js"))
+    worker = PAGE / "engine/large.js"
+    tab.add_script_tag(content=bundle_scripts(worker))
+    tab.add_script_tag(content=bundle_scripts(PAGE / "engine/onnx.js", without=ordered_files(worker)))
     yield tab
     tab.close()
 

@@ -20,7 +20,7 @@ MIDDLE = """
   const card = document.getElementById(`card-${layer}`);
   card.scrollIntoView({ behavior: "instant", block: "center" });
   const box = card.querySelector("canvas").getBoundingClientRect();
-  const tiling = tilingOf(state.tensors.get(nodeNamed(layer).output).shape, box.width, box.height);
+  const tiling = tilingOf(tensorNamed(nodeNamed(layer).output), box.width, box.height);
   const [left, top] = cornerOf(tiling, map);
   return [box.left + left + tiling.width / 2, box.top + top + tiling.height / 2];
 }
@@ -71,7 +71,8 @@ def test_the_first_screen_has_the_whole_network(
     assert "% of the 10,000 test pictures" in tab.text_content(".facts-line")
     painted, columns = tab.evaluate(PAINTED)
     assert painted == columns >= 8
-    for place in ("#picture .stage", ".strip", "#card-logits"):
+    how = ["#play .sum"] if width > 1024 else []  # how a map is made, down to its last row
+    for place in ("#picture .stage", ".strip", "#card-logits", *how):
         box = tab.locator(place).bounding_box()
         assert box["y"] >= 0, place
         assert box["x"] + box["width"] <= width, place

@@ -14,7 +14,7 @@ import pytest
 from onnx import helper, numpy_helper
 from onnx.backend.test.case import node as node_cases
 
-from cnnref.page.bundle_scripts import bundle_scripts
+from cnnref.page.bundle_scripts import bundle_scripts, ordered_files
 from cnnref.page.facts import known_operators
 from cnnref.page.write import PAGE
 
@@ -69,7 +69,9 @@ def engine(browser: Any) -> Iterator[Any]:
     """An empty page with the engine."""
     page = browser.new_page()
     page.set_content("<!doctype html><title>empty</title>")
-    page.add_script_tag(content=bundle_scripts(PAGE / "engine/worker.js"))
+    worker = PAGE / "engine/worker.js"
+    page.add_script_tag(content=bundle_scripts(worker))
+    page.add_script_tag(content=bundle_scripts(PAGE / "engine/onnx.js", without=ordered_files(worker)))
     yield page
     page.close()
 

@@ -204,7 +204,7 @@ function explainReduced({ inputs: [x, given], attributes, y, at }) {
     const from = inside.reduce((sum, one, index) => sum + one * steps[axes[index]], begin);
     return { row: 0, column: cell, input: x.data[from], from, padding: false };
   });
-  return { kind: "mean", groups: [{ channel: rank === 4 ? own[1] : 0, rows: 1, columns: count, cells }], count };
+  return { kind: "mean", groups: [{ channel: rank === 4 ? own[x.last ? 3 : 1] : 0, rows: 1, columns: count, cells }], count };
 }
 
 /** @type {Explain} */

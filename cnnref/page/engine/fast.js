@@ -3,14 +3,14 @@
 /**
  * @import { Graph } from "./onnx.js"
  * @import { Operator, Tensor } from "./tensors.js"
- * @import { Product } from "./matrices.js"
+ * @import { Given, Product } from "./matrices.js"
  * @import { Window } from "./windows.js"
  */
 
 import { ELEMENTWISE, FUNCTIONS } from "./elementwise.js";
 import { Matrices } from "./matrices.js";
 import { OPERATORS } from "./operators.js";
-import { tensorOf } from "./tensors.js";
+import { sizeOf, tensorOf } from "./tensors.js";
 import { windowOf } from "./windows.js";
 
 /** Networks with more weights than this are computed here; in smaller ones every sum is in double precision. */
@@ -18,33 +18,34 @@ const LARGE = 500_000;
 
 /** @type {(graph: Graph) => boolean} */
 export const isLarge = ({ constants }) =>
-  [...constants.values()].reduce((sum, { data }) => sum + data.length, 0) > LARGE;
+  [...constants.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0) > LARGE;
+
+const MULTIPLYING = ["Conv", "Gemm", "MatMul"];
 
 /**
- * A copy of a graph whose weights lie in the memory of a WebAssembly module, operators that multiply by them, and the
- * buffers that the copy does without; null where the browser has no such memory.
- * @type {(graph: Graph) => { graph: Graph, operators: Record<string, Operator>, moved: ArrayBufferLike[] } | null}
+ * Operators for a large network, and the names of the weights that they alone read; null where the browser has no
+ * WebAssembly for it.
+ * @type {(graph: Graph) => { operators: Record<string, Operator>, weights: string[] } | null}
  */
-export function fastNetwork(graph) {
-  const constants = new Map([...graph.constants].map(([name, tensor]) => [name, { ...tensor }]));
-  const multiplied = graph.nodes
-    .filter(({ op }) => ["Conv", "Gemm", "MatMul"].includes(op))
-    .map(({ inputs }) => constants.get(inputs[1]))
-    .filter((tensor) => tensor !== undefined)
-    .filter(({ data }) => data instanceof Float32Array);
-  const weights = [...new Set(multiplied)];
-  const moved = weights.map(({ data }) => data.buffer);
+export function fastNetwork({ nodes, constants }) {
+  const others = new Set(nodes.flatMap(({ op, inputs }) => (MULTIPLYING.includes(op) ? [] : inputs)));
+  const multiplied = nodes.filter(({ op }) => MULTIPLYING.includes(op)).map(({ inputs }) => inputs[1]);
+  const real = (/** @type {string} */ name) => constants.get(name)?.data instanceof Float32Array;
+  const weights = [...new Set(multiplied)].filter((name) => real(name) && !others.has(name));
   try {
-    return { graph: { ...graph, constants }, operators: operatorsOf(new Matrices(weights)), moved };
+    return { operators: operatorsOf(new Matrices()), weights };
   } catch {
     return null;
   }
 }
 
+/** @type {(tensor: Tensor) => Given} */
+const numbersOf = ({ data }) => ({ length: data.length, fill: (floats) => floats.set(data) });
+
 /** @type {(matrices: Matrices) => Record<string, Operator>} */
 function operatorsOf(matrices) {
   /** @type {(inputs: Tensor[]) => boolean} */
-  const known = ([x, weights]) => x.data instanceof Float32Array && matrices.places.has(weights);
+  const known = ([x, weights]) => x.data instanceof Float32Array && weights.data instanceof Float32Array;
   return {
     ...SIMPLE,
     Conv: (inputs, attributes) => {
@@ -106,7 +107,7 @@ function productOfConvolution([x, weights, bias], { kernel, stride, dilation, be
   };
   const groups = channels / depth;
   const right = { length: channels * area, fill };
-  return { left: weights, right, rows: filters, base, places, bias: bias?.data, groups, apart: depth * area };
+  return { left: numbersOf(weights), right, rows: filters, base, places, bias: bias?.data, groups, apart: depth * area };
 }
 
 /**
@@ -118,8 +119,8 @@ function productOfDense(x, weights, transposed) {
   /** @type {(count: number, step: number) => number[]} */
   const line = (count, step) => Array.from({ length: count }, (_, index) => index * step);
   return {
-    left: { length: x.data.length, fill: (floats) => floats.set(x.data) },
-    right: weights,
+    left: numbersOf(x),
+    right: numbersOf(weights),
     rows: x.data.length / inputs,
     base: line(inputs, transposed ? 1 : outputs),
     places: line(outputs, transposed ? inputs : 1),

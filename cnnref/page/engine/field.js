@@ -41,11 +41,11 @@ function boxBefore(node, box, before, after) {
   }
   if (node.op === "Pad") return node.pads ? shifted(box, node.pads, x.length) : ALL;
   if (node.op === "Slice") return node.picked ? strided(box, node.picked) : ALL;
-  if (node.op === "Transpose") return keepsMaps(node.attributes.perm, x) ? box : ALL;
+  if (node.op === "Transpose") return keepsMaps(node.attributes.perm, x) || after.last ? box : ALL;
   const joins = ["Softmax", "ReduceMean", "LayerNormalization"];
   if (joins.includes(node.op) || node.op.startsWith("Global")) return ALL;
   // Value by value, or channels moved about: rows and columns stay what they are.
-  const [outer, inner] = [x.slice(-2), y.slice(-2)];
+  const [outer, inner] = [before, after].map(({ shape, last }) => (last ? shape.slice(1, 3) : shape.slice(-2)));
   return x.length > 2 && y.length > 2 && outer[0] === inner[0] && outer[1] === inner[1] ? box : ALL;
 }
 

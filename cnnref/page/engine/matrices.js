@@ -1,13 +1,12 @@
-// Products of matrices in the memory of a WebAssembly module, which has the weights of a network at its beginning.
+// Products of matrices in the memory of a WebAssembly module, which holds those of one product at a time.
 /**
- * @import { Tensor } from "./tensors.js"
  * @typedef {(input: number, base: number, depth: number, places: number, panel: number) => void} Pack
  * @typedef {(weights: number, stride: number, panel: number, depth: number, bias: number, y: number, step: number) => void} Tile
  * @typedef {{ pack: Pack, tile1: Tile, tile4: Tile }} Functions those of engine/multiply.js
  * @typedef {{ length: number, fill: (floats: Float32Array) => void }} Given numbers to put into the memory
  * @typedef {object} Product rows times columns: column p has right[base[k] + places[p]] at k, for every k
- * @property {Tensor | Given} left [rows, depth], a tensor where it is one of the weights
- * @property {Tensor | Given} right
+ * @property {Given} left [rows, depth]
+ * @property {Given} right
  * @property {number} rows
  * @property {number[]} base
  * @property {number[]} places
@@ -17,7 +16,6 @@
  */
 
 import { BYTES, COLUMNS, MULTIPLY } from "./multiply.js";
-import { sizeOf } from "./tensors.js";
 import { assemble } from "./webassembly.js";
 
 /** Panels of this many bytes stay in the cache of a processor while all rows pass by. */
@@ -32,31 +30,12 @@ const PAGE_BYTES = 65536;
 const bytesFor = (length) => Math.ceil((length * BYTES) / 16) * 16;
 
 export class Matrices {
-  /**
-   * Move weights into the memory of a new module: from now on they read their numbers there. An error where the browser
-   * has no WebAssembly with SIMD, or forbids it.
-   * @param {Tensor[]} weights
-   */
-  constructor(weights) {
+  /** An error where the browser has no WebAssembly with SIMD, or forbids it. */
+  constructor() {
     const module = new WebAssembly.Module(assemble(MULTIPLY));
-    const bytes = weights.reduce((sum, { data }) => sum + bytesFor(data.length), 0);
-    this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) + 1 });
+    this.memory = new WebAssembly.Memory({ initial: 1 });
     const { exports } = new WebAssembly.Instance(module, { page: { memory: this.memory } });
     this.functions = /** @type {Functions} */ (/** @type {unknown} */ (exports));
-    /** @type {Map<Tensor, number>} */
-    this.places = new Map();
-    this.end = 0;
-    for (const tensor of weights) {
-      this.places.set(tensor, this.end);
-      this.floats(this.end, tensor.data.length).set(tensor.data);
-      this.end += bytesFor(tensor.data.length);
-    }
-    this.lookAgain();
-  }
-
-  /** The weights as views of the memory; once it has grown, it is another buffer. */
-  lookAgain() {
-    for (const [tensor, place] of this.places) tensor.data = this.floats(place, sizeOf(tensor.shape));
   }
 
   /** @type {(place: number, length: number) => Float32Array} */
@@ -65,28 +44,15 @@ export class Matrices {
   }
 
   /**
-   * Where parts of so many numbers lie behind the weights, until the next product.
+   * Where parts of so many numbers lie, until the next product.
    * @type {(lengths: number[]) => number[]}
    */
   rooms(lengths) {
-    let at = this.end;
+    let at = 0;
     const found = lengths.map((length) => (at += bytesFor(length)) - bytesFor(length));
     const missing = at - this.memory.buffer.byteLength;
-    if (missing > 0) {
-      this.memory.grow(Math.ceil(missing / PAGE_BYTES));
-      this.lookAgain();
-    }
+    if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE_BYTES));
     return found;
-  }
-
-  /**
-   * Where a matrix lies: a tensor where it is, other numbers in their room.
-   * @type {(matrix: Tensor | Given, room: number) => number}
-   */
-  put(matrix, room) {
-    if (!("fill" in matrix)) return /** @type {number} */ (this.places.get(matrix));
-    matrix.fill(this.floats(room, matrix.length));
-    return room;
   }
 
   /** @type {(place: number, distances: number[]) => void} */
@@ -103,10 +69,10 @@ export class Matrices {
     const columns = Math.ceil(places.length / COLUMNS) * COLUMNS;
     const panelSize = depth * COLUMNS;
     const panels = Math.max(1, Math.min(columns / COLUMNS, Math.floor(CACHED / bytesFor(panelSize))));
-    const own = [left, right].map((matrix) => ("fill" in matrix ? matrix.length : 0));
-    const rooms = this.rooms([...own, depth, columns, panels * panelSize, rows, rows * columns]);
-    const [, , bases, spots, panel, biases, y] = rooms;
-    const [a, b] = [left, right].map((matrix, index) => this.put(matrix, rooms[index]));
+    const sizes = [left.length, right.length, depth, columns, panels * panelSize, rows, rows * columns];
+    const [a, b, bases, spots, panel, biases, y] = this.rooms(sizes);
+    left.fill(this.floats(a, left.length));
+    right.fill(this.floats(b, right.length));
     this.putDistances(bases, base);
     this.putDistances(spots, [...places, ...new Array(columns - places.length).fill(places[0])]);
     this.floats(biases, rows).set(bias ?? new Float32Array(rows));

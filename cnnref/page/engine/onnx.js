@@ -16,6 +16,7 @@
  * @property {ValueInfo} input
  * @property {string} output
  * @property {boolean} [channelsFirst] whether the input has its channels before its rows
+ * @property {string[]} [sent] weights that the worker does not hold: the page lends them to it while a picture is run
  * @property {boolean} [single] whether results are computed in single precision, as those of large networks are
  * @typedef {Record<string, any>} Fields of a message, by their names
  */

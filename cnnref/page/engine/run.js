@@ -1,7 +1,8 @@
 // Runs a graph: node after node, every result kept, so that the page can show all of them.
 /**
- * @import { Graph } from "./onnx.js"
+ * @import { Graph, GraphNode } from "./onnx.js"
  * @import { Operator, Tensor, Tensors } from "./tensors.js"
+ * @typedef {{ tensors: Tensors, missing: Map<string, string> }} Results and why the others are missing
  */
 
 import { OPERATORS } from "./operators.js";
@@ -14,20 +15,21 @@ import { arrayOf, tensorOf } from "./tensors.js";
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
- * All tensors of a network for one picture.
+ * All tensors of a network for one picture, node after node: it yields each node before it is computed.
  *   graph   of readModel
  *   image   numbers 0..255 in the order of the graph's input
  *   stored  Map(name -> tensor): results for this picture of operators that are not known here
  *   faster  operators that are used before those of operators.js
  * Gives { tensors: Map(name -> { shape, data }), missing: Map(node name -> why) }.
- * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors, faster?: Record<string, Operator> | null) => { tensors: Tensors, missing: Map<string, string> }}
+ * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors, faster?: Record<string, Operator> | null) => Generator<GraphNode, Results>}
  */
-export function runGraph(graph, image, stored = new Map(), faster = null) {
+export function* stepsOf(graph, image, stored = new Map(), faster = null) {
   const shape = graph.input.shape.map((size) => size ?? 1);
   const Kind = arrayOf(graph.input.element) ?? Float32Array;
   const tensors = new Map([[graph.input.name, tensorOf(shape, Kind.from(image))]]);
   const missing = new Map();
   for (const node of graph.nodes) {
+    yield node;
     const inputs = node.inputs.map((name) => tensors.get(name) ?? graph.constants.get(name));
     const kept = stored.get(node.output);
     try {
@@ -44,6 +46,17 @@ export function runGraph(graph, image, stored = new Map(), faster = null) {
     }
   }
   return { tensors, missing };
+}
+
+/**
+ * All tensors of a network for one picture, at once.
+ * @type {(graph: Graph, image: ArrayLike<number>, stored?: Tensors, faster?: Record<string, Operator> | null) => Results}
+ */
+export function runGraph(graph, image, stored, faster) {
+  const steps = stepsOf(graph, image, stored, faster);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @property {number[]} shape
  * @property {Float32Array} data whole numbers are in an array of their own type (`arrayOf`), which is read in the same way
  * @property {string} [name] of a constant
+ * @property {boolean} [last] of a result with four axes: whether its channels come last (engine/axes.js)
  * @property {boolean} [half] of a constant: whether it was stored in 16 bits, as which nothing is computed
  * @property {boolean} [real] whether a constant holds real numbers
  * @typedef {Map<string, Tensor>} Tensors results by their names

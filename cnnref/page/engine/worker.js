@@ -1,19 +1,19 @@
 // The worker: it holds the network and answers one question after the other.
 /**
- * @import { Graph } from "./onnx.js"
+ * @import { Graph, GraphNode } from "./onnx.js"
+ * @import { Results } from "./run.js"
  * @import { Operator, Tensor, Tensors } from "./tensors.js"
  * @typedef {{ done: number, of: number }} Progress
  */
 
 import { occlude } from "./occlusion.js";
-import { readModel } from "./onnx.js";
 import { OPERATORS } from "./operators.js";
-import { messageOf, runGraph, withRealWeights } from "./run.js";
-import { tensorOf } from "./tensors.js";
+import { messageOf, runGraph, stepsOf } from "./run.js";
+import { sizeOf, tensorOf } from "./tensors.js";
 
 /**
- * What computes a large network: another graph, operators for it, and the buffers that it does without; large.js sets it.
- * @type {{ network: ((graph: Graph) => { graph: Graph, operators: Record<string, Operator>, moved: ArrayBufferLike[] } | null) | null }}
+ * What computes a large network: operators for it, and the weights that they multiply by; large.js sets it.
+ * @type {{ network: ((graph: Graph) => { operators: Record<string, Operator>, weights: string[] } | null) | null }}
  */
 export const quicker = { network: null };
 
@@ -32,19 +32,61 @@ function network(which = "first") {
   return found;
 }
 
+/**
+ * The run that is not at its end, because the next node waits for its weights.
+ * @type {{ graph: Graph, steps: Generator<GraphNode, Results>, step: IteratorResult<GraphNode, Results>, room: number, started: number } | null}
+ */
+let begun = null;
+
+/**
+ * The weights of a node that this thread does not hold.
+ * @type {(graph: Graph, node: GraphNode) => string[]}
+ */
+function lacking({ constants }, { inputs }) {
+  return inputs.filter((name) => {
+    const held = constants.get(name);
+    return held && held.data.length < sizeOf(held.shape);
+  });
+}
+
+/**
+ * The weights that the next nodes lack, as many as there is room for.
+ * @type {(graph: Graph, from: GraphNode, room: number) => string[]}
+ */
+function wantedFrom(graph, from, room) {
+  const { nodes, constants } = graph;
+  const coming = new Set(nodes.slice(nodes.indexOf(from)).flatMap((node) => lacking(graph, node)));
+  let left = room;
+  const sizes = [...coming].map((name) => (left -= sizeOf(/** @type {Tensor} */ (constants.get(name)).shape)));
+  const fitting = sizes.findIndex((after) => after < 0);
+  return [...coming].slice(0, fitting < 0 ? coming.size : fitting);
+}
+
+/**
+ * Go on with the run: to its end, or to a node whose weights are not here.
+ * @type {() => Record<string, any>}
+ */
+function going() {
+  if (!begun) throw new Error("No run has begun.");
+  const { graph, steps, room, started } = begun;
+  while (!begun.step.done && !lacking(graph, begun.step.value).length) begun.step = steps.next();
+  const { step } = begun;
+  if (!step.done) return { wanted: wantedFrom(graph, step.value, room) };
+  begun = null;
+  const constants = new Set([...graph.constants.values()].map(({ data }) => data.buffer));
+  const buffers = [...step.value.tensors.values()].map(({ data }) => data.buffer);
+  const given = [...new Set(buffers)].filter((one) => one && !constants.has(one));
+  return { ...step.value, milliseconds: performance.now() - started, given };
+}
+
 /** @type {Record<string, (given: any, tell: (told: Progress) => void) => any>} */
 export const QUESTIONS = {
   /**
-   * Take the file, or a graph that was read from it; says what the network looks like. Of a large network this thread
-   * keeps the weights in the memory of WebAssembly only, and gives away those that were read.
-   * @param {{ model?: Uint8Array, graph?: Graph, output: string, channelsFirst: boolean, which?: string }} given
+   * Take a network, whose larger weights may be left out: they come while a picture is run.
+   * @param {{ graph: Graph, which?: string }} given
    */
-  load({ model = new Uint8Array(), graph: given, output, channelsFirst, which = "first" }) {
-    const graph = given ?? withRealWeights({ ...readModel(model, output), channelsFirst });
-    const fast = quicker.network?.(graph) ?? null;
-    graph.single = Boolean(fast);
-    held.set(which, { graph: fast?.graph ?? graph, faster: fast?.operators });
-    return { graph, given: fast?.moved ?? [] };
+  load({ graph, which = "first" }) {
+    held.set(which, { graph, faster: quicker.network?.(graph)?.operators });
   },
 
   /**
@@ -61,17 +103,27 @@ export const QUESTIONS = {
   },
 
   /**
-   * Run a picture: all results.
-   * @param {{ image: ArrayLike<number>, stored?: Tensors, which?: string }} given
+   * Run a picture: all results, or the names of the weights that are wanted now.
+   * @param {{ image: ArrayLike<number>, stored?: Tensors, which?: string, room?: number }} given
    */
-  run({ image, stored, which }) {
-    const started = performance.now();
+  run({ image, stored, which, room = 0 }) {
     const { graph, faster } = network(which);
-    const found = runGraph(graph, ordered(image, graph), stored, faster);
-    const milliseconds = performance.now() - started;
-    const constants = new Set([...graph.constants.values()].map(({ data }) => data.buffer));
-    const buffers = [...found.tensors.values()].map(({ data }) => data.buffer);
-    return { ...found, milliseconds, given: [...new Set(buffers)].filter((one) => one && !constants.has(one)) };
+    const steps = stepsOf(graph, ordered(image, graph), stored, faster);
+    begun = { graph, steps, step: steps.next(), room, started: performance.now() };
+    return going();
+  },
+
+  /**
+   * Go on with the weights that were wanted, which are given back.
+   * @param {{ wanted: string[], weights: Float32Array<ArrayBuffer> }} given
+   */
+  goOn({ wanted, weights }) {
+    const lent = wanted.map((name) => begun?.graph.constants.get(name)).filter((tensor) => tensor !== undefined);
+    let at = 0;
+    for (const tensor of lent) tensor.data = weights.subarray(at, (at += sizeOf(tensor.shape)));
+    const { given = [], ...answer } = going();
+    for (const tensor of lent) tensor.data = new Float32Array();
+    return { ...answer, weights, given: [...given, weights.buffer] };
   },
 
   /**
@@ -108,10 +160,10 @@ function ordered(image, { input, channelsFirst }) {
  * answer lists as given is not copied: this thread no longer has it.
  */
 export function serve() {
-  onmessage = ({ data: { id, question, ...given } }) => {
+  onmessage = ({ data: { id, question, ...asked } }) => {
     try {
-      const { given: lent = [], ...answer } = QUESTIONS[question](given, (told) => postMessage({ id, told }));
-      postMessage({ id, answer }, { transfer: lent });
+      const { given = [], ...answer } = QUESTIONS[question](asked, (told) => postMessage({ id, told })) ?? {};
+      postMessage({ id, answer }, { transfer: given });
     } catch (error) {
       postMessage({ id, error: messageOf(error) });
     }

@@ -1,11 +1,13 @@
 // What can be said of a layer without running it: its window, its sizes, what it costs.
 /**
  * @import { GraphNode } from "../engine/onnx.js"
+ * @import { Tensor } from "../engine/tensors.js"
  * @import { Window } from "../engine/windows.js"
  */
 
 import { by, counted, thousands } from "./elements.js";
 import { state, tensorNamed } from "./state.js";
+import { mapsOf } from "../engine/axes.js";
 import { fieldSize } from "../engine/field.js";
 import { sizeOf } from "../engine/tensors.js";
 import { windowOf } from "../engine/windows.js";
@@ -72,10 +74,14 @@ function windowOfNode(node) {
 
 /**
  * "6 maps of 28 × 28", "120 numbers".
- * @type {(shape: number[]) => string}
+ * @type {(tensor: Tensor) => string}
  */
-function shapeText(shape) {
-  if (shape.length === 4) return `${counted(shape[1], "map")} of ${by(shape.slice(2))}`;
+function shapeText(tensor) {
+  const { shape } = tensor;
+  if (shape.length === 4) {
+    const { count, rows, columns } = mapsOf(tensor);
+    return `${counted(count, "map")} of ${by([rows, columns])}`;
+  }
   return shape.length === 2 ? counted(shape[1], "number") : by(shape.slice(1));
 }
 
@@ -120,8 +126,8 @@ export function macsOf(node) {
 export function factsOf(node) {
   const output = state.tensors.get(node.output);
   const inputs = node.inputs.filter((name) => state.tensors.has(name));
-  const facts = [["takes", inputs.map((name) => `${name}: ${shapeText(tensorNamed(name).shape)}`).join("; ")]];
-  if (output) facts.push(["gives", shapeText(output.shape)]);
+  const facts = [["takes", inputs.map((name) => `${name}: ${shapeText(tensorNamed(name))}`).join("; ")]];
+  if (output) facts.push(["gives", shapeText(output)]);
   const window = windowOfNode(node);
   if (window) {
     const [rows, columns] = tensorNamed(node.inputs[0]).shape.slice(2);

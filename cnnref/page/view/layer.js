@@ -8,7 +8,7 @@ import { button, by, counted, darkMode, h, keepingFocus, limitOf, magnitude, tho
 import { factsOf, kindOf } from "./facts.js";
 import { arrowKeys, heatMap, numberTable, paint, scaleOf } from "./numbers.js";
 import { lookAt, lookAtValue, makerOf, on, state } from "./state.js";
-import { sizeOf } from "../engine/tensors.js";
+import { mapOf, mapsOf } from "../engine/axes.js";
 
 const MANY = 64; // so many maps or kernels are shown at once; the rest a page further
 
@@ -76,6 +76,7 @@ function neighbours(node) {
 
 /** @type {(node: GraphNode, tensor: Tensor) => HTMLElement} */
 export function results(node, tensor) {
+  const { count, rows, columns } = mapsOf(tensor);
   if (tensor.shape.length === 4)
     return h(
       "div",
@@ -83,22 +84,16 @@ export function results(node, tensor) {
       h("h3", {}, "Its maps"),
       tiles({
         name: "map",
-        count: tensor.shape[1],
+        count,
         chosen: state.channel,
         paintTile: (canvas, index) =>
-          paint(canvas, mapOf(tensor, index), tensor.shape[2], tensor.shape[3], { limit: limitOf(tensor) }),
+          paint(canvas, mapOf(tensor, index), rows, columns, { limit: limitOf(tensor) }),
         pick: (index) => lookAt(node, index),
       }),
       scaleOf(limitOf(tensor)),
     );
   return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
 }
-
-/** @type {(tensor: Tensor, channel: number) => Float32Array} */
-export const mapOf = (tensor, channel) => {
-  const area = sizeOf(tensor.shape.slice(2));
-  return tensor.data.subarray(channel * area, (channel + 1) * area);
-};
 
 /**
  * Numbers without places, sixteen a line.
@@ -238,7 +233,8 @@ function denseWeights(node, weights) {
       weights.data[node.attributes.transB ? state.channel * inputs + index : index * outputs + state.channel],
   );
   const flattened = makerOf(node.inputs[0]);
-  const maps = flattened?.op === "Flatten" ? state.tensors.get(flattened.inputs[0])?.shape : null;
+  const before = flattened?.op === "Flatten" ? state.tensors.get(flattened.inputs[0]) : null;
+  const maps = before?.last ? null : before?.shape;
   const title = h("h3", {}, `The weights of number ${state.channel}`);
   const limit = magnitude(own);
   if (maps?.length === 4 && maps[2] * maps[3] > 1) {

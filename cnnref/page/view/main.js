@@ -31,7 +31,7 @@ function byId(id) {
 const textOf = (id) => byId(id).textContent ?? "";
 
 /** Letters of base64; a page with more of them lets go of what it has read. */
-const MUCH_TEXT = 20_000_000;
+const MUCH_TEXT = 2_000_000;
 
 /**
  * Sections that only options bring; `extras.js` lists them where there are any.
@@ -49,7 +49,7 @@ async function start() {
   main.replaceChildren(hero);
   try {
     const { output, channelsFirst } = state.facts;
-    await load({ model, output, channelsFirst });
+    state.graph = await load({ model, output, channelsFirst });
     const { element, play } = buildPlay();
     hero.append(buildNetwork(play), buildScores(), element);
     main.append(buildLayer(), buildValue(), buildWhy(), buildChange());
@@ -72,7 +72,8 @@ async function start() {
 
 /**
  * The bytes of a network's file. Browsers cut a long text into pieces, which are read one after the other, because the
- * text of a large network is too long to be copied; its pieces leave the page as they are read.
+ * text of a large network is too long to be copied; its pieces leave the page as they are read. They lie in a noscript:
+ * a script would hold the whole text once more, and browsers read most other elements letter by letter.
  * @type {(id: string) => Uint8Array<ArrayBuffer>}
  */
 function bytesIn(id) {
@@ -91,7 +92,7 @@ function bytesIn(id) {
     rest = text.slice(whole);
     if (large) piece.remove();
   }
-  return bytes.slice(0, at);
+  return at < bytes.length ? bytes.slice(0, at) : bytes;
 }
 
 /**

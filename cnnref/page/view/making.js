@@ -20,12 +20,12 @@
  */
 
 import { limitOf, magnitude } from "./elements.js";
-import { mapOf } from "./layer.js";
-import { makerOf, state } from "./state.js";
+import { makerOf, state, tensorNamed } from "./state.js";
+import { cellOfPlace, mapOf, mapsOf } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
 import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 import { OPERATORS } from "../engine/operators.js";
-import { placeOf, sizeOf, tensorOf, total } from "../engine/tensors.js";
+import { sizeOf, tensorOf, total } from "../engine/tensors.js";
 import { windowOf } from "../engine/windows.js";
 
 /**
@@ -34,8 +34,8 @@ import { windowOf } from "../engine/windows.js";
  */
 const planeOf = (tensor, channel) => ({
   values: mapOf(tensor, channel),
-  rows: tensor.shape[2],
-  columns: tensor.shape[3],
+  rows: mapsOf(tensor).rows,
+  columns: mapsOf(tensor).columns,
   limit: limitOf(tensor),
 });
 
@@ -66,7 +66,7 @@ export function makingOf(node, channel, most) {
   const joined = node.op in PAIRS || node.op === "Sum";
   const given = node.inputs.filter((name) => state.tensors.get(name)?.shape.length === 4);
   if (joined && given.length) {
-    const parts = given.map((name) => plainPart(name, state.tensors.get(name)?.shape[1] === 1 ? 0 : channel));
+    const parts = given.map((name) => plainPart(name, mapsOf(tensorNamed(name)).count === 1 ? 0 : channel));
     return { ...plain, parts, reads: "cell" };
   }
   if (node.op in FUNCTIONS || ["Clip", "BatchNormalization", "LRN"].includes(node.op))
@@ -74,7 +74,7 @@ export function makingOf(node, channel, most) {
   const told = explainValue(state.graph, node, state.tensors, state.at);
   const source = told.from === undefined || !told.tensor ? undefined : state.tensors.get(told.tensor);
   if (source?.shape.length !== 4) return null;
-  return { ...plain, parts: [plainPart(told.tensor, placeOf(source.shape, told.from)[1])], reads: "moved" };
+  return { ...plain, parts: [plainPart(told.tensor, cellOfPlace(source, told.from)[0])], reads: "moved" };
 }
 
 /**
@@ -146,7 +146,7 @@ function denseMaking(node, output, most) {
   const told = ["Gemm", "MatMul"].includes(node.op) ? explainValue(state.graph, node, state.tensors, output) : null;
   const flat = makerOf(node.inputs[0]);
   const x = flat?.op === "Flatten" ? state.tensors.get(flat.inputs[0]) : null;
-  if (!told || x?.shape.length !== 4) return null;
+  if (!told || x?.shape.length !== 4 || x.last) return null;
   const area = sizeOf(x.shape.slice(2));
   if (area === 1) return null;
   const cells = told.groups[0].cells;

@@ -3,6 +3,7 @@
  * @import { Box, Drawing, Read } from "./edges.js"
  * @import { Placed } from "./folding.js"
  * @import { Explanation, Group as Cells } from "../engine/contributions.js"
+ * @import { Axes } from "./tiles.js"
  * @import { GraphNode } from "../engine/onnx.js"
  */
 
@@ -13,21 +14,21 @@ import { hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
 import { arrowKeys, contextOf } from "./numbers.js";
 import { lookAt, on, outstanding, state } from "./state.js";
 import { cornerOf, paintTiles, tileAt, tilesOf, tilingOf } from "./tiles.js";
+import { cellOfPlace } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
-import { placeOf } from "../engine/tensors.js";
 
 const MOST_READS = 80; // lines to one map
 
 // Sizes in pixels, along the course of the network and across it. A column of numbers needs less than one of maps.
-const WIDE = { label: 34, least: 54, across: 352, between: 22, zone: 16 };
+const WIDE = { label: 34, least: 54, across: 326, between: 22, zone: 16 };
 const TALL = { label: 92, least: 36, across: 0, between: 9, zone: 18 };
 const NUMBERS = 0.68; // of a row on a phone, which a finger has to meet, at least 24 pixels
 const EDGE = 2; // for the frame of the last map
 
 /** @type {(item: Placed) => GraphNode} */
 const lastOf = (item) => item.nodes[item.nodes.length - 1];
-/** @type {(item: Placed) => number[]} */
-const shapeOf = (item) => state.tensors.get(lastOf(item).output)?.shape ?? [1, 1];
+/** @type {(item: Placed) => Axes} */
+const axesOf = (item) => state.tensors.get(lastOf(item).output) ?? { shape: [1, 1] };
 
 /**
  * Where everything lies in a strip that is `width` wide.
@@ -40,8 +41,8 @@ function drawingOf(items, width) {
   const aside = skips ? zone : 0;
   const columns = Math.max(...items.map((item) => item.column)) + 1;
   const shares = Array.from({ length: columns }, (_, column) => {
-    const shapes = items.filter((item) => item.column === column).map(shapeOf);
-    return shapes.some((shape) => tilesOf(shape).rows * tilesOf(shape).columns > 1) ? 1 : NUMBERS;
+    const tiles = items.filter((item) => item.column === column).map((item) => tilesOf(axesOf(item)));
+    return tiles.some(({ rows, columns }) => rows * columns > 1) ? 1 : NUMBERS;
   });
   const all = shares.reduce((sum, share) => sum + share, 0);
   const unit = Math.max(least, (down ? Math.min(400, all * 60) : width - EDGE) / all);
@@ -57,7 +58,7 @@ function drawingOf(items, width) {
       ? { x: label + aside2, y: along, width: size, height: length }
       : { x: along, y: aside + label + aside2, width: length, height: size };
     const tensor = state.tensors.get(lastOf(item).output);
-    return { ...box, tiling: tensor ? tilingOf(tensor.shape, box.width, box.height) : null };
+    return { ...box, tiling: tensor ? tilingOf(tensor, box.width, box.height) : null };
   });
   const long = Math.floor(all * unit) + EDGE;
   return { items, boxes, down, zone: down ? width - 9 : 5, size: down ? [width, long] : [Math.max(width, long), full] };
@@ -88,8 +89,9 @@ function readsOf(items, item, tile, at) {
  * @type {(tensor: string, at: number) => number}
  */
 function tileOf(tensor, at) {
-  const shape = state.tensors.get(tensor)?.shape ?? [];
-  return shape.length === 4 ? placeOf(shape, at)[1] : shape.length === 2 ? at : 0;
+  const found = state.tensors.get(tensor);
+  if (found?.shape.length === 4) return cellOfPlace(found, at)[0];
+  return found?.shape.length === 2 ? at : 0;
 }
 
 /** @type {(told: Explanation) => { tensor: string, tile: number, weight: number }[]} */
@@ -208,9 +210,10 @@ export function buildNetwork(play) {
   function card(item, index) {
     const { x, y, width, height } = drawing.boxes[index];
     const { down } = drawing;
-    const shape = shapeOf(item);
+    const axes = axesOf(item);
     const kind = item.folded ? counted(item.nodes.length, "layer") : kindOf(lastOf(item));
-    const size = by(shape.slice(1));
+    const { count, rows, columns } = tilesOf(axes);
+    const sizes = axes.shape.length === 4 ? [count, rows, columns] : axes.shape.slice(1);
     const pad = (down ? TALL : WIDE).between / 2 - 3;
     const box = down
       ? { left: 0, top: y - pad, width: x + width, height: height + 2 * pad }
@@ -226,7 +229,7 @@ export function buildNetwork(play) {
         class: `card${item.folded ? " folded" : ""}${(down ? height < 27 : width < 28) ? " thin" : ""}`,
         style: Object.fromEntries(Object.entries(box).map(([name, value]) => [name, `${value}px`])),
         id: item.folded ? null : `card-${lastOf(item).name}`,
-        title: `${item.name}: ${kind}, ${size}`,
+        title: `${item.name}: ${kind}, ${by(sizes)}`,
         "aria-expanded": item.folded ? "false" : null,
         onclick: (/** @type {MouseEvent} */ event) => choose(index, event),
       },
@@ -234,7 +237,7 @@ export function buildNetwork(play) {
         "span",
         { class: "card-words" },
         h("span", { class: "card-name" }, item.folded ? "+ " : "", nameFor(item, drawing.items)),
-        h("span", { class: "card-kind" }, item.folded ? kind : sizeFor(shape, !down && width < 34)),
+        h("span", { class: "card-kind" }, item.folded ? kind : sizeFor(sizes, !down && width < 34)),
       ),
       canvas,
     );
@@ -263,7 +266,7 @@ export function buildNetwork(play) {
     lookAt(node, tile);
     const told = state.tensors.get(node.output);
     if (!told) return;
-    const { count } = tilesOf(told.shape);
+    const { count } = tilesOf(told);
     const what = told.shape.length === 4 ? "map" : "number";
     said.textContent = `${node.name}, ${what} ${tile} of ${count}`; // its value is spoken by the section on values
   }
@@ -318,7 +321,7 @@ export function buildNetwork(play) {
     if (!step || !item || item.folded) return;
     event.preventDefault();
     const node = lastOf(item);
-    const { count } = tilesOf(shapeOf(item));
+    const { count } = tilesOf(axesOf(item));
     const from = state.node === node ? state.channel : -step;
     pick(node, Math.max(0, Math.min(count - 1, from + step)));
   });
@@ -382,9 +385,9 @@ function nameFor(item, items) {
 
 /**
  * "16×32×32", and in a narrow column "16×32²".
- * @type {(shape: number[], slim: boolean) => string}
+ * @type {(sizes: number[], slim: boolean) => string}
  */
-function sizeFor(shape, slim) {
-  const [first, rows, columns] = shape.slice(1);
-  return slim && columns > 1 && rows === columns ? `${first}×${rows}²` : shape.slice(1).join("×");
+function sizeFor(sizes, slim) {
+  const [first, rows, columns] = sizes;
+  return slim && columns > 1 && rows === columns ? `${first}×${rows}²` : sizes.join("×");
 }

@@ -9,9 +9,9 @@ import { arrowKeys, contextOf, paintPicture } from "./numbers.js";
 import { buildReading } from "./reading.js";
 import { buildStatus } from "./scores.js";
 import { bytesOf, on, showPicture, state } from "./state.js";
+import { cellOfPlace, mapsOf } from "../engine/axes.js";
 import { ALL, fieldOf } from "../engine/field.js";
 import { messageOf } from "../engine/run.js";
-import { placeOf } from "../engine/tensors.js";
 import { decodePicture } from "../picture/read.js";
 import { readPixels, stepsOfCentring } from "../picture/resample.js";
 
@@ -198,8 +198,10 @@ export function showField(field, note) {
   note.textContent = "";
   if (!state.node || !tensor) return;
   const [height, width] = state.facts.shape;
-  const place = placeOf(tensor.shape, state.at);
-  const cell = tensor.shape.length === 4 ? { rows: [place[2], place[2]], columns: [place[3], place[3]] } : ALL;
+  const [, at] = cellOfPlace(tensor, state.at);
+  const { columns } = mapsOf(tensor);
+  const [row, column] = [Math.floor(at / columns), at % columns];
+  const cell = tensor.shape.length === 4 ? { rows: [row, row], columns: [column, column] } : ALL;
   const box = fieldOf(state.graph, state.tensors, state.node.output, cell);
   if (!box) return;
   /** @type {(range: number[], size: number) => number[]} */

@@ -1,6 +1,7 @@
 // How one map is made, as it happens: windows slide over the maps that are read, and what they find becomes one value.
 /**
  * @import { Making, Plane } from "./making.js"
+ * @import { GraphNode } from "../engine/onnx.js"
  * @typedef {object} Stage a painted plane that is uncovered value by value, with a frame on it
  * @property {HTMLElement} element
  * @property {(count: number) => void} uncover
@@ -12,8 +13,8 @@ import { kindOf } from "./facts.js";
 import { makingOf } from "./making.js";
 import { contextOf, paint, pickable } from "./numbers.js";
 import { lookAtValue, on, state } from "./state.js";
+import { cellOfPlace, placeOfCell } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
-import { placeOf } from "../engine/tensors.js";
 import { windowStart } from "../engine/windows.js";
 
 const PART = 76; // pixels that a channel needs at least
@@ -85,7 +86,7 @@ export function buildPlay() {
     go.hidden = stillMode.matches || making.reads === "moved" || making.result.values.length === 1;
     const parts = partsOf(making);
     keepingFocus(body, () => body.replaceChildren(...parts));
-    showPlace(state.at % making.result.values.length);
+    showPlace(chosenCell());
   }
 
   /** @type {(now: Making) => HTMLElement[]} */
@@ -152,13 +153,13 @@ export function buildPlay() {
    * @type {(at: number) => void}
    */
   function showPlace(at) {
-    const { node, channel } = state;
+    const { node } = state;
     if (!making || !node) return;
-    const { columns, rows, values } = making.result;
+    const { columns, values } = making.result;
     const [y, x] = [Math.floor(at / columns), at % columns];
     for (const one of [...shown.partials, ...shown.sums]) one.frame(y, x, 1, 1);
     shown.inputs.forEach((one, index) => {
-      const [top, left, high, wide] = readAt(index, y, x, channel * rows * columns + at);
+      const [top, left, high, wide] = readAt(index, y, x, placeOfChosen(node, at));
       one.frame(top, left, high, wide);
     });
     const shares = making.parts.map(({ partial }) => partial?.[at] ?? null).filter((one) => one !== null);
@@ -188,8 +189,9 @@ export function buildPlay() {
     if (reads === "whole") return [0, 0, rows, columns];
     if (reads === "cell") return [rows === 1 ? 0 : row, columns === 1 ? 0 : column, 1, 1];
     const { tensor, from } = explainValue(state.graph, state.node, state.tensors, at);
-    const place = tensor ? placeOf(state.tensors.get(tensor)?.shape ?? [], from) : [];
-    return [place[2] ?? 0, place[3] ?? 0, 1, 1];
+    const source = tensor ? state.tensors.get(tensor) : undefined;
+    const cell = source ? cellOfPlace(source, from)[1] : 0;
+    return [Math.floor(cell / columns), cell % columns, 1, 1];
   }
 
   /**
@@ -223,13 +225,13 @@ export function buildPlay() {
         showPlace(under(event));
       };
       one.onpointerdown = (event) => choose(under(event));
-      one.onpointerleave = () => running || showPlace(state.at % (making?.result.values.length ?? 1));
+      one.onpointerleave = () => running || showPlace(chosenCell());
     }
   }
 
   /** @type {(at: number) => void} */
   function choose(at) {
-    if (making && state.node) lookAtValue(state.node.output, state.channel * making.result.values.length + at);
+    if (making && state.node) lookAtValue(state.node.output, placeOfChosen(state.node, at));
   }
 
   /**
@@ -240,7 +242,7 @@ export function buildPlay() {
     if (rows * columns === 1) return;
     const figure = /** @type {any} */ ({
       get at() {
-        const at = state.at % (rows * columns);
+        const at = chosenCell();
         return [Math.floor(at / columns), at % columns];
       },
     });
@@ -254,7 +256,7 @@ export function buildPlay() {
     running = 0;
     go.textContent = "▶ Play";
     for (const one of [...shown.partials, ...shown.sums]) one.uncover(making?.result.values.length ?? 0);
-    showPlace(state.at % (making?.result.values.length ?? 1));
+    showPlace(chosenCell());
   }
 
   /** Let the window slide once over everything; where motion is not wanted, it is all there at once. */
@@ -278,9 +280,24 @@ export function buildPlay() {
 
   on("node", draw);
   on("run", draw);
-  on("value", () => running || (making && showPlace(state.at % making.result.values.length)));
+  on("value", () => running || (making && showPlace(chosenCell())));
   for (const mode of [darkMode, narrow, stillMode]) mode.addEventListener("change", draw);
   return { element, play };
+}
+
+/** The cell of its map that the chosen value is in. */
+function chosenCell() {
+  const tensor = state.node && state.tensors.get(state.node.output);
+  return tensor?.shape.length === 4 ? cellOfPlace(tensor, state.at)[1] : 0;
+}
+
+/**
+ * The place of a cell of the chosen map.
+ * @type {(node: GraphNode, cell: number) => number}
+ */
+function placeOfChosen(node, cell) {
+  const tensor = state.tensors.get(node.output);
+  return tensor?.shape.length === 4 ? placeOfCell(tensor, state.channel, cell) : state.channel;
 }
 
 /**
@@ -288,7 +305,7 @@ export function buildPlay() {
  * @type {(making: Making, row: number, column: number, at: number, shares: number[]) => string}
  */
 function sentence({ parts, rest, result, bias, after, reads }, row, column, at, shares) {
-  const { node, channel } = state;
+  const { node } = state;
   if (!node) return "";
   const value = short(result.values[at]);
   const where = result.values.length > 1 ? `Row ${row}, column ${column}: ` : "";
@@ -302,7 +319,7 @@ function sentence({ parts, rest, result, bias, after, reads }, row, column, at, 
   if (reads === "window" || reads === "whole")
     return `${where}the ${node.op.includes("Max") ? "largest" : "mean"} of what the window sees is ${value}.${then}`;
   if (reads === "moved") return `${where}nothing is computed; ${value} has only moved.`;
-  const told = explainValue(state.graph, node, state.tensors, channel * result.values.length + at);
+  const told = explainValue(state.graph, node, state.tensors, placeOfChosen(node, at));
   if (told.kind === "pair")
     return `${where}${told.parts.map((/** @type {any} */ part) => short(part.value)).join(` ${told.sign} `)} = ${value}.${then}`;
   return `${where}${kindOf(node)} makes ${value} of ${short(told.input)}.${then}`;

@@ -10,9 +10,9 @@
 import { answerOf } from "./answer.js";
 import { button, choice, darkMode, h, keepingFocus, magnitude, short } from "./elements.js";
 import { kindOf } from "./facts.js";
-import { mapOf } from "./layer.js";
 import { heatMap } from "./numbers.js";
-import { ask, lookAt, on, probabilities, state, tensorNamed } from "./state.js";
+import { load, lookAt, on, probabilities, run, state, tensorNamed } from "./state.js";
+import { mapOf, mapsOf } from "../engine/axes.js";
 import { messageOf } from "../engine/run.js";
 
 /**
@@ -22,7 +22,7 @@ import { messageOf } from "../engine/run.js";
 export async function buildSecond(facts, model) {
   const { output, channelsFirst } = facts;
   /** @type {Graph} */
-  const graph = (await ask("load", { model, output, channelsFirst, which: "second" }, null, [model.buffer])).graph;
+  const graph = await load({ model, output, channelsFirst }, "second");
   const int8 = facts.kind === "int8";
   const status = h("p", { role: "status" });
   const answers = h("div", { class: "row" });
@@ -44,10 +44,10 @@ export async function buildSecond(facts, model) {
   let chosen = graph.nodes.find((node) => node.op === "Conv") ?? graph.nodes[0];
   let asked = 0;
 
-  async function run() {
+  async function compute() {
     const turn = ++asked;
     try {
-      const found = await ask("run", { image: state.picture.values, which: "second" });
+      const found = await run(graph, { image: state.picture.values, which: "second" });
       if (turn !== asked) return; // another picture came meanwhile
       tensors = found.tensors;
       status.textContent = [...found.missing.values()][0] ?? "";
@@ -99,10 +99,10 @@ export async function buildSecond(facts, model) {
     return [h("h3", {}, "Maps beside each other"), h("div", { class: "controls" }, pick), h("div", { class: "beside" }, row)];
   }
 
-  on("run", run);
+  on("run", compute);
   on("node", draw);
   darkMode.addEventListener("change", draw);
-  await run();
+  await compute();
   return section;
 }
 
@@ -188,7 +188,7 @@ function int8Maps(tensors) {
   if (!node || !there) return [];
   const here = tensorNamed(node.output);
   if (there.data.length !== here.data.length) return [];
-  const apart = { shape: here.shape, data: here.data.map((value, at) => there.data[at] - value) };
+  const apart = { shape: here.shape, last: here.last, data: here.data.map((value, at) => there.data[at] - value) };
   const what = here.shape.length === 4 ? `map ${channel} of ${node.name}` : node.name;
   const limit = magnitude(here.data);
   return [
@@ -207,7 +207,7 @@ function int8Maps(tensors) {
  * The map that is shown of a result that may have fewer than the chosen one.
  * @type {(tensor: Tensor) => number}
  */
-const shownMap = (tensor) => Math.min(state.channel, (tensor.shape.length === 4 ? tensor.shape[1] : 1) - 1);
+const shownMap = (tensor) => Math.min(state.channel, (tensor.shape.length === 4 ? mapsOf(tensor).count : 1) - 1);
 
 /**
  * A map of a result, or all its numbers, 16 a line.
@@ -215,8 +215,8 @@ const shownMap = (tensor) => Math.min(state.channel, (tensor.shape.length === 4 
  */
 function figure(tensor, channel, name, limit) {
   if (tensor.shape.length === 4) {
-    const [, maps, rows, columns] = tensor.shape;
-    const values = mapOf(tensor, Math.min(channel, maps - 1));
+    const { count, rows, columns } = mapsOf(tensor);
+    const values = mapOf(tensor, Math.min(channel, count - 1));
     return heatMap({ values, rows, columns, name, limit: limit ?? magnitude(tensor.data) });
   }
   const columns = Math.min(16, tensor.data.length);

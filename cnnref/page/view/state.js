@@ -23,8 +23,11 @@
  *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
  */
 
-import { placeOf, sizeOf, tensorOf } from "../engine/tensors.js";
-import { QUESTIONS } from "../engine/worker.js";
+import { cellOfPlace, mapOf, mapsOf, markAxes, placeOfCell } from "../engine/axes.js";
+import { readModel } from "../engine/onnx.js";
+import { withRealWeights } from "../engine/run.js";
+import { placeOf, tensorOf } from "../engine/tensors.js";
+import { QUESTIONS, quicker } from "../engine/worker.js";
 
 /**
  * Until the page has started, `facts`, `graph` and `picture` are null; nothing is drawn before that.
@@ -123,22 +126,66 @@ export function askApart(question, given, tell) {
       else if (error) reject(new Error(error));
       else if (id === 1) resolve(found);
     };
-    worker.postMessage({ id: 0, question: "load", ...loaded, graph: state.graph });
+    worker.postMessage({ id: 0, question: "load", graph: state.graph });
     worker.postMessage({ id: 1, question, ...given });
   });
   return { answer: answer.finally(() => worker.terminate()), stop: () => stop() };
 }
 
-/** @type {Record<string, any>} */
-let loaded = {};
+/**
+ * Read the file of a network and give it to the engine. The weights of a large network stay here, and the worker
+ * borrows those of some layers after the other, so that the page holds them once.
+ * @type {(given: { model: Uint8Array<ArrayBuffer>, output: string, channelsFirst: boolean }, which?: string) => Promise<Graph>}
+ */
+export async function load({ model, output, channelsFirst }, which) {
+  const graph = withRealWeights({ ...readModel(model, output), channelsFirst });
+  const fast = quicker.network?.(graph) ?? null;
+  graph.single = Boolean(fast);
+  graph.sent = fast && engine.worker ? fast.weights : [];
+  const constants = new Map(graph.constants);
+  for (const name of graph.sent) constants.set(name, { shape: constants.get(name)?.shape ?? [], data: new Float32Array() });
+  await ask("load", { graph: engine.worker ? { ...graph, constants } : graph, which });
+  return graph;
+}
+
+const LENT = 1_000_000; // weights at once, or those of the largest layer
+
+/** @type {Promise<any>} */
+let last = Promise.resolve();
 
 /**
- * Take the file of the network, whose bytes are gone afterwards.
- * @type {(given: { model: Uint8Array<ArrayBuffer>, output: string, channelsFirst: boolean }) => Promise<void>}
+ * Run a picture through a network, one after the other.
+ * @type {(graph: Graph, given: Record<string, any>) => Promise<any>}
  */
-export async function load({ model, ...given }) {
-  loaded = given;
-  state.graph = (await ask("load", { model, ...given }, null, [model.buffer])).graph;
+export function run(graph, given) {
+  last = last.catch(() => {}).then(() => runNow(graph, given));
+  return last;
+}
+
+/** @type {(graph: Graph, given: Record<string, any>) => Promise<any>} */
+async function runNow(graph, given) {
+  const { nodes, constants, sent = [] } = graph;
+  const away = new Set(sent);
+  const sizes = nodes.map(({ inputs }) =>
+    inputs.filter((name) => away.has(name)).reduce((sum, name) => sum + (constants.get(name)?.data.length ?? 0), 0),
+  );
+  const room = sent.length ? Math.max(LENT, ...sizes) : 0;
+  let weights = new Float32Array(room);
+  let answer = await ask("run", { ...given, room });
+  while (answer.wanted) {
+    const { wanted } = answer;
+    let at = 0;
+    for (const name of wanted) {
+      const { data } = /** @type {Tensor} */ (constants.get(name));
+      weights.set(data, at);
+      at += data.length;
+    }
+    answer = await ask("goOn", { wanted, weights }, null, [weights.buffer]);
+    weights = answer.weights;
+  }
+  const { tensors, missing, milliseconds } = answer;
+  markAxes(graph, tensors);
+  return { tensors, missing, milliseconds };
 }
 
 /**
@@ -203,7 +250,7 @@ export async function showPicture(picture) {
   while (pending) {
     const next = pending;
     pending = null;
-    const found = await ask("run", { image: next.values, stored: storedFor(next.sample) });
+    const found = await run(state.graph, { image: next.values, stored: storedFor(next.sample) });
     Object.assign(state, { picture: next, ...found });
     emit("run");
   }
@@ -236,12 +283,10 @@ export function askAbout(index) {
  * @type {(tensor: Tensor, channel: number) => number}
  */
 export function outstanding(tensor, channel) {
-  const area = sizeOf(tensor.shape.slice(2));
-  let best = channel * area;
-  for (let at = best; at < (channel + 1) * area; at++) {
-    if (Math.abs(tensor.data[at]) > Math.abs(tensor.data[best])) best = at;
-  }
-  return best;
+  const map = mapOf(tensor, channel);
+  let best = 0;
+  for (let cell = 1; cell < map.length; cell++) if (Math.abs(map[cell]) > Math.abs(map[best])) best = cell;
+  return placeOfCell(tensor, channel, best);
 }
 
 /**
@@ -251,9 +296,9 @@ export function outstanding(tensor, channel) {
 export function lookAtValue(tensor, at) {
   const node = makerOf(tensor);
   if (!node) return;
-  const { shape } = tensorNamed(tensor);
+  const found = tensorNamed(tensor);
   const moved = node !== state.node;
-  const channel = shape.length > 2 ? placeOf(shape, at)[1] : at;
+  const channel = found.shape.length > 2 ? cellOfPlace(found, at)[0] : at;
   const other = moved || channel !== state.channel;
   Object.assign(state, { node, at, channel });
   if (other) emit("node");
@@ -261,32 +306,18 @@ export function lookAtValue(tensor, at) {
 }
 
 /**
- * Whether a tensor has the order of the picture, [row, column, channel]: the input, and what is computed from it value
- * by value until the axes are reordered.
- * @type {(name: string) => boolean}
- */
-function channelsLast(name) {
-  const { graph, facts, tensors } = state;
-  if (facts.channelsFirst) return false;
-  const size = facts.shape.join();
-  for (let here = name; tensors.get(here)?.shape.slice(1).join() === size; ) {
-    if (here === graph.input.name) return true;
-    const maker = makerOf(here);
-    if (!maker || maker.op === "Transpose") return false;
-    here = maker.inputs.find((one) => tensors.has(one)) ?? "";
-  }
-  return false;
-}
-
-/**
  * Where in a tensor a value is: "channel 2, row 3, column 4" or "entry 5".
  * @type {(name: string, at: number) => string}
  */
 export function placeName(name, at) {
-  const { shape } = tensorNamed(name);
+  const tensor = tensorNamed(name);
+  const { shape } = tensor;
+  if (shape.length === 4) {
+    const [channel, cell] = cellOfPlace(tensor, at);
+    const { columns } = mapsOf(tensor);
+    return `channel ${channel}, row ${Math.floor(cell / columns)}, column ${cell % columns}`;
+  }
   const place = placeOf(shape, at);
-  if (shape.length === 4 && channelsLast(name)) return `channel ${place[3]}, row ${place[1]}, column ${place[2]}`;
-  if (shape.length === 4) return `channel ${place[1]}, row ${place[2]}, column ${place[3]}`;
   return shape.length === 2 ? `entry ${place[1]}` : place.slice(1).join(", ");
 }
 

@@ -1,6 +1,7 @@
 // All maps of a layer in one small canvas: where each lies, and how they are painted.
 /**
  * @import { Tensor } from "../engine/tensors.js"
+ * @typedef {Pick<Tensor, "shape" | "last">} Axes
  * @typedef {object} Tiling all in pixels of CSS
  * @property {number} count
  * @property {number} rows of a map
@@ -16,6 +17,7 @@
 
 import { limitOf, shadeAt, shades } from "./elements.js";
 import { contextOf } from "./numbers.js";
+import { mapsOf } from "../engine/axes.js";
 import { sizeOf } from "../engine/tensors.js";
 
 const LARGEST_TILE = 64; // pixels of a map
@@ -23,20 +25,20 @@ const CELL = 17; // pixels of a number without a place
 
 /**
  * How many tiles a result has, and of which size: its maps, or its numbers.
- * @type {(shape: number[]) => { count: number, rows: number, columns: number }}
+ * @type {(tensor: Axes) => { count: number, rows: number, columns: number }}
  */
-export function tilesOf(shape) {
-  if (shape.length === 4) return { count: shape[1], rows: shape[2], columns: shape[3] };
+export function tilesOf({ shape, last }) {
+  if (shape.length === 4) return mapsOf({ shape, last });
   if (shape.length === 3) return { count: 1, rows: shape[1], columns: shape[2] };
   return { count: sizeOf(shape.slice(1)), rows: 1, columns: 1 };
 }
 
 /**
  * The tiles in a box, as large as they can be; single numbers in one line along its longer side.
- * @type {(shape: number[], width: number, height: number) => Tiling}
+ * @type {(tensor: Axes, width: number, height: number) => Tiling}
  */
-export function tilingOf(shape, width, height) {
-  const { count, rows, columns } = tilesOf(shape);
+export function tilingOf(tensor, width, height) {
+  const { count, rows, columns } = tilesOf(tensor);
   let gap = count <= 20 ? 4 : count <= 100 ? 2 : 1;
   if (rows * columns === 1) {
     const long = Math.max(width, height);
@@ -115,6 +117,7 @@ export function paintTiles(canvas, tensor, tiling, width, height) {
   const colours = shades();
   const limit = limitOf(tensor) || 1;
   const { count, rows, columns } = tiling;
+  const [between, apart] = tensor.last ? [1, count] : [rows * columns, 1]; // from map to map, and from cell to cell
   for (let tile = 0; tile < count; tile++) {
     const [left, top] = cornerOf(tiling, tile).map((place) => Math.round(place * ratio));
     const [right, bottom] = [
@@ -130,7 +133,7 @@ export function paintTiles(canvas, tensor, tiling, width, height) {
         let taken = 0;
         for (let row = firstRow; row < lastRow; row += rowStep) {
           for (let column = first; column < last; column += step) {
-            sum += tensor.data[(tile * rows + row) * columns + column];
+            sum += tensor.data[tile * between + (row * columns + column) * apart];
             taken += 1;
           }
         }

@@ -3,6 +3,7 @@
 
 import { button, h, short } from "./elements.js";
 import { labelOf, lookAtValue, makerOf, on, placeName, probabilities, state, tensorNamed } from "./state.js";
+import { cellOfPlace, mapsOf } from "../engine/axes.js";
 import { explainValue, strongestSource } from "../engine/contributions.js";
 import { FUNCTIONS } from "../engine/elementwise.js";
 import { MOVES } from "../engine/moving.js";
@@ -53,7 +54,11 @@ function nameOf([tensor, at]) {
   const node = makerOf(tensor);
   if (!node) return `pixel, ${placeName(tensor, at)}: ${short(tensorNamed(tensor).data[at])}`;
   const place = placeOf(shape, at);
-  if (shape.length === 4) return `${node.name} · map ${place[1]} · ${place[2]}, ${place[3]}`;
+  if (shape.length === 4) {
+    const [channel, cell] = cellOfPlace(tensorNamed(tensor), at);
+    const { columns } = mapsOf(tensorNamed(tensor));
+    return `${node.name} · map ${channel} · ${Math.floor(cell / columns)}, ${cell % columns}`;
+  }
   const last = tensor === state.graph.output || at < state.facts.labels.length;
   const classes = shape.length === 2 && shape[1] === state.facts.labels.length;
   return `${node.name} · ${classes && last ? labelOf(at) : place.slice(1).join(", ")}`;

@@ -7,11 +7,11 @@
 
 import { CONTRIBUTIONS } from "./contributions.js";
 import { button, darkMode, exact, h, keepingFocus, limitOf, short } from "./elements.js";
-import { mapOf } from "./layer.js";
 import { heatMap, paintPicture } from "./numbers.js";
 import { showField } from "./picture.js";
 import { lookAt, lookAtValue, on, placeName, state } from "./state.js";
 import { buildTrail } from "./trail.js";
+import { cellOfPlace, mapOf, mapsOf, placeOfCell } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
 import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 
@@ -81,10 +81,8 @@ function valueParts(node, tensor, told, chosenGroup, choose) {
  */
 function map(node, tensor) {
   if (tensor.shape.length !== 4) return null;
-  const [, , rows, columns] = tensor.shape;
-  const area = rows * columns;
-  const within = state.at % area;
-  const channel = Math.floor(state.at / area);
+  const { rows, columns } = mapsOf(tensor);
+  const [channel, within] = cellOfPlace(tensor, state.at);
   return heatMap({
     values: mapOf(tensor, channel),
     rows,
@@ -92,7 +90,7 @@ function map(node, tensor) {
     limit: limitOf(tensor),
     name: `map ${channel} of ${node.name}`,
     chosen: [Math.floor(within / columns), within % columns],
-    onPick: (row, column) => lookAtValue(node.output, channel * area + row * columns + column),
+    onPick: (row, column) => lookAtValue(node.output, placeOfCell(tensor, channel, row * columns + column)),
   });
 }
 
