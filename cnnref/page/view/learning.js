@@ -8,11 +8,11 @@
 import { MORE } from "./address.js";
 import { answerOf } from "./answer.js";
 import { button, darkMode, h, keepingFocus, limitOf, magnitude, set, short, slider, svg } from "./elements.js";
-import { mapOf } from "./layer.js";
 import { arrowKeys, heatMap, paint } from "./numbers.js";
 import { saveButtons } from "./save.js";
 import { percent } from "./scores.js";
 import { learn, on, probabilities, state } from "./state.js";
+import { mapOf } from "../engine/axes.js";
 import { sizeOf } from "../engine/tensors.js";
 
 /** Sizes of a drawing of a curve, and the room for the numbers beside it. */
