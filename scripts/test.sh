@@ -22,5 +22,5 @@ case "$which" in
     rest) in_processes -m "exhaustive and not browser" "$@" ;;
     all) in_processes -m "not browser" "$@" ;;
 esac
-# The tests in a browser come last and one after the other, with the machine to themselves.
-if [ "$which" != quick ]; then .venv/bin/python -m pytest -m browser "$@"; fi
+# The tests in a browser come last, when nothing but browsers takes the machine.
+if [ "$which" != quick ]; then in_processes -m browser "$@"; fi

@@ -122,7 +122,7 @@ def test_no_violation_of_wcag(
     build_all_chapters(tab)
     tab.evaluate(OPEN_ALL, "details")
     tab.get_by_role("button", name="Cover the picture").click()
-    tab.wait_for_selector("#why .half:first-child .stage", timeout=60_000)
+    tab.wait_for_selector("#why .half:first-child .stage", timeout=180_000)
     tab.evaluate(axe)
     found = tab.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
     assert len(found["passes"]) > 15
