@@ -5,6 +5,8 @@ import importlib
 import importlib.util
 import os
 import shutil
+import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,8 +108,26 @@ KEPT_BY_QUICK_TESTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that open a browser, and the repetitions that the quick tests leave out."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--share 2/4: the second of four shares of the exhaustive tests."""
+    parser.addoption("--share", metavar="K/N", help="of the exhaustive tests only the K-th of N shares")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that train on JAX do so in processes of their own; let one take what another compiled."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # the user's, or of the process that began this one
+        return
+    compiled = tempfile.mkdtemp(prefix="cnnref-compiled-")
+    config.add_cleanup(lambda: shutil.rmtree(compiled, ignore_errors=True))
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": compiled,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that open a browser, and the repetitions that the quick tests leave out; choose the share."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
@@ -115,6 +135,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kept = KEPT_BY_QUICK_TESTS.get(name)
         if kept is not None and not any(f"{parameters}-".startswith(f"{one.rstrip('-')}-") for one in kept):
             item.add_marker("exhaustive")
+    if config.option.share:
+        left = left_to_other_shares(items, *map(int, config.option.share.split("/")))
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
+
+
+def left_to_other_shares(items: list[pytest.Item], share: int, shares: int) -> set[pytest.Item]:
+    """The exhaustive tests that are not in the share numbered `share`, counted from 1.
+
+    Each file's tests are dealt out in turns. Those of one network stay together, so that it is built once, and each
+    file begins with another share, so that the shares are of one size.
+    """
+    dealt: dict[str, dict[str, int]] = {}
+    left = set()
+    for item in items:
+        if item.get_closest_marker("exhaustive") is None or item.get_closest_marker("browser") is not None:
+            continue
+        file, _, test = item.nodeid.partition("::")
+        hands = dealt.setdefault(file, {})
+        hand = hands.setdefault(test.partition("[")[2] or test, len(hands) + zlib.crc32(file.encode()))
+        if hand % shares != share - 1:
+            left.add(item)
+    return left
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -32,7 +32,6 @@ PROGRAM = """
 import sys
 import numpy as np
 from cnnref import models
-from cnnref.environment import keras
 
 folder = sys.argv[1]
 for name in sys.argv[2:]:
@@ -40,7 +39,7 @@ for name in sys.argv[2:]:
     images = stored["images"]
     model = models.build(name, images.shape[1:], classes=7)
     model.set_weights([stored[f"weight{place}"] for place in range(len(model.weights))])
-    np.save(f"{folder}/{name}.npy", keras.ops.convert_to_numpy(model(images, training=False)))
+    np.save(f"{folder}/{name}.npy", model.predict_on_batch(images))
 """
 
 

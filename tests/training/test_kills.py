@@ -23,7 +23,7 @@ RECIPE = Recipe(
     name="killed",
     model="lenet5",
     dataset="digits",
-    epochs=60.3,
+    epochs=20.3,
     batch_size=64,
     validation=100,
     augmentation=Augmentation(
@@ -33,7 +33,7 @@ RECIPE = Recipe(
     average=Average("ema", decay=0.99, every=3),
 )
 GROWS = replace(RECIPE, name="grows", model="resnet8", epochs=2, low_resolution=LowResolution(12, 0.7))
-KILLS = 5
+KILLS = 4
 
 
 @pytest.fixture(params=["tensorflow", pytest.param("jax", marks=pytest.mark.exhaustive)])
@@ -41,13 +41,12 @@ def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Trains into a folder in a process that may be killed: trainer(folder, recipe, **when) -> exit status."""
     if request.param == "jax":
         pytest.importorskip("jax")
-    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("killable.py"))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "KERAS_BACKEND": request.param, **cache},
+        env={**os.environ, "KERAS_BACKEND": request.param},
     )
 
     def run(folder: Any, recipe: Any = RECIPE, **when: Any) -> Any:
