@@ -3,11 +3,13 @@
 #   bash scripts/test.sh              the quick tests: every room, every format, one network of each kind (minutes)
 #   bash scripts/test.sh --all        every test, with all that they need: peers, MediaPipe, and a browser
 #   bash scripts/test.sh --rest       what --all adds to the quick tests
+#   bash scripts/test.sh --share 2/4  the same, but of the exhaustive tests only the second of four equal shares
 # Further arguments go to pytest: paths, -k EXPRESSION, -x, --reverse, --random-order --random-order-seed=1.
 source "$(dirname "$0")/environment.sh"
 which=quick
 case "${1:-}" in
     --all | --rest) which="${1#--}"; shift ;;
+    --share) which=share share="$2"; shift 2 ;;
 esac
 prepare_environment test
 if [ "$which" != quick ]; then
@@ -20,6 +22,7 @@ in_processes() { .venv/bin/python -m pytest --numprocesses 2 --dist worksteal "$
 case "$which" in
     quick) in_processes -m "not exhaustive and not browser" "$@" ;;
     rest) in_processes -m "exhaustive and not browser" "$@" ;;
+    share) in_processes -m "exhaustive and not browser" --share "$share" "$@" ;;
     all) in_processes -m "not browser" "$@" ;;
 esac
 # The tests in a browser come last, when nothing but browsers takes the machine.

@@ -170,3 +170,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             + (f"; {skipped} more were skipped, see -rs for what they need" if skipped else "")
             + ". To run all: bash scripts/test.sh --all"
         )
+    if config.option.share:
+        terminalreporter.write_line(f"These were the share {config.option.share} of the exhaustive tests.")
