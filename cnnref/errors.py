@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -102,9 +103,29 @@ def printable(text: str, most: int = 300) -> str:
     return shown if len(text) <= most else f"{shown[:most]}..."
 
 
+def markdown(text: str) -> str:
+    """A text from outside for a line of Markdown or a cell of its tables, where it is shown and not interpreted.
+
+    It is made `printable` and keeps its length, blanks in a row become one, and what CommonMark, HTML or a formula of
+    GitHub's would begin with has a backslash before it.
+    """
+    shown = " ".join(printable(" ".join(text.split()), most=len(text)).split())
+    return _AT_THE_BEGINNING.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", shown))
+
+
+def code(text: str) -> str:
+    """A text from outside for between two backticks of Markdown, whose own backticks become apostrophes."""
+    return printable(text).replace("`", "'")
+
+
 def printable_lines(text: str) -> str:
     """The lines of a message of this package, each `printable` and whole."""
     return "\n".join(printable(line, most=len(line)) for line in text.split("\n"))
+
+
+#: What has a meaning anywhere in a line, an underscore only at the end of a word, and what has one where a line begins.
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&#$]|(?<![^\W_])_|_(?![^\W_])")
+_AT_THE_BEGINNING = re.compile(r"\A(\d*)([-+=.)])")
 
 
 def _escaped(character: str) -> str:

@@ -6,9 +6,12 @@ import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import printable_lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,12 +26,19 @@ BLUE, ORANGE, GRAY = "#2f6fb2", "#d9822b", "#6b7280"
 def style() -> Iterator[None]:
     """Draw with Matplotlib's own defaults inside the block, or inside a function that is decorated with `@style()`.
 
-    The settings of the user, such as a matplotlibrc file, would change the bytes of a picture. Text is never read as a
-    formula, because names of classes and models come from outside and may have dollars and backslashes in them.
+    The settings of the user, such as a matplotlibrc file, would change the bytes of a picture. Names of classes, layers
+    and models come from outside: no text is read as a formula, whatever dollars and backslashes it has, and each is
+    made printable as Matplotlib takes it, for half a character would end the drawing.
     """
     import matplotlib as mpl
+    from matplotlib.text import Text
 
-    with mpl.rc_context():
+    take = Text.set_text
+
+    def take_printable(self: Text, s: Any) -> None:
+        take(self, printable_lines("" if s is None else str(s)))
+
+    with mpl.rc_context(), patch.object(Text, "set_text", take_printable):
         mpl.rcdefaults()
         mpl.rcParams["text.parse_math"] = False
         mpl.rcParams["svg.hashsalt"] = "cnnref"  # the names inside an SVG file would be random

@@ -9,12 +9,23 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 import cnnref
 from cnnref import notebooks
-from cnnref.errors import EXPECTED, InputError, either, on_command_line, option, printable, printable_lines
+from cnnref.errors import (
+    EXPECTED,
+    InputError,
+    code,
+    either,
+    markdown,
+    on_command_line,
+    option,
+    printable,
+    printable_lines,
+)
 from cnnref.files import check_labels
 
 PACKAGE = Path(cnnref.__file__).parent
@@ -35,6 +46,28 @@ def test_what_is_escaped_means_the_same_text_and_escaped_again_it_is_the_same(te
     if "\\" not in text:
         read = re.sub(r"\\(x..|u....|U........|[nrt])", lambda found: ast.literal_eval(f"'{found[0]}'"), shown)
         assert read == text
+
+
+#: Texts of what Markdown interprets, and any others.
+MEANT = st.one_of(st.text(st.sampled_from("\\`*_[]()<>|~&#$!+-=.:1a \n\t\x1b"), max_size=30), st.text(st.characters()))
+
+
+READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+@settings(max_examples=50)
+@given(MEANT.filter(lambda text: bool(text.strip())))
+@example("1. a")
+@example("a_b __c__ snake_case")
+@example("| a | b |\n|---|---|")
+def test_a_text_in_markdown_is_shown_and_not_interpreted(text: str) -> None:
+    wanted = " ".join(printable(" ".join(text.split()), most=len(text)).split())
+    for before, after in (("", ""), ("# ", ""), ("| ", " |\n|---|")):
+        (found,) = (token for token in READER.parse(before + markdown(text) + after) if token.type == "inline")
+        assert {child.type for child in found.children or []} == {"text"}
+        assert "".join(child.content for child in found.children or []) == wanted
+    found = READER.parse(f"a `{code(text)}` b")[1]
+    assert [child.type for child in found.children or []] == ["text", "code_inline", "text"]
 
 
 class Cells(HTMLParser):

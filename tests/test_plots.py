@@ -4,14 +4,18 @@ import hashlib
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from cnnref import plots
+from cnnref.errors import printable_lines
 from cnnref.pictures import read_picture
 
 
@@ -148,3 +152,22 @@ def test_settings_of_the_user_change_no_byte(tmp_path: Path) -> None:
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout.split() == [hashlib.sha256(drawing).hexdigest() for drawing in before]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.text(st.characters(), max_size=8))
+@example("cost $_$ high")
+@example("$\\frac{")
+@example("half\ud800")
+@example("a\x1b[2J\x00")
+def test_any_text_is_drawn_as_it_is_shown_elsewhere(text: str) -> None:
+    with plots.style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure = plots.new_figure(2, 1)
+        figure.set_layout_engine("none")
+        drawn = figure.text(0, 0.5, text)
+        axes = figure.subplots()
+        axes.set_xticks([0], [text])
+        assert plots.as_png(figure).startswith(b"\x89PNG")
+    assert drawn.get_text() == printable_lines(text)
+    assert axes.get_xticklabels()[0].get_text() in (text, printable_lines(text))

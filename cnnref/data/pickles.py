@@ -60,6 +60,7 @@ def _refuse_nesting(content: bytes, place: str) -> None:
     """
     stack: list[tuple[int, int] | None] = []  # depth and size of each object; None for a mark
     memo: dict[int, tuple[int, int]] = {}
+    marks = 0  # how many are in it
     for opcode, argument, _ in pickletools.genops(content):
         if isinstance(argument, int) and argument.bit_length() > LARGEST_INTEGER:
             raise DatasetError(f"{place} has a number of {argument.bit_length()} bits, which no data set needs.")
@@ -76,7 +77,12 @@ def _refuse_nesting(content: bytes, place: str) -> None:
                     parts.append(part)
             elif kind is not pickletools.markobject:
                 parts.append(stack.pop() or (0, 0))
-        depth = 1 + max((part[0] for part in parts), default=0)
+        if pickletools.markobject in opcode.stack_before:
+            marks -= 1
+        if pickletools.markobject in opcode.stack_after:
+            marks += 1
+        # What is still open is nested, too: without end, it is refused before it ends.
+        depth = max(marks, 1 + max((part[0] for part in parts), default=0))
         size = 1 + sum(part[1] for part in parts)
         if depth > DEEPEST or size > LARGEST_OBJECT:
             raise DatasetError(

@@ -147,6 +147,8 @@ def verify_files(
     for check in report.checks:
         if check.test is not None and check.file in artifacts:
             artifacts[check.file]["test"] = asdict(check.test)
+        if check.constants_sha256 is not None and check.file in artifacts:
+            artifacts[check.file]["constants_sha256"] = check.constants_sha256
     for check in report.checks:
         check.load_ms = None  # the same model gives the same bytes, the report too
     write_manifest(folder, document)

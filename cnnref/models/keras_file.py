@@ -15,6 +15,7 @@ import math
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def _parts(path: Path) -> tuple[dict[str, Any], bytes, bytes]:
                     f"{path} has a {WEIGHTS} that unpacks to more than a hundred times its size; do not use it."
                 )
             content = [archive.read(name) for name in (CONFIG, METADATA, WEIGHTS)]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"{path} is not a complete .keras file ({error}); save the model again.") from None
     try:
         config = json.loads(content[0])

@@ -98,6 +98,7 @@ class Artifact:
     that the network of a microcontroller was measured to need; such a file takes one image at a time. `float_layers`
     are those that an integer file computes in floats: names of tensors, or what stands before their first slash. `test`
     is what the export measured on a whole test set: the fields of `Outcome` in report.py; None where it ran none.
+    `constants_sha256` is that of its numbers, see constants.py; None where nothing reads them, and in older bundles.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Artifact:
     arena_bytes: int | None = None
     float_layers: tuple[str, ...] = ()
     test: dict[str, Any] | None = None
+    constants_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -407,6 +409,7 @@ class _Manifest:
             if "float_layers" in entry
             else (),
             test=self.test(entry, at) if "test" in entry else None,
+            constants_sha256=self.digest(entry, "constants_sha256", at) if "constants_sha256" in entry else None,
         )
 
     def test(self, entry: Mapping[str, Any], at: str) -> dict[str, Any]:
@@ -460,12 +463,15 @@ class _Manifest:
         at = f"files[{name!r}]."
         entry = self.table(files, name, "files.")
         size = self.take(entry, "bytes", at, int, "a whole number")
-        digest = self.text(entry, "sha256", at)
         if isinstance(size, bool) or size < 0:
             self.refuse(f"{at}bytes is {size}, not a whole number from 0 on")
-        if not re.fullmatch("[0-9a-f]{64}", digest):
-            self.refuse(f"{at}sha256 is not 64 hexadecimal digits")
-        return ListedFile(size, digest)
+        return ListedFile(size, self.digest(entry, "sha256", at))
+
+    def digest(self, entry: Mapping[str, Any], key: str, at: str) -> str:
+        found = self.text(entry, key, at)
+        if not re.fullmatch("[0-9a-f]{64}", found):
+            self.refuse(f"{at}{key} is not 64 hexadecimal digits")
+        return found
 
     def inside(self, name: str) -> str:
         """`name` itself, if it is a plain relative path that stays in the folder, links included."""

@@ -7,6 +7,7 @@ same numbers, in half precision or as integers with a step. `onnx_constants.py` 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,8 +91,32 @@ class Graph:
 
 def reach(zero: NDArray[Any], step: NDArray[Any]) -> tuple[float, float]:
     """The least and the greatest number of a tensor with one step, whose zero has the type of its integers."""
-    ends, size, shift = np.iinfo(zero.dtype), float(step.max(initial=0)), float(zero.min(initial=0))
+    ends, size, shift = np.iinfo(zero.dtype), float(step.max(initial=0)), float(zero.flat[0]) if zero.size else 0.0
     return (ends.min - shift) * size, (ends.max - shift) * size
+
+
+def constants_sha256(graph: Graph) -> str:
+    """SHA-256 of all numbers that a file computes with: constants, steps, zeros, and which operator reads which.
+
+    Steps of what flows through a network, and what a bias makes up for, follow from the images of the calibration and
+    from nothing in the float32 file, so an export writes this into bundle.json. It stays the same where only metadata
+    differ.
+    """
+    digest = hashlib.sha256()
+    parts: list[tuple[Hashable, ...]] = [
+        *(("reads", name, node.kind, *node.reads) for name, node in graph.nodes.items()),
+        *(("name", *item) for item in graph.names.items()),
+        *(("reach", name, *ends) for name, ends in graph.reach.items()),
+    ]
+    digest.update("\n".join(sorted(map(repr, parts))).encode())
+    for kind, arrays in (("constant", graph.constants), ("step", graph.steps)):
+        for name, values in sorted(arrays.items(), key=lambda item: repr(item[0])):
+            digest.update(f"\n{kind} {name!r} {values.dtype.str} {values.shape}\n".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+    for name, integers in sorted(graph.integers.items(), key=lambda item: repr(item[0])):
+        digest.update(f"\nintegers {name!r} {integers.numbers.shape}\n".encode())
+        digest.update(np.ascontiguousarray(integers.numbers).tobytes())
+    return digest.hexdigest()
 
 
 def other_constants(found: Graph, known: Graph) -> list[str]:

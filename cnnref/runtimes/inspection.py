@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import quiet_stderr
-from .constants import other_constants
+from .constants import Graph, constants_sha256, other_constants
 from .onnx_constants import read_onnx
 from .runner import RuntimeMissingError, import_runtime
 from .tflite_constants import read_tflite
@@ -28,7 +28,8 @@ class Structure:
 
     `partitions` counts what XNNPACK computes of a .tflite, `outside` the operators that it leaves to LiteRT; both are
     None for other formats. `float_operators` are those of a .tflite with a float32 tensor, the conversions at its
-    ends aside. `other_constants` are those of a reduced file that are not the float32 file's, see `constants.py`.
+    ends aside. `other_constants` are those of a reduced file that are not the float32 file's, and `constants_sha256` is
+    the hash of all numbers of a file, see `constants.py`.
     """
 
     operators: dict[str, int]
@@ -36,6 +37,7 @@ class Structure:
     outside: int | None = None
     float_operators: dict[str, int] = field(default_factory=dict)
     other_constants: list[str] = field(default_factory=list)
+    constants_sha256: str | None = None
 
 
 def structure(path: Path, kind: str, float_layers: Collection[str] = (), whole: Path | None = None) -> Structure | None:
@@ -49,21 +51,25 @@ def structure(path: Path, kind: str, float_layers: Collection[str] = (), whole: 
     """
     if kind == "onnx":
         try:
-            other = [] if whole is None else other_constants(read_onnx(path), read_onnx(whole))
-            return Structure(_onnx_operators(path), other_constants=other)
+            return _with_constants(
+                Structure(_onnx_operators(path)), read_onnx(path), read_onnx(whole) if whole else None
+            )
         except RuntimeMissingError:
             return None
     if kind == "micro":
         # XNNPACK's partitions say nothing of a processor that has no XNNPACK.
-        return replace(_tflite_structure(path / MICRO_MODEL, ()), partitions=None, outside=None)
+        found = replace(_tflite_structure(path / MICRO_MODEL, ()), partitions=None, outside=None)
+        return _with_constants(found, read_tflite(path / MICRO_MODEL), None)
     if kind != "tflite":
         return None
-    found = _tflite_structure(path, float_layers)
-    return (
-        found
-        if whole is None
-        else replace(found, other_constants=other_constants(read_tflite(path), read_tflite(whole)))
+    return _with_constants(
+        _tflite_structure(path, float_layers), read_tflite(path), read_tflite(whole) if whole else None
     )
+
+
+def _with_constants(found: Structure, graph: Graph, whole: Graph | None) -> Structure:
+    other = [] if whole is None else other_constants(graph, whole)
+    return replace(found, other_constants=other, constants_sha256=constants_sha256(graph))
 
 
 def _onnx_operators(path: Path) -> dict[str, int]:

@@ -81,9 +81,10 @@ class Check:
     `checked` is False where nothing could be found out, and `note` then says why. `largest_difference` is the
     largest absolute difference of a probability from the reference, over the samples, `allowed` what it may be, and
     `agreement` the share of samples with the same top-1 class; None where nothing was compared. `batches` are the
-    batch sizes that were run. `load_ms` is not measured at export. `size_ratio` is to the float32 file of the same
-    format. For `operators`, `partitions`, `outside` and `float_operators` see `cnnref.runtimes.inspection`. `test` is
-    None where no test set was run, `micro` for all but the files of a microcontroller.
+    batch sizes that were run. `constants_sha256` is the hash of all numbers, see `constants.py`. `load_ms` is not
+    measured at export. `size_ratio` is to the float32 file of the same format. For `operators`, `partitions`, `outside`
+    and `float_operators` see `cnnref.runtimes.inspection`. `test` is None where no test set was run, `micro` for all
+    but the files of a microcontroller.
     """
 
     file: str
@@ -91,6 +92,7 @@ class Check:
     precision: str | None = None
     bytes: int | None = None
     sha256: str | None = None
+    constants_sha256: str | None = None
     size_ratio: float | None = None
     load_ms: float | None = None
     operators: dict[str, int] | None = None

@@ -102,7 +102,7 @@ def verify(
             if artifact.name in checks:
                 _artifact(where, bundle, artifact, samples, test_set, checks[artifact.name])
     if only is None:
-        if (earlier := report_of_earlier(bundle)) is not None:
+        if (earlier := report_of_earlier(bundle, {name: check.test for name, check in checks.items()})) is not None:
             checks[REPORT] = earlier
         for path in [each for each in unlisted(bundle) if each not in checks]:
             checks[path] = Check(printable(path), problems=["it is not listed in bundle.json"])
@@ -236,6 +236,10 @@ def _structure(where: Host, bundle: Bundle, artifact: Artifact, check: Check) ->
     if other := found.other_constants:
         more = f" and {len(other) - 1} more" if len(other) > 1 else ""
         check.problems.append(f"its {printable(other[0])}{more} is not that of the float32 file, rounded")
+    check.constants_sha256 = found.constants_sha256
+    # Older bundles do not have the hash, and nothing reads the numbers of a SavedModel.
+    if artifact.constants_sha256 not in (None, found.constants_sha256):
+        check.problems.append("it computes with other numbers than those that were exported")
 
 
 def _ends(bundle: Bundle, artifact: Artifact, runner: Runner, check: Check) -> bool:

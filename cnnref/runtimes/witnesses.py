@@ -8,12 +8,14 @@ all of it anew, hashes included, is found out by a signature alone (signing.py).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ..errors import InputError, printable
 from ..files import read_regular
 from .bundle import CARD, REPORT, Bundle, facts_sha256
-from .report import Check, is_measured, read_report
+from .report import Check, Outcome, is_measured, read_report
 
 #: The line of a model card that repeats the hash.
 FACTS = "SHA-256 of the facts in `bundle.json`, which is all of it but the list of files: `{digest}`."
@@ -36,8 +38,12 @@ def check_card(bundle: Bundle, check: Check) -> None:
         check.problems.append("it was written for other facts than those of bundle.json, where one has changed since")
 
 
-def report_of_earlier(bundle: Bundle) -> Check | None:
-    """What is wrong with the report.json that is there, and what only data could show; None where nothing is."""
+def report_of_earlier(bundle: Bundle, now: Mapping[str, Outcome | None] = {}) -> Check | None:
+    """What is wrong with the report.json that is there, and what only data could show; None where nothing is.
+
+    Args:
+        now: what was measured now, by file; an accuracy on the same data set is held to it, and known then.
+    """
     if not (bundle.folder / REPORT).exists():
         return None
     check = Check(REPORT)
@@ -53,7 +59,9 @@ def report_of_earlier(bundle: Bundle) -> Check | None:
         file, test = str(row.get("file")), row.get("test")
         if file not in bundle.artifacts or not test:
             continue
-        recorded = bundle.artifacts[file].test
+        recorded, measured, when = bundle.artifacts[file].test, now.get(file), "at the export"
+        if measured is not None and isinstance(test, dict) and measured.dataset == test.get("dataset"):
+            recorded, when = asdict(measured), "in this verification"
         if not is_measured(test):
             check.problems.append(f"its accuracy of {printable(file)} makes no sense")
             continue
@@ -61,9 +69,9 @@ def report_of_earlier(bundle: Bundle) -> Check | None:
         of_keras.setdefault(on, set()).add(round(100 * test["accuracy"] + test["points_lost"], 5))
         if recorded is None:
             unknown.append(file)
-        elif problem := other_accuracy(bundle, file, test["accuracy"], test["images"], recorded):
+        elif problem := other_accuracy(bundle, file, test["accuracy"], test["images"], recorded, when):
             check.problems.append(f"{printable(file)}: {problem}")
-        elif test != recorded:
+        elif test != recorded and measured is None:
             anew.append(file)
     for points in of_keras.values():
         if len(points) > 1:
@@ -81,7 +89,12 @@ def report_of_earlier(bundle: Bundle) -> Check | None:
     ]
     if notes:
         check.checked = False
-        check.note = f"{' and '.join(notes)}; whether the report's is true, only --data-dir shows"
+        check.note = (
+            f"{' and '.join(notes)}; whether the report's is true, only the data shows: `cnnref verify "
+            f"{printable(str(bundle.folder))} --data-dir DATA` measures it"
+            + " (an accuracy of bundle.json comes before one of the report, wherever one is shown)"
+            * bool(anew)
+        )
     return check if check.problems or check.note else None
 
 
@@ -94,13 +107,15 @@ def check_accuracy(bundle: Bundle, check: Check) -> None:
         check.problems.append(problem)
 
 
-def other_accuracy(bundle: Bundle, file: str, accuracy: float, images: int, recorded: dict[str, Any]) -> str:
+def other_accuracy(
+    bundle: Bundle, file: str, accuracy: float, images: int, recorded: dict[str, Any], when: str = "at the export"
+) -> str:
     """How an accuracy differs from the recorded one by more than other processors explain; empty if it does not."""
     artifact = bundle.artifacts[file]
     most = SAME_ACCURACY + (artifact.points or 0) / 100
     if images == recorded["images"] and abs(accuracy - recorded["accuracy"]) <= most + 1e-9:
         return ""
     return (
-        f"{100 * accuracy:.2f} % of {images:,} test images are right, and at the export it was "
+        f"{100 * accuracy:.2f} % of {images:,} test images are right, and {when} it was "
         f"{100 * recorded['accuracy']:.2f} % of {recorded['images']:,}"
     )

@@ -8,11 +8,11 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Any, Literal, get_origin
 
 from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
-from .recipe import USUAL_RATES, Recipe
+from .recipe import USUAL_RATES, Recipe, kinds_of
 from .recipe_file import recipe_from
 
 #: The table of a recipe that every model fills with keys of its own.
@@ -104,9 +104,9 @@ def value_of(recipe: Recipe, key: str) -> Any:
 def _keys() -> dict[str, Any]:
     """The type of every key of a recipe that can be set, dotted; a table's own name is none."""
     found: dict[str, Any] = {}
-    for name, kind in get_type_hints(Recipe).items():
+    for name, kind in kinds_of(Recipe).items():
         if dataclasses.is_dataclass(kind):
-            found |= {f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()}
+            found |= {f"{name}.{inner}": hint for inner, hint in kinds_of(kind).items()}
         elif name != OPTIONS:
             found[name] = kind
     return found

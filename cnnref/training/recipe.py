@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -15,6 +16,9 @@ from ..files import check_name
 
 #: Arguments of every builder that are not a recipe's to say.
 DECIDED = ("input_shape", "classes", "classifier_activation", "include_top", "normalization")
+
+#: The type of each key of a record. Python works it out from texts, which takes longer than all else about a recipe.
+kinds_of = functools.cache(get_type_hints)
 
 #: What a value of a type is called in messages.
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text in quotes", dict: "a table"}
@@ -355,7 +359,7 @@ class Recipe:
 
 def _check_kinds(record: Any, prefix: str = "") -> None:
     """Refuse a value of another type than a key has, which a program may give; a file is checked when it is read."""
-    for key, kind in get_type_hints(type(record)).items():
+    for key, kind in kinds_of(type(record)).items():
         value = getattr(record, key)
         plain = dict if get_origin(kind) is dict else kind
         accepted = (float, int) if plain is float else plain

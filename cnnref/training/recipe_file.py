@@ -8,13 +8,13 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 from ..data.augmentation import Augmentation
 from ..errors import InputError, did_you_mean, either, printable
 from ..files import named, read_regular
 from ..models import list_models, spec
-from .recipe import WORDS, FineTuning, Optimizer, Recipe, Schedule, one_of
+from .recipe import WORDS, FineTuning, Optimizer, Recipe, Schedule, kinds_of, one_of
 
 #: Bytes of the largest recipe.
 LARGEST_RECIPE = 1 << 20
@@ -129,7 +129,7 @@ def short_name(data: str) -> str:
 
 def _record(kind: Any, table: dict[str, Any], path: str, prefix: str) -> Any:
     """Turn a table into a dataclass, naming the first key that does not fit."""
-    hints = get_type_hints(kind)
+    hints = kinds_of(kind)
     values = {}
     for key, value in table.items():
         if key not in hints:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
-from .recipe import Recipe
+from .recipe import Recipe, kinds_of
 
 #: Indentation of the names under "Attributes:" in a docstring that `inspect.cleandoc` has straightened.
 NAME = re.compile(r"^    (\w+(?:, \w+)*): (.*)")
@@ -45,6 +46,7 @@ def keys_of(recipe: Recipe) -> list[RecipeKey]:
     return found + [_key(table, field, prefix) for prefix, table in tables for field in dataclasses.fields(table)]
 
 
+@functools.cache
 def meanings(record: type) -> dict[str, str]:
     """What the attributes of a record mean, by the "Attributes:" section of its docstring."""
     found: dict[str, str] = {}
@@ -60,7 +62,7 @@ def meanings(record: type) -> dict[str, str]:
 
 
 def _key(record: Any, field: dataclasses.Field[Any], prefix: str) -> RecipeKey:
-    hint = get_type_hints(type(record))[field.name]
+    hint = kinds_of(type(record))[field.name]
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
     else:

@@ -18,7 +18,7 @@ import mmap
 import pickle
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -86,10 +86,10 @@ def _read_zip(path: Path) -> Any:
         if len(pickles) != 1:
             raise pickle.UnpicklingError(f"{len(pickles)} entries are called data.pkl")
         base = pickles[0].removesuffix("data.pkl")
-        order: Literal["<", ">"] = (
-            ">" if f"{base}byteorder" in archive.namelist() and archive.read(f"{base}byteorder") == b"big" else "<"
-        )
-    content = _Numbers(path, base, order)
+        tells_order = f"{base}byteorder" in archive.namelist()
+    content = _Numbers(path, base, "<")
+    if tells_order and content.entry("byteorder") == b"big":
+        content = replace(content, order=">")
     return _Unpickler(io.BytesIO(content.entry("data.pkl")), path, content).load()
 
 

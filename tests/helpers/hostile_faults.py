@@ -360,6 +360,7 @@ def kills(folder: Path, chance: random.Random) -> Case:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             sys.argv = ["cnnref", *arguments]
+            os.environ.pop("CNNREF_DATA", None)  # where there is a test set, an export looks at all of it
             cnnref.cli.main()
 
         return work

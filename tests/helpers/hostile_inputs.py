@@ -74,7 +74,8 @@ def pickles(folder: Path, chance: random.Random) -> Case:
         case 1:
             content = b"(" * chance.choice((1000, 300_000)) + b"t" * chance.choice((1000, 300_000)) + b"."
         case 2:
-            content = b"\x80\x02]" + b"\x94".join([b"]"] * 100_000) + b"a" * 100_000 + b"."
+            levels = chance.choice((2_000, 2_000, 2_000, 2_000, 100_000))
+            content = b"\x80\x02]" + b"\x94".join([b"]"] * levels) + b"a" * levels + b"."
         case 3:
             content = b"\x80\x04\x8b" + struct.pack("<i", 2**31 - 1) + b"\xff" * 1000 + b"."
         case 4:
@@ -91,16 +92,16 @@ def pickles(folder: Path, chance: random.Random) -> Case:
 
 @functools.cache
 def gzip_bomb() -> bytes:
-    """70 MiB of zeros."""
-    return gzip.compress(bytes(70 << 20), 1, mtime=0)
+    """10 MiB of zeros."""
+    return gzip.compress(bytes(10 << 20), 1, mtime=0)
 
 
 @functools.cache
 def npz_bomb() -> bytes:
-    """An array of 64 MiB that is none."""
+    """An array of 8 MiB that is none."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.npy", bytes(64 << 20))
+        archive.writestr("a.npy", bytes(8 << 20))
     return packed.getvalue()
 
 
@@ -132,7 +133,7 @@ def archives(folder: Path, chance: random.Random) -> Case:
     path.write_bytes(content)
     if chance.randrange(2):
         return lambda: Archive(path, "").read("a"), lambda found: found in (None, b"abc")
-    return lambda: read_bytes(path, gzipped=True, most=64 << 20), lambda found: len(found) <= 64 << 20
+    return lambda: read_bytes(path, gzipped=True, most=8 << 20), lambda found: len(found) <= 8 << 20
 
 
 def arrays(folder: Path, chance: random.Random) -> Case:

@@ -14,12 +14,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from in_process import verify
 from onnx import numpy_helper
-from tiny_bundle import rehash
+from tiny_bundle import edit, rehash
 
 from cnnref.exporters.tensorflow.tflite_file import packed
 from cnnref.exporters.tensorflow.tflite_metadata import with_files
-from cnnref.runtimes import find_bundle
-from cnnref.runtimes.constants import Graph, other_constants
+from cnnref.runtimes import find_bundle, read_bundle
+from cnnref.runtimes.constants import Graph, constants_sha256, other_constants, reach
 from cnnref.runtimes.onnx_constants import read_onnx
 from cnnref.runtimes.tflite_constants import read_tflite
 from cnnref.runtimes.tflite_metadata import packed_files
@@ -90,8 +90,9 @@ def with_step(tensor: int, factor: float, zero: int = 0) -> Callable[[Any, Any],
 def changes(file: str) -> Iterator[tuple[str, bool, bytes]]:
     """What of a file is changed, whether it must be found, and the changed file: every number, one after the other.
 
-    What need not be found is the biases of integer files, and the steps and zeros of what flows through them: what
-    writes such a tensor and what reads it share them, and the function stays the same but for its rounding.
+    What the float32 file need not show is the biases of integer files, and the steps and zeros of what flows through
+    them: what writes such a tensor and what reads it share them, and the function stays the same but for its rounding.
+    bundle.json shows them.
     """
     path = SHIPPED / file
     if path.suffix == ".onnx":
@@ -119,15 +120,36 @@ def changes(file: str) -> Iterator[tuple[str, bool, bytes]]:
 @pytest.mark.parametrize("file", REDUCED)
 def test_every_constant_of_a_layer_is_held_to_the_float32_file(file: str, tmp_path: Path) -> None:
     whole, path = WHOLE[file.rpartition(".")[2]], tmp_path / file
-    assert other_constants(read(SHIPPED / file), whole) == []
+    exported = read_bundle(SHIPPED).artifacts[file].constants_sha256
+    graph = read(SHIPPED / file)
+    assert (other_constants(graph, whole), constants_sha256(graph)) == ([], exported)
     unseen, count = [], 0
     for name, must, content in changes(file):
         path.write_bytes(content)
-        found = other_constants(read(path), whole)
+        graph = read(path)
         count += must
-        unseen += [name] * (must and not found)
+        unseen += [name] * (constants_sha256(graph) == exported or (must and not other_constants(graph, whole)))
     assert not unseen
     assert count >= 10
+
+
+@pytest.mark.parametrize("file", ["model.int8.onnx", "model.int8.tflite"])
+def test_a_number_that_no_other_file_shows_is_held_to_the_export(file: str, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+    named = {name: content for name, must, content in changes(file) if not must}
+    for name in ("conv1.b32", "zero of conv1_tanh_1/Tanh"):
+        if name in named:
+            (bundle / file).write_bytes(named[name])
+    rehash(bundle)
+    told = f"{file}: it computes with other numbers than those that were exported"
+    assert verify(bundle, only=[file]).problems == [told]
+    edit(bundle, lambda document: document["artifacts"][file].pop("constants_sha256"))
+    assert verify(bundle, only=[file]).ok, "an older bundle does not have it"
+
+
+def test_the_reach_of_integers_is_around_their_zero() -> None:
+    assert reach(np.array([33], np.uint8), np.array([0.5])) == (-16.5, 111.0)
+    assert reach(np.array([-128], np.int8), np.array([1.0])) == (0.0, 255.0)
 
 
 @pytest.mark.parametrize("factor", [1.001, 1.01, 2.0])

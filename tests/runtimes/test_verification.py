@@ -25,8 +25,8 @@ import cnnref
 from cnnref.errors import InputError
 from cnnref.runtimes import Check, Report, quarantine_failures, read_bundle, write_report
 from cnnref.runtimes.bundle import facts_sha256
-from cnnref.runtimes.report import measured_accuracy
-from cnnref.runtimes.witnesses import FACTS
+from cnnref.runtimes.report import Outcome, measured_accuracy
+from cnnref.runtimes.witnesses import FACTS, report_of_earlier
 
 RUN = ["saved_model", "model.onnx", "model.tflite"]
 
@@ -384,7 +384,22 @@ def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(typed: Any, p
     if problem != SENSELESS:
         (found,) = (check for check in verify(bundle).checks if check.file == "report.json")
         assert found.status == "not checked", "the export measured nothing"
-        assert "only --data-dir shows" in found.note
+        assert f"`cnnref verify {bundle} --data-dir DATA` measures it" in found.note
+
+
+@pytest.mark.parametrize(("measured", "told"), [(0.751, ""), (0.9, "75.10 % of 1,000 test images are right")])
+def test_an_accuracy_of_the_report_is_held_to_what_is_measured_now(measured: float, told: str, bundle: Path) -> None:
+    with_facts(bundle)
+    test = {**(read_bundle(bundle).artifacts["model.onnx"].test or {}), "accuracy": 0.751, "agreement": 0.999}
+    test["points_lost"] = -0.1
+    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": [{"file": "model.onnx", "test": test}]}))
+    earlier = report_of_earlier(read_bundle(bundle))
+    assert earlier is not None
+    assert earlier.status == "not checked"
+    now = {"model.onnx": Outcome("noise", 1000, measured, 0, 1, 0), "model.tflite": None}
+    earlier = report_of_earlier(read_bundle(bundle), now)
+    assert (earlier is not None) == bool(told)
+    assert told in "".join(earlier.problems if earlier else [])
 
 
 def test_accuracies_that_do_not_fit_each_other_are_told(bundle: Path) -> None:

@@ -246,6 +246,12 @@ def test_a_pickle_cannot_bend_the_reader(tmp_path: Path, content: bytes, message
 def test_a_compressed_archive_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data.pkl is compressed"):
         read_weights(written(tmp_path / "bomb.pth", tensor(0, 2, 1), compress=True))
+    path = written(tmp_path / "order.pth", tensor(0, 2, 1))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        base = archive.namelist()[0].rpartition("/")[0]
+        archive.writestr(f"{base}/byteorder", bytes(1 << 20))
+    with pytest.raises(InputError, match=r"byteorder is compressed"):
+        read_weights(path)
 
 
 @pytest.mark.parametrize(

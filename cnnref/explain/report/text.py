@@ -6,25 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ...arithmetic import wording as words
+from ...errors import markdown
 
 if TYPE_CHECKING:
     from ...arithmetic import LayerRow
     from .contents import Report
     from .measures import Evaluation
 
-#: Characters of a name that Markdown or HTML would interpret.
-SPECIAL = str.maketrans({one: f"\\{one}" for one in "\\`*_[]<>|~&"})
 
-
-def plain(text: str) -> str:
-    """A name from outside, escaped so that it is shown and not interpreted as Markdown or HTML."""
-    return " ".join(text.split()).translate(SPECIAL)
-
-
-def markdown(report: Report) -> str:
+def in_markdown(report: Report) -> str:
     """The text of report.md, which refers to the picture files beside it."""
     parts = [
-        f"# {plain(report.name)}, layer by layer",
+        f"# {markdown(report.name)}, layer by layer",
         "Written by `cnnref explain --report`; the same numbers are in `report.json`.",
         "## Layers",
         "![The network](architecture.png)",
@@ -33,12 +26,12 @@ def markdown(report: Report) -> str:
         "All kernels of a layer on one scale; orange is above zero, blue is below."
         if report.kernels
         else "The network has no convolution.",
-        *(f"![Kernels of {plain(one.layer)}]({one.file})" for one in report.kernels),
+        *(f"![Kernels of {markdown(one.layer)}]({one.file})" for one in report.kernels),
         "## Feature maps",
         f"What layers make of {report.explained[0].name}, the first picture under [Where it looks](#where-it-looks)."
         if report.maps
         else "No activation, pooling or sum of the network has maps.",
-        *(f"![Maps of {plain(one.layer)}]({one.file})" for one in report.maps),
+        *(f"![Maps of {markdown(one.layer)}]({one.file})" for one in report.maps),
         "## Dead units",
         _dead(report),
         "## Where it looks",
@@ -46,7 +39,7 @@ def markdown(report: Report) -> str:
         "![Where it looks](why.png)",
         _table_of_explanations(report),
         "## On the test set",
-        *(_test(report, report.test) if report.test else [plain(report.no_test or "")]),
+        *(_test(report, report.test) if report.test else [markdown(report.no_test or "")]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -65,7 +58,7 @@ def _layers(report: Report) -> str:
         macs = "?" if one.macs is None else f"{one.macs:,}"
         formula = f"`{one.size_formula}`" if one.size_formula else ""
         return [
-            plain(one.name),
+            markdown(one.name),
             one.kind,
             words.format_shape(one.output_shape),
             window,
@@ -84,7 +77,7 @@ def _dead(report: Report) -> str:
     if not report.dead:
         return f"No channel and no unit behind an activation is the same for all of {looked}."
     rows = [
-        [plain(one.layer), str(one.units), str(len(one.dead)), ", ".join(map(str, one.dead[:20]))]
+        [markdown(one.layer), str(one.units), str(len(one.dead)), ", ".join(map(str, one.dead[:20]))]
         for one in report.dead
     ]
     note = f"The same at every place of {looked}, so that nothing behind them can tell pictures apart by them:"
@@ -102,7 +95,7 @@ def _why(report: Report) -> str:
 
 def _table_of_explanations(report: Report) -> str:
     rows = [
-        [one.name, plain(one.label or ""), plain(one.predicted), report.amount(one.probability)]
+        [one.name, markdown(one.label or ""), markdown(one.predicted), report.amount(one.probability)]
         for one in report.explained
     ]
     return _table(["picture", "is", "predicted", report.says], "lllr", rows)
@@ -111,7 +104,7 @@ def _table_of_explanations(report: Report) -> str:
 def _test(report: Report, test: Evaluation) -> list[str]:
     rows = [
         [
-            plain(one.label),
+            markdown(one.label),
             f"{100 * one.precision:.2f}",
             f"{100 * one.recall:.2f}",
             f"{100 * one.f1:.2f}",
@@ -120,7 +113,7 @@ def _test(report: Report, test: Evaluation) -> list[str]:
         for one in test.classes
     ]
     parts = [
-        f"`{test.file}` in its runtime on {test.images:,} test pictures of {plain(test.dataset)}: "
+        f"`{test.file}` in its runtime on {test.images:,} test pictures of {markdown(test.dataset)}: "
         f"{100 * test.accuracy:.2f} % are right.",
         _table(["class", "precision %", "recall %", "F1 %", "pictures"], "lrrrr", rows),
         "![Confusion matrix](confusion.png)",
@@ -136,7 +129,7 @@ def _test(report: Report, test: Evaluation) -> list[str]:
         ]
     if test.worst:
         worst = [
-            [str(one.index), plain(one.label), plain(one.predicted), report.amount(one.probability)]
+            [str(one.index), markdown(one.label), markdown(one.predicted), report.amount(one.probability)]
             for one in test.worst
         ]
         parts += [

@@ -53,7 +53,7 @@ def write_report(
     from ...runtimes import read_samples
     from ...runtimes.integrity import model_file
     from .pictures import draw_all
-    from .text import markdown
+    from .text import in_markdown
 
     bundle.must_classify("the report")
     refuse_existing(directory, force=force, marker=FILE)
@@ -92,7 +92,7 @@ def write_report(
         pictures = draw_all(report, model, samples.images[shown], data.test_images if data else None)
         for name, content in pictures.items():
             (folder / name).write_bytes(content)
-        (folder / "report.md").write_bytes(markdown(report).encode())
+        (folder / "report.md").write_bytes(in_markdown(report).encode())
         (folder / FILE).write_bytes(report.to_json().encode())
     return directory
 

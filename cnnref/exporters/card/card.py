@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from ...errors import markdown
 from ...runtimes import Bundle, Report
 from ...runtimes.bundle import facts_sha256
 from ...runtimes.witnesses import FACTS
@@ -29,9 +29,6 @@ Where `labels.txt` is not beside it, `model.onnx` has the names of the classes i
 `cnnref.labels` of its metadata: `json.loads(session.get_modelmeta().custom_metadata_map["cnnref.labels"])`.
 """
 
-#: The characters that have a meaning in Markdown, and how one of them is escaped.
-MARKDOWN, ESCAPED = re.compile(r"([\\&<>`*|#\[\]])"), r"\\\1"
-
 
 def card(bundle: Bundle, report: Report) -> str:
     """The text of a bundle's README.md; every number in it was measured by the run or by the export."""
@@ -40,9 +37,9 @@ def card(bundle: Bundle, report: Report) -> str:
     macs = f", {model['macs']:,} multiply-accumulates an image" if model["macs"] is not None else ""
     batch = "batch" if bundle.batch is None else str(bundle.batch)
     lines = [
-        f"# {bundle.name}",
+        f"# {markdown(bundle.name)}",
         "",
-        f"{model['name']}, {model['parameters']:,} parameters{macs}.",
+        f"{markdown(model['name'])}, {model['parameters']:,} parameters{macs}.",
         "",
         *training_lines(bundle.folder, bundle.document["provenance"], bundle.weights_sha256, _options(bundle)),
         "## Files",
@@ -80,7 +77,7 @@ def card(bundle: Bundle, report: Report) -> str:
         "## Identity",
         "",
         f"SHA-256 of the weights: `{bundle.weights_sha256}`. Hashes of the files are in `bundle.json`. "
-        f"{FACTS.format(digest=facts_sha256(bundle.document))} Licence: {bundle.document['license']}.",
+        f"{FACTS.format(digest=facts_sha256(bundle.document))} Licence: {markdown(bundle.document['license'])}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -180,7 +177,11 @@ def _arithmetic(bundle: Bundle) -> list[str]:
     if not facts:
         return []
     policies = ", ".join(f"`{policy}`" for policy in facts["policies"])
-    off, same, on = facts["largest_difference"], facts["same_largest"], f"{facts['images']} pictures of {facts['on']}"
+    off, same, on = (
+        facts["largest_difference"],
+        facts["same_largest"],
+        f"{facts['images']} pictures of {markdown(facts['on'])}",
+    )
     loss = f"moves a number by up to {off:g} (of values up to 1; on {on})" if off is not None else f"overflows on {on}"
     kept = f", and leaves the largest one where it is in {100 * same:.2f} % of the cases" if same is not None else ""
     return [
@@ -216,7 +217,7 @@ def _integers(bundle: Bundle) -> list[str]:
     if calibration := bundle.document.get("calibration"):
         lines += [
             f"The int8 files are per channel; the {calibration['method']} on {calibration['images']} images set their "
-            f"ranges (seed {calibration['seed']}; {calibration['from']}; SHA-256 of the pixels "
+            f"ranges (seed {calibration['seed']}; {markdown(calibration['from'])}; SHA-256 of the pixels "
             f"`{calibration['sha256']}`).",
             "",
         ]
@@ -226,14 +227,14 @@ def _integers(bundle: Bundle) -> list[str]:
         if remedy:
             lines += [_remedy(file, remedy), ""]
         if artifact.float_layers:
-            names = ", ".join(MARKDOWN.sub(ESCAPED, name) for name in artifact.float_layers)
+            names = ", ".join(markdown(name) for name in artifact.float_layers)
             lines += [f"These layers of `{file}` compute in floats: {names}.", ""]
     return lines
 
 
 def _remedy(file: str, remedy: Mapping[str, Any]) -> str:
     """What was done to an int8 file, and what it brings."""
-    chosen_on = MARKDOWN.sub(ESCAPED, remedy["chosen_on"])
+    chosen_on = markdown(remedy["chosen_on"])
     labels = remedy.get("judged_by", "labels") == "labels"
     points = f"points of accuracy on {chosen_on}" if labels else f"points on {chosen_on}"
     biases = ", and biases that make up for the rounding of its weights" * (remedy.get("biases") == "corrected")
@@ -267,5 +268,5 @@ def _engines_and_gaps(bundle: Bundle) -> list[str]:
         if entry.get("engine") == "tf2onnx":
             lines += [f"`{file}` was written by tf2onnx at opset {entry['opset']}.", ""]
     for file, why in bundle.left_out.items():
-        lines += [f"There is no `{file}`: {MARKDOWN.sub(ESCAPED, why)}", ""]
+        lines += [f"There is no `{file}`: {markdown(why)}", ""]
     return lines

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, printable
+from ...errors import InputError, code, markdown
 from ...files import read_regular
 from ...training.recipe import OF_MUON
 from ...training.run import LARGEST_LOG
@@ -42,8 +42,9 @@ def training_lines(
 def _of_a_run(training: Path, provenance: Mapping[str, Any], weights_sha256: str, export_options: str) -> list[str]:
     seeds, recipe = read_seeds(training), recipe_table(training / "recipe.toml")
     return [
-        f"Trained on {provenance['dataset']} by the recipe `{seeds['recipe']}`, {provenance['trained']}. Accuracy of "
-        f"the final weights on {seeds['runs'][0]['images']:,} test images, looked at once a run:",
+        f"Trained on {markdown(provenance['dataset'])} by the recipe `{code(seeds['recipe'])}`, "
+        f"{provenance['trained']}. Accuracy of the final weights on {seeds['runs'][0]['images']:,} test images, "
+        "looked at once a run:",
         "",
         *_runs(seeds, weights_sha256),
         "",
@@ -110,7 +111,7 @@ def _measured_against(published: Mapping[str, Any], seeds: Mapping[str, Any]) ->
     """The published accuracy, and whether the recipe's target is met; if not, by how much and what was tried."""
     lines = []
     if published.get("source"):
-        lines += [f"Published: {published['accuracy']:g} % ({published['source']}).", ""]
+        lines += [f"Published: {published['accuracy']:g} % ({markdown(published['source'])}).", ""]
     if target := published.get("target"):
         missed = _missed(target, seeds["mean"])
         said = (
@@ -119,7 +120,7 @@ def _measured_against(published: Mapping[str, Any], seeds: Mapping[str, Any]) ->
         if missed and seeds["views_mean"] is not None:
             views = _missed(target, seeds["views_mean"])
             said += f"; with test-time views by {views}" if views else "; with test-time views it is met"
-        tried = f" Tried: {published['tried'].rstrip('.')}." if missed and published.get("tried") else ""
+        tried = f" Tried: {markdown(published['tried']).rstrip('.')}." if missed and published.get("tried") else ""
         lines += [f"{said}.{tried}", ""]
     return lines
 
@@ -149,7 +150,7 @@ def _teachers(told: Any) -> list[str]:
     """What the network learned from beside the labels, by results.json; no line where there was nothing."""
     if not told:
         return []
-    names = " and ".join(f"`{printable(name).replace('`', chr(39))}`" for name in told["networks"])
+    names = " and ".join(f"`{code(name)}`" for name in told["networks"])
     return [
         f"- distilled from {names} (SHA-256 of the weights `{told['weights_sha256'][:16]}`...): temperature "
         f"{told['temperature']:g}, {100 * told['weight']:g} % of the loss"

@@ -19,7 +19,6 @@ from cnnref.errors import InputError
 from cnnref.explain.report.dead_units import dead_units
 from cnnref.explain.report.grids import GAP, LARGE, LEFT, RAMP, maps
 from cnnref.explain.report.measures import calibration, classification_measures
-from cnnref.explain.report.text import plain
 from cnnref.explain.report.write import write_report
 from cnnref.exporters.source import from_model
 from cnnref.runtimes import Bundle, accuracy, find_bundle, open_artifact, read_bundle
@@ -264,7 +263,3 @@ def test_grids_are_whole_pixels_on_one_scale() -> None:
     ends = [tuple(int(color[at : at + 2], 16) for at in (1, 3, 5)) for color in (RAMP[0], RAMP[2])]
     tiles = seen[:, : LEFT + 2 * (LARGE + 2 + GAP)]  # the scale at the right has these colours, too
     assert [int((tiles == end).all(axis=2).sum()) for end in ends] == [(LARGE // 2) ** 2] * 2
-
-
-def test_names_stay_names_in_markdown() -> None:
-    assert plain("a | b <b>\n*c* &lt;") == r"a \| b \<b\> \*c\* \&lt;"

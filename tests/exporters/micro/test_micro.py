@@ -163,7 +163,14 @@ def test_verify_finds_an_array_of_another_file_and_too_small_an_arena(micro: Any
     assert any("another sha256" in problem for problem in verify(copy).problems)
     relisted(copy, lambda _: None)
     assert verify(copy).problems == ["micro: model_data.cc does not hold the bytes of model.int8.tflite"]
-    shutil.copy(micro.folder / "micro" / "model_data.cc", array)
+    content = bytearray((micro.folder / "micro" / "model.int8.tflite").read_bytes())
+    content[len(content) // 2] ^= 1  # a weight of a dense layer, in the file and in the array
+    (copy / "micro" / "model.int8.tflite").write_bytes(content)
+    array.write_text(" ".join(f"0x{byte:02x}," for byte in content))
+    relisted(copy, lambda _: None)
+    assert verify(copy).problems == ["micro: it computes with other numbers than those that were exported"]
+    for name in ("model.int8.tflite", "model_data.cc"):
+        shutil.copy(micro.folder / "micro" / name, copy / "micro" / name)
     relisted(copy, lambda entry: entry.update(arena_bytes=100))
     problem, card = verify(copy).problems
     assert card.startswith("README.md: it was written for other facts")
