@@ -4,16 +4,17 @@ import struct
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cnnref.errors import InputError
-from cnnref.pictures import INTERPOLATIONS, PictureRule, picture_size, read_picture, write_picture
+from cnnref.pictures import INTERPOLATIONS, LARGEST_DECODED, PictureRule, picture_size, read_picture, write_picture
 
 
 def encoded(image: Any, kind: Any = "PNG", **options: Any) -> Any:
@@ -247,6 +248,36 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(mode: str
                 content = content[:start] + side.to_bytes(size, "little") + content[start + size :]
     with pytest.raises(InputError, match=r"bytes, .* in all; pictures of up to"):
         read_picture(content, 8, 8, 3)
+
+
+def header(kind: str, width: int, height: int) -> bytes:
+    """A file of three bytes a pixel that begins as a picture of that size and has none of its pixels."""
+    if kind == "PPM":
+        return b"P6 %d %d 255\n" % (width, height)
+    if kind == "BMP":
+        return b"BM" + struct.pack("<IIIIiiHHIIIIII", 54, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in (head, b"IDATx"))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+SIDES = st.one_of(st.integers(1, 2**31 - 1), st.integers(1, 30_000))
+
+
+@given(st.sampled_from(["PNG", "BMP", "PPM"]), SIDES, SIDES)
+def test_no_pixel_is_decoded_of_a_picture_that_claims_too_many(kind: str, width: int, height: int) -> None:
+    class DecodedError(Exception):
+        pass
+
+    def decode(_: object) -> None:
+        raise DecodedError
+
+    with mock.patch.object(ImageFile.ImageFile, "load", decode), pytest.raises(InputError) as refused:
+        read_picture(header(kind, width, height), 8, 8, 3)
+    if isinstance(refused.value.__cause__, DecodedError):
+        assert 3 * width * height <= LARGEST_DECODED
+    else:
+        assert width * height > LARGEST_DECODED // 4
 
 
 def test_a_jpeg_file_of_thousands_of_scans_is_refused() -> None:

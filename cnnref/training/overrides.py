@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
 from ..models.registry import COMMON, builder
@@ -106,7 +106,7 @@ def _keys() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, kind in kinds_of(Recipe).items():
         if dataclasses.is_dataclass(kind):
-            found |= {f"{name}.{inner}": hint for inner, hint in kinds_of(kind).items()}
+            found |= {f"{name}.{inner}": hint for inner, hint in get_type_hints(kind).items()}
         elif name != OPTIONS:
             found[name] = kind
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -16,9 +15,6 @@ from ..files import check_name
 
 #: Arguments of every builder that are not a recipe's to say.
 DECIDED = ("input_shape", "classes", "classifier_activation", "include_top", "normalization")
-
-#: The type of each key of a record. Python works it out from texts, which takes longer than all else about a recipe.
-kinds_of = functools.cache(get_type_hints)
 
 #: What a value of a type is called in messages.
 WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text in quotes", dict: "a table"}
@@ -355,6 +351,16 @@ class Recipe:
             for key in OF_MUON:
                 del plain["optimizer"][key]
         return hashlib.sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()
+
+
+_KINDS: dict[type, dict[str, Any]] = {}
+
+
+def kinds_of(record: type) -> dict[str, Any]:
+    """The type of each key of a record. Python makes it of text, which takes longer than all else about a recipe."""
+    if record not in _KINDS:
+        _KINDS[record] = get_type_hints(record)
+    return _KINDS[record]
 
 
 def _check_kinds(record: Any, prefix: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import re
 from dataclasses import dataclass
@@ -46,7 +45,6 @@ def keys_of(recipe: Recipe) -> list[RecipeKey]:
     return found + [_key(table, field, prefix) for prefix, table in tables for field in dataclasses.fields(table)]
 
 
-@functools.cache
 def meanings(record: type) -> dict[str, str]:
     """What the attributes of a record mean, by the "Attributes:" section of its docstring."""
     found: dict[str, str] = {}
