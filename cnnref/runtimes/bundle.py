@@ -154,6 +154,11 @@ class Bundle:
         except (InputError, TypeError) as error:
             raise InputError(f"{self.folder / MANIFEST}: the rule for pictures makes no sense: {error}") from None
 
+    @property
+    def has_witnesses(self) -> bool:
+        """Whether there is a card that repeats the hash of the facts: as in all bundles with hashes of constants."""
+        return any(artifact.constants_sha256 is not None for artifact in self.artifacts.values())
+
     def __repr__(self) -> str:
         """A few lines; the dataclass's own would be all of bundle.json."""
         names = ", ".join(map(printable, self.labels[:SHOWN])) + ", ..." * (len(self.labels) > SHOWN)

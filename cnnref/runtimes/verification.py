@@ -116,8 +116,9 @@ def verify(
 
 
 def _chosen(bundle: Bundle, only: Sequence[str] | None) -> list[str]:
-    # The two that the contract asks for are looked for even where bundle.json does not list them.
+    # What the contract asks for is looked for even where bundle.json does not list it.
     contract = [LABELS, SAMPLES] if bundle.classes else [SAMPLES]
+    contract += [CARD] * bundle.has_witnesses
     entries = list(dict.fromkeys([*bundle.entries(), *contract]))
     if only is None:
         return entries

@@ -34,7 +34,10 @@ def check_card(bundle: Bundle, check: Check) -> None:
     except (OSError, InputError) as error:
         check.problems.append(f"it cannot be read: {printable(str(error))}")
         return
-    if (found := _FACTS.search(text)) and found[1] != facts_sha256(bundle.document):
+    found = _FACTS.search(text)
+    if found is None and bundle.has_witnesses:
+        check.problems.append("it does not repeat the hash of the facts in bundle.json")
+    elif found is not None and found[1] != facts_sha256(bundle.document):
         check.problems.append("it was written for other facts than those of bundle.json, where one has changed since")
 
 

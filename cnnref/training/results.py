@@ -52,7 +52,9 @@ def write_results(
     try:  # what was learned is kept, whatever a drawing meets in a name
         write_whole(run.folder / "confusion_matrix.png", plots.confusion_matrix(matrix, dataset.labels, title))
         write_whole(run.folder / "curves.png", plots.learning_curves(progress.rows, recipe.name))
-    except (ValueError, RuntimeError) as error:
+    except OSError:  # of the disk, not of the drawing
+        raise
+    except Exception as error:
         reason = printable(str(error))
         print(f"cnnref: the pictures of the run in {run.folder} cannot be drawn: {reason}.", file=sys.stderr)
     run.write_json(

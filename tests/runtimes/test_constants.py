@@ -147,6 +147,18 @@ def test_a_number_that_no_other_file_shows_is_held_to_the_export(file: str, tmp_
     assert verify(bundle, only=[file]).ok, "an older bundle does not have it"
 
 
+def test_a_card_that_repeats_no_facts_or_is_gone_is_named(tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+    card = bundle / "README.md"
+    card.write_text(card.read_text().replace("SHA-256 of the facts", "The facts"))
+    rehash(bundle)
+    told = "README.md: it does not repeat the hash of the facts in bundle.json"
+    assert verify(bundle, only=["README.md"]).problems == [told]
+    card.unlink()
+    rehash(bundle)
+    assert len(verify(bundle, only=["README.md"]).problems) == 1
+
+
 def test_the_reach_of_integers_is_around_their_zero() -> None:
     assert reach(np.array([33], np.uint8), np.array([0.5])) == (-16.5, 111.0)
     assert reach(np.array([-128], np.int8), np.array([1.0])) == (0.0, 255.0)

@@ -24,6 +24,7 @@ from cnnref.models.saving import load_model, weights_sha256
 from cnnref.pictures import write_picture
 from cnnref.training import Recipe, Run, checkpoint, evaluate, read_recipe, results
 from cnnref.training.recipe import Optimizer, Schedule
+from cnnref.training.trainer import Trainer
 
 RECIPE = Recipe(
     name="small",
@@ -169,6 +170,13 @@ def test_resuming_with_other_settings_is_refused(finished: Run) -> None:
         InputError, match=r"\(batch_size is 64 there and 65 here\); resume it with those in its recipe\.toml"
     ):
         train(finished.folder, replace(RECIPE, batch_size=65), resume=True)
+
+
+def test_a_run_on_other_data_is_another_run() -> None:
+    unused: Any = None
+    begun = Trainer(RECIPE, unused, unused, unused, unused, unused, [], data="hash of the data")
+    assert begun.fingerprint == replace(begun).fingerprint
+    assert begun.fingerprint != replace(begun, data="another hash").fingerprint
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
