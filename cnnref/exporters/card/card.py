@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import markdown
+from ...errors import code, markdown
 from ...runtimes import Bundle, Report
 from ...runtimes.bundle import facts_sha256
 from ...runtimes.witnesses import FACTS
@@ -48,7 +48,7 @@ def card(bundle: Bundle, report: Report) -> str:
         f"values 0..255 as {bundle.dtype}, and gives {_given(bundle, batch)}"
         + (f", `top_indices` and `top_scores` [{batch}, {bundle.top_k}]" if bundle.top_k else "")
         + f". The batch is {'open' if bundle.batch is None else f'fixed to {bundle.batch}'}; the preprocessing, "
-        f"`{bundle.preprocessing['formula']}`, is inside.",
+        f"`{code(bundle.preprocessing['formula'])}`, is inside.",
         "",
         *_files(bundle, report),
         "",
@@ -176,7 +176,7 @@ def _arithmetic(bundle: Bundle) -> list[str]:
     facts = bundle.document["provenance"].get("arithmetic")
     if not facts:
         return []
-    policies = ", ".join(f"`{policy}`" for policy in facts["policies"])
+    policies = ", ".join(f"`{code(policy)}`" for policy in facts["policies"])
     off, same, on = (
         facts["largest_difference"],
         facts["same_largest"],

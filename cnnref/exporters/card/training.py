@@ -43,15 +43,15 @@ def _of_a_run(training: Path, provenance: Mapping[str, Any], weights_sha256: str
     seeds, recipe = read_seeds(training), recipe_table(training / "recipe.toml")
     return [
         f"Trained on {markdown(provenance['dataset'])} by the recipe `{code(seeds['recipe'])}`, "
-        f"{provenance['trained']}. Accuracy of the final weights on {seeds['runs'][0]['images']:,} test images, "
-        "looked at once a run:",
+        f"{markdown(str(provenance['trained']))}. Accuracy of the final weights on {seeds['runs'][0]['images']:,} test "
+        "images, looked at once a run:",
         "",
         *_runs(seeds, weights_sha256),
         "",
         *_measured_against(provenance.get("published", {}), seeds),
         *_settings(recipe),
         *_teachers(_json(training / "results.json").get("teacher")),
-        f"- machine: {machine_of(training)}; {_versions(_json(training / 'environment.json'))}",
+        f"- machine: {markdown(machine_of(training))}; {markdown(_versions(_json(training / 'environment.json')))}",
         "",
         "Every value used is in `training/recipe.toml`, the log by epoch in `training/metrics.csv`"
         + (" and `training/timings.csv`" if (training / "timings.csv").is_file() else "")
