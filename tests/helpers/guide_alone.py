@@ -24,6 +24,7 @@ GRAY = np.random.default_rng(0).integers(0, 256, (28, 28, 1), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
 LARGE = np.random.default_rng(2).integers(0, 256, (130, 70, 3), np.uint8)
 SET = "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }"
+SHOW = "(values) => { context.picture.values = Uint8Array.from(values); heard.forEach((one) => one()); }"
 ALL = "dispatchEvent(new Event('beforeprint'))"
 
 
@@ -48,6 +49,10 @@ class Guide:
     def move(self, chapter: str, index: int, value: float, kind: str = "range") -> None:
         """Set a slider of a chapter, or a field of its tables."""
         self.page.locator(f"#guide-{chapter} input[type={kind}]").nth(index).evaluate(SET, str(value))
+
+    def show(self, picture: np.ndarray) -> None:
+        """Another picture of the same size."""
+        self.page.evaluate(SHOW, picture.ravel().tolist())
 
 
 def guide_page(picture: np.ndarray) -> str:

@@ -7,38 +7,44 @@ import zlib
 from typing import Any
 
 import numpy as np
+from opened import PACKED
 from PIL import Image
 
 from cnnref.pictures import read_picture
 
-READ = """
-async (cases) => {
+READ = f"""
+async (cases) => {{
+  {PACKED}
   const found = [];
-  for (const [content, name, shape] of cases) {
+  for (const [content, name, shape] of cases) {{
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-    try {
-      found.push([...(await readPicture(new File([bytes], name), ...shape))]);
-    } catch (error) {
-      found.push(error.message);
-    }
-  }
+    try {{
+      found.push({{ values: packed(await readPicture(new File([bytes], name), ...shape)) }});
+    }} catch (error) {{
+      found.push({{ error: error.message }});
+    }}
+  }}
   return found;
-}
+}}
 """
 
-RESIZE = """
-(cases) => cases.map(([content, ...shapes]) => {
-  const rgba = Uint8ClampedArray.from(atob(content), (letter) => letter.charCodeAt(0));
-  return [...readPixels(rgba, ...shapes)];
-})
+RESIZE = f"""
+(cases) => {{
+  {PACKED}
+  return cases.map(([content, ...shapes]) => {{
+    const rgba = Uint8ClampedArray.from(atob(content), (letter) => letter.charCodeAt(0));
+    return packed(readPixels(rgba, ...shapes));
+  }});
+}}
 """
 
-DECODE = """
-async (content) => {
+DECODE = f"""
+async (content) => {{
+  {PACKED}
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-  const { width, height, rgba } = await browserRead(bytes, formatOf(bytes));
-  return [height, width, [...rgba]];
-}
+  const {{ width, height, rgba }} = await browserRead(bytes, formatOf(bytes));
+  return [height, width, packed(rgba)];
+}}
 """
 
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
@@ -51,6 +57,11 @@ def text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+def pixels(packed: str) -> np.ndarray:
+    """What a script of the page gave as `packed`."""
+    return np.frombuffer(base64.b64decode(packed), np.uint8)
+
+
 class Reader:
     """An empty page with the scripts that read pictures."""
 
@@ -61,7 +72,7 @@ class Reader:
         """Of each file and shape, the values or the sentence."""
         found = self.page.evaluate(READ, [[text(content), name, shape] for content, shape in cases])
         return [
-            one if isinstance(one, str) else np.array(one, np.uint8).reshape(shape)
+            one["error"] if "error" in one else pixels(one["values"]).reshape(shape)
             for one, (_, shape) in zip(found, cases, strict=True)
         ]
 

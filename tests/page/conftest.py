@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import small_models
 from browsers import MODULES
 from guide_alone import ALL, GRAY, Guide
-from opened import Opened
+from opened import Large, Opened
 from picture_files import Reader
 
+import cnnref
+from cnnref.exporters.contract import contract_of
+from cnnref.exporters.onnx.model import onnx_model
 from cnnref.page.bundle_scripts import bundle_scripts
-from cnnref.page.write import PAGE, write_page
+from cnnref.page.write import PAGE, PageContents, Sample, write_page
 from cnnref.runtimes import find_bundle, read_bundle
 
 
@@ -42,8 +46,58 @@ def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
     yield open_page
     for one in pages:
         one.close()
-        assert one.wrong == []
-        assert [url for url in one.asked if not url.startswith(("file:", "blob:", "data:"))] == []
+        one.was_quiet()
+
+
+@pytest.fixture(scope="session")
+def kept_open(browser: Any, page_of: Callable[[str], Path]) -> Iterator[Callable[[str], Opened]]:
+    """name of a shipped bundle -> its page, which is opened once and stays open."""
+    pages: dict[str, Opened] = {}
+
+    def kept(name: str) -> Opened:
+        if name not in pages:
+            pages[name] = Opened(browser, page_of(name), reduced_motion="reduce")
+        return pages[name]
+
+    yield kept
+    for one in pages.values():
+        one.close()
+
+
+@pytest.fixture
+def shown(kept_open: Callable[[str], Opened]) -> Iterator[Callable[[str], Any]]:
+    """name of a shipped bundle -> its page in a tab that many tests share, as it was when it opened.
+
+    A page takes seconds to open. What a test changes for good belongs into a tab of its own (`opened`): what is
+    unfolded, pictures of the reader's own, the history.
+    """
+    used: list[Opened] = []
+
+    def show(name: str) -> Any:
+        used.append(kept_open(name))
+        return used[-1].as_it_opened()
+
+    yield show
+    for one in used:
+        one.was_quiet()
+
+
+@pytest.fixture(scope="session")
+def large() -> Large:
+    """The smallest architecture with more weights than a page computes in double precision."""
+    model = small_models.randomise(cnnref.build("squeezenet1_1_cifar"))
+    contract = contract_of(model, "large", None, {})
+    image = np.random.default_rng(1).integers(0, 256, contract.shape, np.uint8)
+    contents = PageContents(
+        onnx_model(model, contract).SerializeToString(),
+        name="large",
+        shape=contract.shape,
+        labels=contract.labels,
+        samples=[Sample(image, "noise")],
+    )
+    found = Large(contents, np.asarray(model(image[None].astype(np.float32)))[0])
+    small_models.forget()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -139,8 +139,8 @@ def test_all_words_of_the_guide_are_there_to_be_searched(
         assert words in text
 
 
-def test_figures_can_be_taken_along(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_figures_can_be_taken_along(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     tab.wait_for_selector("#guide-activations .save")
     tab.evaluate("lookAt(nodeNamed('conv1'))")
     for place, name in (

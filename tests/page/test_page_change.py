@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opened import Opened, until
+from opened import must_be_accessible, until
 from scipy.ndimage import gaussian_filter
 
 from cnnref.page.bundle_scripts import bundle_scripts
@@ -89,10 +89,8 @@ def test_noise_has_the_size_that_is_said_and_is_the_same_each_time(change: Calla
     np.testing.assert_array_equal(change(gray, noise=20), found)
 
 
-def test_the_probabilities_follow_a_slider(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened], axe: str
-) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_the_probabilities_follow_a_slider(shown: Callable[[str], Any], axe: str) -> None:
+    tab = shown("lenet5-mnist")
     before = tab.evaluate("probabilities()")
     assert tab.get_by_role("button", name="Use the camera").count() == 0  # the page is a file
     tab.get_by_label("turned").fill("90")
@@ -103,10 +101,7 @@ def test_the_probabilities_follow_a_slider(
     tab.wait_for_selector(f"#change h3:has-text('Most probably {best}')")
     values = tab.locator("#change data").evaluate_all("all => all.map((one) => Number(one.value))")
     assert max(values) == max(after)
-    tab.evaluate(axe)
-    for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)
-        assert tab.evaluate("async () => (await axe.run('#change')).violations.map((one) => one.id)") == []
+    must_be_accessible(tab, axe, "#change")
     tab.get_by_role("button", name="Undo all changes").click()
     until(tab, "state.picture.sample === 0")
     assert tab.evaluate("probabilities()") == before

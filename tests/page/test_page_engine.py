@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from opened import Opened
+from opened import results_of
 
 import cnnref
 from cnnref.arithmetic import layer_table
@@ -92,20 +92,32 @@ def of_onnx_runtime(model: onnx.ModelProto, names: list[str], images: np.ndarray
     return session.run(names, {"image": images.astype(np.float32)})
 
 
+#: What a value at row 2, column 3 sees of the maps before a node: [first row, last row, first column, last column].
+SEEN = """
+([op, attributes, axes, last]) => {
+  const tensors = new Map(["x", "y"].map((name) => [name, { ...tensorOf([1, 6, 6, 6]), last }]));
+  const node = { op, name: op, attributes, inputs: ["x", "axes"], output: "y", outputs: ["y"] };
+  const constants = new Map(axes ? [["axes", { shape: [axes.length], data: axes }]] : []);
+  const graph = { nodes: [node], constants, input: { name: "x" } };
+  const { rows, columns } = fieldOf(graph, tensors, "y", { rows: [2, 2], columns: [3, 3] });
+  return [...rows, ...columns].map((one) => Number.isFinite(one) ? one : null);
+}
+"""
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_result_is_that_of_onnx_runtime_and_of_keras(
-    name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened], datasets_folder: Path
+    name: str, shown: Callable[[str], Any], datasets_folder: Path
 ) -> None:
     images = pictures(name, 20, datasets_folder)
     graph = onnx.load(find_bundle(name) / "model.onnx")
     names = [output for node in graph.graph.node for output in node.output]
     expected = of_onnx_runtime(graph, names, images)
     keras_model = cnnref.load(name)
-    page = opened(page_of(name))
-    page.ready()
+    page = shown(name)
     compared = 0
     for index, image in enumerate(images):
-        found = page.results(image, names)
+        found = results_of(page, image, names)
         of_keras = activations(keras_model, image)
         for tensor, values in zip(names, expected, strict=True):
             one = values[index]
@@ -122,10 +134,8 @@ def test_every_result_is_that_of_onnx_runtime_and_of_keras(
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_the_terms_of_200_values_a_layer_add_up(
-    name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    page = opened(page_of(name)).ready()
+def test_the_terms_of_200_values_a_layer_add_up(name: str, shown: Callable[[str], Any]) -> None:
+    page = shown(name)
     found = page.evaluate(SUMS, 200)
     kinds = {kind for _, kind, _, _ in found}
     assert {"sum", "function", "softmax", "move"} <= kinds
@@ -133,10 +143,8 @@ def test_the_terms_of_200_values_a_layer_add_up(
         assert summed == pytest.approx(value, rel=1e-5, abs=1e-30), f"{layer}: a {kind}"
 
 
-def test_the_table_of_terms_adds_up_to_the_number_above_it(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    page = opened(page_of("lenet5-mnist")).ready()
+def test_the_table_of_terms_adds_up_to_the_number_above_it(shown: Callable[[str], Any]) -> None:
+    page = shown("lenet5-mnist")
     for layer, at, terms in (("conv1", 0, 25), ("conv2", 700, 150), ("dense1", 60, 400), ("logits", 3, 84)):
         page.evaluate("([name, at]) => lookAtValue(nodeNamed(name).output, at)", [layer, at])
         page.locator("#made-of summary", has_text="products").click()
@@ -154,10 +162,8 @@ def test_the_table_of_terms_adds_up_to_the_number_above_it(
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_layers_cost_and_see_what_the_layer_table_says(
-    name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    page = opened(page_of(name)).ready()
+def test_layers_cost_and_see_what_the_layer_table_says(name: str, shown: Callable[[str], Any]) -> None:
+    page = shown(name)
     told = page.evaluate(
         "() => state.graph.nodes.map((node) => [node.name, macsOf(node), "
         "fieldSize(state.graph, state.tensors, node.output, ...state.facts.shape)])"
@@ -176,8 +182,8 @@ def test_layers_cost_and_see_what_the_layer_table_says(
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "resnet8-cifar10"])
-def test_why_is_what_python_says(name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    page = opened(page_of(name)).ready()
+def test_why_is_what_python_says(name: str, shown: Callable[[str], Any]) -> None:
+    page = shown(name)
     model = cnnref.load(name)
     page.evaluate("async () => { await showPicture(sampleOf(1)) }")
     image = np.array(page.evaluate("() => [...state.picture.values]"), np.uint8).reshape(model.input_shape[1:])
@@ -186,17 +192,15 @@ def test_why_is_what_python_says(name: str, page_of: Callable[[str], Path], open
         expected = grad_cam(model, image, index)
         assert found[:2] == list(expected.shape)
         np.testing.assert_allclose(found[2:], expected.ravel(), atol=1e-4)
-        found = page.evaluate(OCCLUSION, index)
-        expected = occlusion(model, image, index)
-        assert found[:2] == list(expected.shape)
-        np.testing.assert_allclose(found[2:], expected.ravel(), atol=1e-4)
+    found = page.evaluate(OCCLUSION, 5)
+    expected = occlusion(model, image, 5)
+    assert found[:2] == list(expected.shape)
+    np.testing.assert_allclose(found[2:], expected.ravel(), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "resnet20-cifar10"])
-def test_the_lit_field_is_the_receptive_field(
-    name: str, page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    page = opened(page_of(name)).ready()
+def test_the_lit_field_is_the_receptive_field(name: str, shown: Callable[[str], Any]) -> None:
+    page = shown(name)
     model = cnnref.load(name)
     drawn = set(page.evaluate("state.graph.nodes.map((node) => node.output)"))
     layers = [one.name for one in model.layers if len(one.output.shape) == 4 and one.name in drawn]
@@ -210,10 +214,27 @@ def test_the_lit_field_is_the_receptive_field(
             assert box == [seen_rows[0], seen_rows[-1], seen_columns[0], seen_columns[-1]], layer
 
 
-def test_the_list_of_known_operators_is_the_engines(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    page = opened(page_of("lenet5-mnist")).ready()
+def test_what_is_computed_over_channels_alone_sees_one_place(shown: Callable[[str], Any]) -> None:
+    page = shown("lenet5-mnist")
+    for op, attributes, axes, last, alone in (
+        ("ReduceMean", {"axes": [1]}, None, False, True),
+        ("ReduceMean", {}, [-3], False, True),
+        ("ReduceMean", {}, [3], True, True),
+        ("ReduceMean", {}, [1], True, False),
+        ("ReduceMean", {"axes": [2, 3]}, None, False, False),
+        ("ReduceMean", {}, None, False, False),
+        ("LayerNormalization", {}, None, True, True),
+        ("LayerNormalization", {}, None, False, False),
+        ("LayerNormalization", {"axis": 1}, None, False, False),
+        ("Softmax", {"axis": 1}, None, False, True),
+        ("Softmax", {}, None, False, False),
+    ):
+        expected = [2, 2, 3, 3] if alone else [None] * 4
+        assert page.evaluate(SEEN, [op, attributes, axes, last]) == expected, (op, attributes, axes, last)
+
+
+def test_the_list_of_known_operators_is_the_engines(shown: Callable[[str], Any]) -> None:
+    page = shown("lenet5-mnist")
     known: Any = page.evaluate("() => Object.keys(OPERATORS)")
     pairs: Any = page.evaluate("() => Object.keys(PAIRS)")
     assert known_operators() - {"Constant"} <= set(known)

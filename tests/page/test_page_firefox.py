@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 import pytest
+from opened import Large
 
-import cnnref
-from cnnref.exporters.contract import contract_of
-from cnnref.exporters.onnx.model import onnx_model
-from cnnref.page.write import PageContents, Sample, page
+from cnnref.page.write import page
 from cnnref.runtimes import find_bundle, read_bundle, read_samples
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
 
 
 @pytest.fixture
-def shown(firefox: Firefox, page_of: Callable[[str], Path]) -> Iterator[Callable[..., Firefox]]:
+def shown_in_firefox(firefox: Firefox, page_of: Callable[[str], Path]) -> Iterator[Callable[..., Firefox]]:
     """(page or name of a bundle, part of the address) -> Firefox, once the network has run."""
     firefox.said.clear()
     firefox.asked.clear()
@@ -69,8 +67,8 @@ def shown(firefox: Firefox, page_of: Callable[[str], Path]) -> Iterator[Callable
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "resnet20-cifar10"])
-def test_firefox_computes_what_onnx_runtime_computes(name: str, shown: Callable[..., Firefox]) -> None:
-    tab = shown(name)
+def test_firefox_computes_what_onnx_runtime_computes(name: str, shown_in_firefox: Callable[..., Firefox]) -> None:
+    tab = shown_in_firefox(name)
     assert tab.evaluate("Boolean(engine.worker)")  # in a thread of its own, from a file, too
     bundle = read_bundle(find_bundle(name))
     session = onnxruntime.InferenceSession(bundle.folder / "model.onnx", providers=["CPUExecutionProvider"])
@@ -81,21 +79,17 @@ def test_firefox_computes_what_onnx_runtime_computes(name: str, shown: Callable[
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_firefox_computes_a_large_network_with_webassembly(shown: Callable[..., Firefox], tmp_path: Path) -> None:
-    model = cnnref.build("mobilenet_v2_cifar")
-    contract = contract_of(model, "m", None, {})
-    image = np.random.default_rng(1).integers(0, 256, contract.shape, np.uint8)
-    content = onnx_model(model, contract).SerializeToString()
-    given = PageContents(content, name="m", shape=contract.shape, labels=contract.labels, samples=[Sample(image, "n")])
-    (tmp_path / "page.html").write_text(page(given), encoding="utf-8")
-    tab = shown(tmp_path / "page.html")
+def test_firefox_computes_a_large_network_with_webassembly(
+    large: Large, shown_in_firefox: Callable[..., Firefox], tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text(page(large.contents), encoding="utf-8")
+    tab = shown_in_firefox(tmp_path / "page.html")
     assert tab.evaluate("state.graph.single") is True
-    expected = np.asarray(model(image[None].astype(np.float32)))[0]
-    np.testing.assert_allclose(tab.evaluate("probabilities()"), expected, atol=1e-5)
+    np.testing.assert_allclose(tab.evaluate("probabilities()"), large.probabilities, atol=1e-5)
 
 
-def test_firefox_plays_how_a_map_is_made(shown: Callable[..., Firefox]) -> None:
-    tab = shown("lenet5-mnist")
+def test_firefox_plays_how_a_map_is_made(shown_in_firefox: Callable[..., Firefox]) -> None:
+    tab = shown_in_firefox("lenet5-mnist")
     tab.click(*tab.evaluate(MAP))
     assert tab.evaluate("[state.node.name, state.channel]") == ["conv2", 3]
     assert "map 3 of conv2" in tab.evaluate("document.querySelector('#play h3').textContent")
@@ -108,8 +102,8 @@ def test_firefox_plays_how_a_map_is_made(shown: Callable[..., Firefox]) -> None:
     assert tab.evaluate("document.querySelector('#play button').textContent") == "▶ Play"
 
 
-def test_firefox_keeps_the_state_in_the_address(shown: Callable[..., Firefox]) -> None:
-    tab = shown("lenet5-mnist", "#value&picture=2&layer=conv2&value=113")
+def test_firefox_keeps_the_state_in_the_address(shown_in_firefox: Callable[..., Firefox]) -> None:
+    tab = shown_in_firefox("lenet5-mnist", "#value&picture=2&layer=conv2&value=113")
     assert tab.evaluate("[state.picture.sample, state.node.name, state.at]") == [2, "conv2", 113]
     tab.evaluate("void document.querySelector('#card-pool1').click()")
     assert "layer=pool1" in tab.evaluate("location.hash")
@@ -118,8 +112,8 @@ def test_firefox_keeps_the_state_in_the_address(shown: Callable[..., Firefox]) -
     assert tab.evaluate(wait) == ["conv2", 113]
 
 
-def test_firefox_shows_the_first_screen_and_builds_the_guide(shown: Callable[..., Firefox]) -> None:
-    tab = shown("resnet20-cifar10")
+def test_firefox_shows_the_first_screen_and_builds_the_guide(shown_in_firefox: Callable[..., Firefox]) -> None:
+    tab = shown_in_firefox("resnet20-cifar10")
     for place in ("#picture .stage", ".strip", "#card-logits", ".scores .best", "#play .sum"):
         found = f"document.querySelector('{place}').getBoundingClientRect()"
         left, top, right, bottom = tab.evaluate(

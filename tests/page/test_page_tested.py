@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from opened import Opened, until
+from opened import Opened, must_be_accessible, must_fit, until
 from typer.testing import CliRunner
 
 from cnnref.cli import app
@@ -98,13 +98,8 @@ def test_patches_mistakes_and_map_lead_to_their_pictures(
     number = after.rsplit("test picture ", 1)[1].split(":")[0]
     until(tab, f"state.picture.name.startsWith('test picture {number},')")
 
-    tab.evaluate(axe)
-    for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)
-        assert tab.evaluate("async () => (await axe.run('#tested')).violations.map((one) => one.id)") == []
-    for width in (320, 390, 768, 1440):
-        tab.set_viewport_size({"width": width, "height": 900})
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    must_be_accessible(tab, axe, "#tested")
+    must_fit(tab)
 
 
 def test_what_is_counted_is_what_the_network_says(tested: LabelledImages) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,9 @@ from PIL import Image
 from cnnref.page.write import LARGE, size_note
 
 
-def test_a_dense_layer_leads_to_what_it_was_computed_from(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
+def test_a_dense_layer_leads_to_what_it_was_computed_from(shown: Callable[[str], Any]) -> None:
     """The largest products come first, and each leads to the value that it was made from, down to the picture."""
-    tab = opened(page_of("lenet5-mnist")).ready()
+    tab = shown("lenet5-mnist")
     tab.evaluate("lookAt(nodeNamed('logits'), 3)")
     rows = tab.locator("#made-of table.ranked tbody tr")
     products = [float(one) for one in rows.locator("td:last-child").all_text_contents()]
@@ -35,10 +34,8 @@ def test_a_dense_layer_leads_to_what_it_was_computed_from(
     assert tab.evaluate("placeName(nodeNamed('conv1').output, 2 * 28 * 28 + 5)") == "channel 2, row 0, column 5"
 
 
-def test_a_channel_and_open_tables_stay_while_the_arrows_walk(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_a_channel_and_open_tables_stay_while_the_arrows_walk(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     tab.evaluate("lookAtValue(nodeNamed('conv2').output, 12)")
     tab.select_option("#made-of select", index=4)
     tab.locator("#made-of summary", has_text="products").click()
@@ -76,10 +73,8 @@ def test_the_negative_is_that_of_the_picture_shown(
     assert tab.text_content("#why .scale").startswith("0")
 
 
-def test_slices_of_a_depthwise_kernel_name_the_channel_that_is_read(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_slices_of_a_depthwise_kernel_name_the_channel_that_is_read(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     told = tab.evaluate("""() => {
       const kernel = { shape: [4, 1, 3, 3], data: new Float32Array(36) };
       const node = { ...nodeNamed("conv1"), attributes: { group: 4 } };
@@ -90,14 +85,14 @@ def test_slices_of_a_depthwise_kernel_name_the_channel_that_is_read(
 
 
 def test_an_address_leads_to_its_layer(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    tab = opened(page_of("resnet20-cifar10"), reduced_motion="reduce").ready()
+    tab = opened(page_of("resnet8-cifar10"), reduced_motion="reduce").ready()
     names = tab.evaluate("state.graph.nodes.map((node) => [node.name, node.op])")
     layer = next(name for name, op in reversed(names) if op == "Conv")
-    tab.goto(page_of("resnet20-cifar10").as_uri() + "#why")
+    tab.goto(page_of("resnet8-cifar10").as_uri() + "#why")
     tab.reload()
     tab.wait_for_selector("#guide", state="attached", timeout=60_000)
     assert abs(tab.evaluate("document.getElementById('why').getBoundingClientRect().top")) < 300
-    tab.goto(page_of("resnet20-cifar10").as_uri() + f"#layer-{layer}")
+    tab.goto(page_of("resnet8-cifar10").as_uri() + f"#layer-{layer}")
     tab.reload()
     tab.wait_for_selector("#guide", state="attached", timeout=60_000)
     assert tab.evaluate("state.node.name") == layer
@@ -106,10 +101,8 @@ def test_an_address_leads_to_its_layer(page_of: Callable[[str], Path], opened: C
     assert max(map(len, takes)) == 2
 
 
-def test_values_are_spoken_and_the_keyboard_is_not_lost(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_values_are_spoken_and_the_keyboard_is_not_lost(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     tab.evaluate("lookAtValue(nodeNamed('conv2').output, 12)")
     tab.locator("#value .pickable").focus()
     tab.keyboard.press("ArrowRight")
@@ -121,7 +114,7 @@ def test_values_are_spoken_and_the_keyboard_is_not_lost(
 
 
 def test_occlusion_leaves_the_page_alone_can_be_stopped_and_is_kept(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
+    page_of: Callable[[str], Path], opened: Callable[..., Opened], shown: Callable[[str], Any]
 ) -> None:
     tab = opened(page_of("resnet20-cifar10")).ready()
     tab.get_by_role("button", name="Cover the picture").click()
@@ -131,7 +124,7 @@ def test_occlusion_leaves_the_page_alone_can_be_stopped_and_is_kept(
     assert tab.locator("#why .half:first-child .stage").count() == 0
     tab.get_by_role("button", name="Stop covering").click()
     tab.wait_for_selector("#why .note[role=status]:has-text('stopped')")
-    lenet = opened(page_of("lenet5-mnist")).ready()
+    lenet = shown("lenet5-mnist")
     lenet.get_by_role("button", name="Cover the picture").click()
     lenet.wait_for_selector("#why .half:first-child .stage")
     lenet.locator("#picture .tiles button").nth(1).click()
@@ -140,17 +133,15 @@ def test_occlusion_leaves_the_page_alone_can_be_stopped_and_is_kept(
     lenet.wait_for_selector("#why .half:first-child .stage")
 
 
-def test_colours_are_printed(page_of: Callable[[str], Path], opened: Callable[..., Opened]) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_colours_are_printed(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     tab.emulate_media(media="print")
     for place in ("#made-of .numbers td", "#layer .ramp"):
         assert tab.evaluate(f"getComputedStyle(document.querySelector('{place}')).printColorAdjust") == "exact"
 
 
-def test_a_large_network_is_decoded_and_announced(
-    page_of: Callable[[str], Path], opened: Callable[..., Opened]
-) -> None:
-    tab = opened(page_of("lenet5-mnist")).ready()
+def test_a_large_network_is_decoded_and_announced(shown: Callable[[str], Any]) -> None:
+    tab = shown("lenet5-mnist")
     assert tab.evaluate("bytesOf('AAEC'.repeat(40_000_000)).length") == 120_000_000
     assert size_note(LARGE - 1) == ""
     assert "153 MB" in size_note(153_000_000)

@@ -4,7 +4,7 @@
  * @import { Tensor, Tensors } from "./tensors.js"
  * @typedef {{ rows: number[], columns: number[] }} Box each is [first, last]
  * @typedef {{ offset: number[], step: number[] }} Picked what a Slice takes along rows and columns
- * @typedef {GraphNode & { kernel?: number[], pads?: ArrayLike<number>, picked: Picked | null }} KnownNode a node with what its constants say
+ * @typedef {GraphNode & { kernel?: number[], pads?: ArrayLike<number>, over?: ArrayLike<number>, picked: Picked | null }} KnownNode a node with what its constants say
  */
 
 import { padWidths } from "./moving.js";
@@ -42,11 +42,25 @@ function boxBefore(node, box, before, after) {
   if (node.op === "Pad") return node.pads ? shifted(box, node.pads, x.length) : ALL;
   if (node.op === "Slice") return node.picked ? strided(box, node.picked) : ALL;
   if (node.op === "Transpose") return keepsMaps(node.attributes.perm, x) || after.last ? box : ALL;
-  const joins = ["Softmax", "ReduceMean", "LayerNormalization"];
-  if (joins.includes(node.op) || node.op.startsWith("Global")) return ALL;
+  if (node.op.startsWith("Global") || joinsPlaces(node, before)) return ALL;
   // Value by value, or channels moved about: rows and columns stay what they are.
   const [outer, inner] = [before, after].map(({ shape, last }) => (last ? shape.slice(1, 3) : shape.slice(-2)));
   return x.length > 2 && y.length > 2 && outer[0] === inner[0] && outer[1] === inner[1] ? box : ALL;
+}
+
+/**
+ * Whether an operator over some axes joins rows or columns; over the channels alone, each place stays by itself.
+ * @type {(node: KnownNode, x: Tensor) => boolean}
+ */
+function joinsPlaces({ op, attributes, over }, { shape, last }) {
+  const rank = shape.length;
+  const places = last ? [1, 2] : [rank - 2, rank - 1];
+  const axis = ((attributes.axis ?? -1) + rank) % rank;
+  if (op === "Softmax") return places.includes(axis);
+  if (op === "LayerNormalization") return places.some((place) => place >= axis); // it begins there and goes to the end
+  if (op !== "ReduceMean") return false;
+  const axes = Array.from(over ?? [], (one) => (one + rank) % rank);
+  return !axes.length || places.some((place) => axes.includes(place));
 }
 
 /**
@@ -115,6 +129,7 @@ export function fieldOf(graph, tensors, name, box) {
     const extra = {
       kernel: graph.constants.get(node.inputs[1])?.shape.slice(2),
       pads: padsOf(node, graph.constants, after?.shape.length ?? 0),
+      over: node.attributes.axes ?? graph.constants.get(node.inputs[1])?.data,
     };
     for (const input of new Set(node.inputs)) {
       const before = tensors.get(input);
