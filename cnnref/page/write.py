@@ -41,8 +41,9 @@ LARGE = 50_000_000
 ROOM, FACTOR = 300_000, 1.4
 #: Networks of more weights are computed with WebAssembly, as engine/fast.js says.
 MANY_WEIGHTS = 500_000
-#: The most memory that a tab with a large page took, in sizes of the page (scripts/benchmarks/page_speed.py).
-MEMORY = 8
+#: The memory of a tab with a large page, once it has answered: so many bytes, and so many times the page. With them the
+#: tabs of resnet50 and convnext_tiny, of 534 and 588 MB (scripts/benchmarks/page_speed.py), are met within 5 %.
+MEMORY, MEMORY_FACTOR = 220_000_000, 2.5
 MOST_SAMPLES = 12
 
 STYLES = ("style.css", "guide/guide.css")
@@ -206,10 +207,12 @@ def size_note(size: int, *, half: bool = False) -> str:
     """What to expect of a page of that many bytes, with weights of 16 bits or not; nothing of a small one."""
     if size < LARGE:
         return ""
+    whole = 2 * size if half else size  # weights of 16 bits have 32 in memory
+    memory = (MEMORY + MEMORY_FACTOR * whole) / 1e9
     return (
         f"The page has {size / 1e6:.0f} MB, because the whole network is in it, and a browser computes it anew for "
-        f"each picture: expect it to take some seconds to open and about {MEMORY * size / 1e9:.1f} GB of memory, and "
-        "open it on a computer rather than on a phone."
+        f"each picture: expect it to take some seconds to open and about {memory:.1f} GB of memory, and open it on "
+        "a computer rather than on a phone."
         + ("" if half else " --half makes it half as large, with weights of 16 bits.")
     )
 

@@ -10,7 +10,7 @@
  */
 
 import { FUNCTIONS, PAIRS, clipBounds } from "./elementwise.js";
-import { MOVES, same } from "./moving.js";
+import { MOVES, ROUTES, STAYING, placeAlong, same } from "./moving.js";
 import { OPERATORS } from "./operators.js";
 import { between, broadcastSteps, dot, placeOf, stridesOf, total } from "./tensors.js";
 import { paddedCount, windowCells, windowOf } from "./windows.js";
@@ -255,10 +255,18 @@ function explainSoftmax({ inputs: [x], attributes: { axis = -1 }, at, y }) {
 }
 
 /**
- * Where a moved value was before: the operator is run on the places themselves, from 1 on, so that 0 is padding.
+ * Where a moved value was before. Where that is not known at once, the operator is run on the places themselves, from 1
+ * on, so that 0 is padding.
  * @type {Explain}
  */
-function explainMove({ node, inputs, at }, tensors) {
+function explainMove({ node, inputs, at, y }, tensors) {
+  const [x] = inputs;
+  if (tensors.has(node.inputs[0])) {
+    if (STAYING.has(node.op)) return { kind: "move", tensor: node.inputs[0], from: at };
+    const route = ROUTES[node.op]?.(inputs, node.attributes);
+    if (route) return { kind: "move", tensor: node.inputs[0], from: placeAlong(x, route, placeOf(y.shape, at)) };
+  }
+  if (node.op === "Concat" && node.inputs.every((name) => tensors.has(name))) return explainConcat(node, inputs, at, y);
   let next = 1;
   /** @type {(number | null)[]} */
   const firsts = [];
@@ -271,12 +279,24 @@ function explainMove({ node, inputs, at }, tensors) {
     return { shape: x.shape, data: /** @type {any} */ (places) };
   });
   if (node.op === "Pad") delete numbered[2]; // padding is 0, whatever its value
-  const move = node.op === "Cast" ? same : OPERATORS[node.op]; // the places are of no type
+  const move = STAYING.has(node.op) ? same : OPERATORS[node.op];
   const found = move(numbered, node.attributes).data[at];
   const source = firsts.findLastIndex((first) => first && found >= first);
   return found
     ? { kind: "move", tensor: node.inputs[source], from: found - (firsts[source] ?? 0) }
     : { kind: "move", tensor: null };
+}
+
+/**
+ * The input that a place of joined tensors lies in.
+ * @type {(node: GraphNode, inputs: Tensor[], at: number, y: Tensor) => ReturnType<Explain>}
+ */
+function explainConcat({ inputs: names, attributes: { axis } }, inputs, at, y) {
+  const place = placeOf(y.shape, at);
+  const along = axis < 0 ? axis + place.length : axis;
+  let source = 0;
+  while (place[along] >= inputs[source].shape[along]) place[along] -= inputs[source++].shape[along];
+  return { kind: "move", tensor: names[source], from: dot(place, stridesOf(inputs[source].shape)) };
 }
 
 /** @type {Record<string, Explain>} */

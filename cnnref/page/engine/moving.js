@@ -64,10 +64,29 @@ MOVING.Unsqueeze = ([x, axes], attributes) => {
 };
 
 /**
- * Copy from x: y's value at a place is x's at start + place * steps, axis by axis; outside x it is `fill`.
- * @type {(x: Tensor, shape: number[], offset: number[], steps: { step: number, sign: number, size: number }[], fill?: number) => Tensor}
+ * Where the values of a result come from: that at a place is x's at offset + place * steps, axis by axis.
+ * @typedef {{ shape: number[], offset: number[], steps: { step: number, sign: number, size: number }[] }} Route
  */
-function copied(x, shape, offset, steps, fill = 0) {
+
+/**
+ * The place in x's data that a place of the result is copied from; -1 outside x.
+ * @type {(x: Tensor, route: Route, place: number[]) => number}
+ */
+export function placeAlong(x, { offset, steps }, place) {
+  let from = dot(offset, stridesOf(x.shape));
+  for (let axis = 0; axis < place.length; axis++) {
+    from += place[axis] * steps[axis].step;
+    const seen = offset[axis] + place[axis] * steps[axis].sign;
+    if (seen < 0 || seen >= steps[axis].size) return -1;
+  }
+  return from;
+}
+
+/**
+ * Copy from x along a route; outside x it is `fill`.
+ * @type {(x: Tensor, route: Route, fill?: number) => Tensor}
+ */
+function copied(x, { shape, offset, steps }, fill = 0) {
   const y = tensorOf(shape, emptyLike(x, sizeOf(shape)));
   const start = dot(offset, stridesOf(x.shape));
   eachPlace(shape, (place, at) => {
@@ -83,21 +102,21 @@ function copied(x, shape, offset, steps, fill = 0) {
   return y;
 }
 
-MOVING.Transpose = ([x], attributes) => {
+/**
+ * The routes of operators that copy along one.
+ * @type {Record<string, (inputs: Tensor[], attributes: import("./tensors.js").Attributes) => Route>}
+ */
+export const ROUTES = {};
+
+ROUTES.Transpose = ([x], attributes) => {
   /** @type {number[]} */
   const perm = attributes.perm ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
   const strides = stridesOf(x.shape);
-  const shape = perm.map((axis) => x.shape[axis]);
   const steps = perm.map((axis) => ({ step: strides[axis], sign: 1, size: x.shape[axis] }));
-  return copied(
-    x,
-    shape,
-    perm.map(() => 0),
-    steps,
-  );
+  return { shape: perm.map((axis) => x.shape[axis]), offset: perm.map(() => 0), steps };
 };
 
-MOVING.Slice = ([x, starts, ends, axes, given], attributes) => {
+ROUTES.Slice = ([x, starts, ends, axes, given], attributes) => {
   const rank = x.shape.length;
   const [from, to] = [starts?.data ?? attributes.starts, ends?.data ?? attributes.ends];
   const which = axes?.data ?? attributes.axes ?? [...from].map((_, axis) => axis);
@@ -120,8 +139,11 @@ MOVING.Slice = ([x, starts, ends, axes, given], attributes) => {
     sign: sign[axis],
     size: x.shape[axis],
   }));
-  return copied(x, shape, offset, steps);
+  return { shape, offset, steps };
 };
+
+MOVING.Transpose = (inputs, attributes) => copied(inputs[0], ROUTES.Transpose(inputs, attributes));
+MOVING.Slice = (inputs, attributes) => copied(inputs[0], ROUTES.Slice(inputs, attributes));
 
 /**
  * The widths of a padding: before each axis, then behind each axis; `axes` names those that `pads` is about.
@@ -144,13 +166,8 @@ MOVING.Pad = ([x, pads, value, axes], attributes) => {
   const widths = padWidths(rank, pads?.data ?? attributes.pads, axes?.data);
   const shape = x.shape.map((size, axis) => size + widths[axis] + widths[axis + rank]);
   const steps = stridesOf(x.shape).map((step, axis) => ({ step, sign: 1, size: x.shape[axis] }));
-  return copied(
-    x,
-    shape,
-    widths.slice(0, rank).map((width) => -width),
-    steps,
-    value?.data[0] ?? attributes.value ?? 0,
-  );
+  const offset = widths.slice(0, rank).map((width) => -width);
+  return copied(x, { shape, offset, steps }, value?.data[0] ?? attributes.value ?? 0);
 };
 
 MOVING.Concat = (inputs, { axis }) => {
@@ -169,8 +186,8 @@ MOVING.Concat = (inputs, { axis }) => {
   return y;
 };
 
+/** Those that leave every value at its place in the data. */
+export const STAYING = new Set(["Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze"]);
+
 /** Those whose every output is one of the inputs. */
-// prettier-ignore
-export const MOVES = new Set([
-  "Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad", "Concat",
-]);
+export const MOVES = new Set([...STAYING, "Transpose", "Slice", "Pad", "Concat"]);

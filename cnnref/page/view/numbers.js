@@ -136,7 +136,7 @@ export function arrowKeys(container, buttons, columns) {
 export function paint(canvas, values, rows, columns, { limit, pixels = false, sheer = false } = {}) {
   canvas.width = columns;
   canvas.height = rows;
-  const context = contextOf(canvas);
+  const context = contextOf(canvas, { willReadFrequently: true }); // in plain memory, which is quicker for so little
   const image = context.createImageData(columns, rows);
   const most = limit ?? magnitude(values);
   if (!sheer && !pixels) {
