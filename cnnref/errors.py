@@ -110,7 +110,7 @@ def markdown(text: str) -> str:
     GitHub's would begin with has a backslash before it.
     """
     shown = " ".join(printable(" ".join(text.split()), most=len(text)).split())
-    return _AT_THE_BEGINNING.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\g<0>", shown))
+    return _AT_THE_BEGINNING.sub(lambda at: f"{at[1] or ''}\\{at[2] or at[3]}", _MARKDOWN.sub(r"\\\g<0>", shown))
 
 
 def code(text: str) -> str:
@@ -125,7 +125,7 @@ def printable_lines(text: str) -> str:
 
 #: What has a meaning anywhere in a line, an underscore only at the end of a word, and what has one where a line begins.
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~&#$]|(?<![^\W_])_|_(?![^\W_])")
-_AT_THE_BEGINNING = re.compile(r"\A(\d*)([-+=.)])")
+_AT_THE_BEGINNING = re.compile(r"\A(\d*)([-+.)])(?=\s|\Z)|\A([-=])(?=[-=]*\Z)")
 
 
 def _escaped(character: str) -> str:
