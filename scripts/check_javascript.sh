@@ -13,5 +13,5 @@ if [ ! -x $modules/.bin/eslint ] || [ ! -x $modules/.bin/tsc ] || [ ! -d $module
 fi
 # ESLint looks for the packages of its configuration beside it, so that it reads a copy.
 cp cnnref/page/eslint.config.js .venv/web/eslint.config.mjs
-$modules/.bin/eslint --config .venv/web/eslint.config.mjs cnnref/page/engine cnnref/page/picture cnnref/page/view cnnref/page/guide
+$modules/.bin/eslint --config .venv/web/eslint.config.mjs cnnref/page/engine cnnref/page/picture cnnref/page/view cnnref/page/guide cnnref/page/texts
 $modules/.bin/tsc --project cnnref/page/tsconfig.json

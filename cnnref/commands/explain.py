@@ -50,6 +50,7 @@ def explain(
         Path | None,
         typer.Option(help="Write the pages of all bundles in this folder, and an index.html, into the folder --out."),
     ] = None,
+    language: Annotated[str, typer.Option(help="The language of the page: en or de.")] = "en",
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing page, report or gallery.")] = False,
 ) -> None:
@@ -65,18 +66,20 @@ def explain(
 
     Example: cnnref explain lenet5-mnist --dataset mnist --data-dir ~/datasets
 
+    Example: cnnref explain lenet5-mnist --language de
+
     Example: cnnref explain --gallery saved_models --out site
     """
     if gallery:
-        return _gallery(gallery, out, force=force, other=bool(bundle or image or report))
+        return _gallery(gallery, out, language, force=force, other=bool(bundle or image or report))
     if bundle is None:
         raise InputError("Name a bundle, such as lenet5-mnist, or give --gallery with a folder of bundles.")
     if other and int8:
         raise InputError("--int8 and a second bundle are two comparisons; a page shows one: leave one of them out.")
-    if (other or int8 or half or snapshots or dataset) and report and not out:
+    if (other or int8 or half or snapshots or dataset or language != "en") and report and not out:
         raise InputError(
-            "A second bundle, --int8, --half, --snapshots and --dataset are for the page and not for the report; "
-            "give --out as well."
+            "A second bundle, --int8, --half, --snapshots, --dataset and --language are for the page and not for the "
+            "report; give --out as well."
         )
     if image and report and not out:
         raise InputError("--image is for the page and not for the report; give --out as well, or leave --report out.")
@@ -98,7 +101,17 @@ def explain(
             second = stack.enter_context(_found(other)) if other else None
             learning = _learning(Path(bundle)) if snapshots else None
             tested = _tested(read, dataset, data_dir) if dataset else None
-            write_page(read, page, image=image, half=half, int8=int8, other=second, learning=learning, tested=tested)
+            write_page(
+                read,
+                page,
+                image=image,
+                half=half,
+                int8=int8,
+                other=second,
+                learning=learning,
+                tested=tested,
+                language=language,
+            )
             size = page.stat().st_size
             print(f"Page: {page} ({size:,} bytes); open it in a browser.")
             if note := size_note(size, half=half):
@@ -157,12 +170,12 @@ def _learning(folder: Path) -> Learning:
     return Learning(snapshot_models(run), run.metrics())
 
 
-def _gallery(folder: Path, out: Path | None, *, force: bool, other: bool) -> None:
+def _gallery(folder: Path, out: Path | None, language: str, *, force: bool, other: bool) -> None:
     from ..page.gallery import write_gallery
 
     if out is None or other:
         raise InputError("--gallery takes a folder of bundles and --out, the folder to write, and nothing else.")
-    pages = write_gallery(folder, out, force=force, tell=lambda text: print(text, file=sys.stderr))
+    pages = write_gallery(folder, out, language=language, force=force, tell=lambda text: print(text, file=sys.stderr))
     print(f"Gallery: {pages[0]} and {len(pages) - 1} pages; put the folder on any web server, or open it.")
 
 

@@ -1,9 +1,9 @@
 """Joins JavaScript modules into one plain script: what a file imports comes before it, and no name is taken twice.
 
-The modules are written with two forms only, each at the start of a line: `import { a, b } from "./file.js";` and
-`export` before a function, a constant, a variable or a class. Both are taken out, so that the script needs no module
-loader, which browsers refuse to a page that is opened from a file. Comments with lines of their own, and
-types, are taken out as well; `compact.py` takes out the rest.
+The modules are written with three forms only, each at the start of a line: `import { a, b } from "./file.js";`,
+`import NAME from "./en.json";` for the texts of the page, and `export` before a function, a constant, a variable or a
+class. All are taken out, so that the script needs no module loader, which browsers refuse to a page that is opened from
+a file. Comments with lines of their own, and types, are taken out as well; `compact.py` takes out the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from .texts import script_of_texts, texts_of, with_short_names
+
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]*)";\n', re.MULTILINE)
+#: A file of texts becomes a constant: the texts of the language of the page.
+TEXTS = re.compile(r'^import (\w+) from "\./en\.json";.*\n', re.MULTILINE)
 #: Comments that have lines of their own, and types inside of a line; the page goes without them.
 LINES_OF_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
 TYPE = re.compile(r"/\*\* @type \{.*?\} \*/ ")
@@ -33,6 +37,7 @@ class Module:
     declared: tuple[str, ...]
     exported: frozenset[str]
     script: str
+    texts: str = ""
 
 
 @cache
@@ -49,7 +54,7 @@ def read_module(file: Path) -> Module:
         ((file.parent / path).resolve(), tuple(name.strip() for name in names.split(",") if name.strip()))
         for names, path in IMPORT.findall(text)
     )
-    plain = TYPE.sub("", LINES_OF_COMMENT.sub("", IMPORT.sub("", text)))
+    plain = TYPE.sub("", LINES_OF_COMMENT.sub("", TEXTS.sub("", IMPORT.sub("", text))))
     found = DECLARED.findall(plain)
     script = re.sub(r"^export (?=async |function|const|let|class)", "", plain, flags=re.MULTILINE)
     other = re.search(r"^(?:import|export)\b.*", script, re.MULTILINE)
@@ -57,7 +62,9 @@ def read_module(file: Path) -> Module:
         raise BundleError(f"{file} has a line that the bundler does not understand: {other[0]}")
     declared = tuple(name for _, name in found)
     exported = frozenset(name for export, name in found if export)
-    return Module(imports, declared, exported, script)
+    named = TEXTS.search(text)
+    name = named[1] if named else ""
+    return Module(imports, (*declared, *([name] if name else [])), exported, script, name)
 
 
 def ordered_files(entry: Path) -> list[Path]:
@@ -85,25 +92,38 @@ def _visit(file: Path, path: list[Path], order: list[Path]) -> None:
     order.append(file)
 
 
-def bundle_scripts(entry: Path, *, without: Collection[Path] = ()) -> str:
+def bundle_scripts(
+    entry: Path, *, without: Collection[Path] = (), beside: Sequence[Path] = (), language: str = "en"
+) -> str:
     """The file and all that it imports as one script.
 
     Args:
         entry: the file to begin with; it comes last.
         without: files that another script of the page already holds.
+        beside: files of another script that uses the texts in this one.
+        language: whose texts the script has; only those that a file names are in it.
 
     Raises:
         BundleError: see `ordered_files`; or two files declare the same name at their top level.
     """
     files = ordered_files(entry)
     check_names([*without, *(file for file in files if file not in without)])
-    parts = [read_module(file).script for file in files if file not in without]
+    sources = [read_module(file).script for file in {*files, *beside}]
+    texts = script_of_texts(texts_of(language), sources)
+    parts = [_script(read_module(file), texts) for file in files if file not in without]
     return '"use strict";\n' + "\n".join(parts)
 
 
+def _script(module: Module, texts: str) -> str:
+    script = with_short_names(module.script)
+    return f"const {module.texts} = {texts};\n{script}" if module.texts else script
+
+
 def small_style(text: str) -> str:
-    """A style sheet without its comments and the spaces that lines begin with."""
-    return re.sub(r"^[ \t]+|\n(?=\n)", "", re.sub(r"/\*.*?\*/\n?", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    """A style sheet without its comments, the spaces that lines begin with, and those that nothing needs."""
+    plain = re.sub(r"^[ \t]+|\n(?=\n)", "", re.sub(r"/\*.*?\*/\n?", "", text, flags=re.DOTALL), flags=re.MULTILINE)
+    plain = re.sub(r"^([\w-]+): ", r"\1:", plain, flags=re.MULTILINE)
+    return re.sub(r" ?([{}>]) ?\n?|([,;])[ \n]", r"\1\2", re.sub(r";\n\}", "}", plain))
 
 
 def check_names(files: Sequence[Path]) -> None:

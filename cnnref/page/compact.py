@@ -1,11 +1,13 @@
 """JavaScript without the comments and spaces that only people read: the page has room for other things.
 
-Lines stay lines, so that a mistake in the page still has a place, and names stay names.
+Declarations and calls stay on lines of their own, so that a mistake in the page still has a place; names stay names.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import groupby
 
 #: A slash behind one of these begins a regular expression; behind anything else it divides.
 BEFORE_EXPRESSION = "(,=:[!&|?{};\n"
@@ -15,6 +17,13 @@ COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 TEMPLATE = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*", re.DOTALL)
 SPACE = re.compile(r"[ \t]+")
 WORD = re.compile(r"[\w$]")
+#: Line breaks inside of a statement: behind what opens or goes on, before what closes or goes on; and the comma or
+#: semicolon before a closing brace (but not the empty statement behind a condition). Statements that follow another one
+#: in its block share its line.
+INSIDE = re.compile(
+    r"(?<=[(\[{,=?:&|>])\n+|,?\n+(?=[)\]])|(?:,|(?<=[^)]);)?\n+(?=\})|\n+(?=[.?:&|])"
+    r"|(?<=;)\n+(?=(?:return|throw|break|continue|if|for|while)\b)"
+)
 #: What is copied whatever surrounds it.
 PLAIN = re.compile(r"[\w$.,;:()\[\]<>=!&|?*%^~@#\n-]+")
 
@@ -28,17 +37,26 @@ def compact_script(script: str) -> str:
     return _Compacted(script).text
 
 
+def _joined(run: Iterable[tuple[int, str]]) -> str:
+    """Parts that are not quoted, without the line breaks inside of a statement."""
+    return INSIDE.sub("", "".join(part for _, part in run))
+
+
 class _Compacted:
     """Goes through a script once; what is quoted is copied as it is."""
 
     def __init__(self, script: str) -> None:
         self.script, self.at = script, 0
         self.parts: list[str] = []
+        #: Which of the parts are quoted, or a piece of a template or a regular expression.
+        self.quoted: set[int] = set()
         #: How many braces are open in each of the nested `${...}` of templates.
         self.open: list[int] = []
         while self.at < len(script):
             self._step()
-        self.text = re.sub(r"\n{2,}", "\n", "".join(self.parts))
+        runs = groupby(enumerate(self.parts), lambda part: part[0] in self.quoted)
+        texts = ("".join(part for _, part in run) if quoted else _joined(run) for quoted, run in runs)
+        self.text = re.sub(r"\n{2,}", "\n", "".join(texts))
 
     def _step(self) -> None:
         letter = self.script[self.at]
@@ -69,6 +87,8 @@ class _Compacted:
             self.at += 1
 
     def _copy(self, pattern: re.Pattern[str]) -> None:
+        if pattern is not PLAIN:
+            self.quoted.add(len(self.parts))
         found = pattern.match(self.script, self.at)
         end = found.end() if found else self.at + 1
         self.parts.append(self.script[self.at : end])

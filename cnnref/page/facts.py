@@ -104,7 +104,7 @@ def _with_derivative() -> list[str]:
     """The curves whose derivative the engine knows: those with a second function in its table."""
     source = _text(PAGE / "engine", "elementwise")
     entries = re.split(r"^  (?=\w+: \[)", source.split("export const PAIRS")[0], flags=re.MULTILINE)[1:]
-    return [entry.split(":")[0] for entry in entries if re.search(r'",\s+\(x', entry)]
+    return [entry.split(":")[0] for entry in entries if re.search(r'"\)?,\s+\(x', entry)]
 
 
 def grad_cam_of(folder: Path, pictures: Sequence[NDArray[Any]], best: Sequence[int]) -> list[dict[str, Any]]:
@@ -122,5 +122,5 @@ def grad_cam_of(folder: Path, pictures: Sequence[NDArray[Any]], best: Sequence[i
         rows, columns = found.shape
         values = to_base64(found.astype(np.float32))
         kept.append({"sample": sample, "index": int(index), "rows": rows, "columns": columns, "values": values,
-                     "maps": "the maps that the head reads"})  # fmt: skip
+                     "maps": ""})  # fmt: skip
     return kept

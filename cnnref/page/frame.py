@@ -26,16 +26,17 @@ class Frame:
         return notebooks.frame(self.text)
 
 
-def show(bundle: Bundle | str | Path) -> Frame:
+def show(bundle: Bundle | str | Path, language: str = "en") -> Frame:
     """The page of a bundle for a notebook, however large: it becomes a part of the notebook's output.
 
     A `Bundle` shows its page by itself where that is small (see `cnnref.notebooks.LARGEST_MODEL`).
 
     Args:
         bundle: a bundle, its folder, or the name of a shipped one.
+        language: of the page; see `write_page`.
 
     Raises:
-        InputError: there is no such bundle, it is no classifier, or it has no model.onnx.
+        InputError: there is no such bundle or language, it is no classifier, or it has no model.onnx.
     """
     read = bundle if isinstance(bundle, Bundle) else read_bundle(find_bundle(bundle))
-    return Frame(page(contents_of(read)))
+    return Frame(page(contents_of(read, language=language)))

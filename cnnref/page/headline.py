@@ -6,37 +6,40 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..runtimes.report import measured_accuracy
+from .texts import has_phrase, phrase, thousands
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
 
-#: Known data sets: what they are called, and what is in their pictures.
+#: Known data sets by their own names; what is in their pictures, the texts say.
 KNOWN = {
-    "mnist": ("MNIST", "handwritten digits"),
-    "digits": ("the digits of scikit-learn", "handwritten digits"),
-    "fashion_mnist": ("Fashion-MNIST", "pieces of clothing"),
-    "cifar10": ("CIFAR-10", "animals and vehicles"),
-    "cifar100": ("CIFAR-100", "100 kinds of animals, plants and things"),
-    "imagenet": ("ImageNet", "1,000 kinds of animals and things"),
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "imagenet": "ImageNet",
 }
 #: So many classes are named one by one.
 FEW = 3
 
 
-def headline(name: str, labels: Sequence[str], dataset: str | None = None) -> str:
+def headline(name: str, labels: Sequence[str], dataset: str | None = None, language: str = "en") -> str:
     """The title: "lenet5-mnist tells handwritten digits apart"."""
-    return f"{name} tells {KNOWN[dataset][1] if dataset in KNOWN else _listed(labels)} apart"
+    key = f"shows:{dataset}"
+    classes = phrase(language, key) if has_phrase(key) else _listed(labels, language)
+    return phrase(language, "tells-apart", name=name, classes=classes)
 
 
-def _listed(labels: Sequence[str]) -> str:
+def _listed(labels: Sequence[str], language: str) -> str:
     """Classes in a sentence: "cat and dog", "cat, dog, cow and 4 more"."""
-    named = labels if len(labels) <= FEW + 1 else labels[:FEW]
-    last = named[-1] if len(named) == len(labels) else f"{len(labels) - len(named):,} more"
-    before = named[:-1] if len(named) == len(labels) else named
-    return f"{', '.join(before)} and {last}" if before else last
+    if len(labels) <= FEW + 1:
+        before = ", ".join(labels[:-1])
+        return phrase(language, "and", first=before, last=labels[-1]) if before else labels[-1]
+    more = thousands(language, len(labels) - FEW)
+    return phrase(language, "and-more", first=", ".join(labels[:FEW]), count=more)
 
 
-def subline(bundle: Bundle, model: str) -> tuple[str, ...]:
+def subline(bundle: Bundle, model: str, language: str = "en") -> tuple[str, ...]:
     """What stands under the title: how well, and how large. `model` names the file whose accuracy counts."""
     height, width, channels = bundle.shape
     document: dict[str, Any] = bundle.document
@@ -44,15 +47,23 @@ def subline(bundle: Bundle, model: str) -> tuple[str, ...]:
     said = []
     accuracy = measured_accuracy(bundle).get(model)
     if accuracy is not None:
-        dataset = provenance.get("dataset", "the data set")
+        name = provenance.get("dataset")
+        key = f"data:{name}"
+        dataset = (
+            phrase(language, key) if has_phrase(key) else KNOWN.get(name, name or phrase(language, "the-data-set"))
+        )
+        percent = f"{100 * accuracy:.2f}".replace(".", phrase(language, "decimal"))
         count = provenance.get("test_images")
-        of = f"{count:,} test pictures" if isinstance(count, int) else "test pictures"
-        said.append(f"{100 * accuracy:.2f} % of the {of} of {KNOWN.get(dataset, (dataset,))[0]} are right")
-    colour = {1: "gray ", 3: "coloured "}.get(channels, "")
-    said.append(f"{height}x{width} {colour}pixels in, one of {len(bundle.labels):,} classes out")
+        if isinstance(count, int):
+            tried = thousands(language, count)
+            said.append(phrase(language, "right", percent=percent, count=tried, dataset=dataset))
+        else:
+            said.append(phrase(language, "right-of-some", percent=percent, dataset=dataset))
+    key = f"pixels:{channels}"
+    classes = thousands(language, len(bundle.labels))
+    said.append(phrase(language, key if has_phrase(key) else "pixels", size=f"{height}x{width}", classes=classes))
     sizes = document.get("model", {})
-    if isinstance(sizes.get("parameters"), int):
-        said.append(f"{sizes['parameters']:,} parameters")
-    if isinstance(sizes.get("macs"), int):
-        said.append(f"{sizes['macs']:,} multiplications a picture")
+    for key, fact in (("parameters", "parameters"), ("multiplications", "macs")):
+        if isinstance(sizes.get(fact), int):
+            said.append(phrase(language, key, count=thousands(language, sizes[fact])))
     return tuple(said)

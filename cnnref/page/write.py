@@ -29,6 +29,7 @@ from .half import with_half_weights
 from .headline import headline, subline
 from .learning import Learning, learning_facts
 from .tested import facts_of_tested
+from .texts import PLACE, phrase, texts_of, thousands
 
 if TYPE_CHECKING:
     from ..runtimes import Bundle
@@ -45,6 +46,8 @@ MANY_WEIGHTS = 500_000
 #: tabs of resnet50 and convnext_tiny, of 534 and 588 MB (scripts/benchmarks/page_speed.py), are met within 5 %.
 MEMORY, MEMORY_FACTOR = 220_000_000, 2.5
 MOST_SAMPLES = 12
+#: Bytes of what else stands in the page, such as its title, at most.
+HEAD = 2_000
 
 STYLES = ("style.css", "guide/guide.css")
 #: The scripts of the page begin with these files; what they import decides the rest and its order.
@@ -96,6 +99,7 @@ class PageContents:
         second: a network to compare with.
         learning: the weights after a few epochs of training.
         tested: test pictures, for a section on what they show.
+        language: of the page's texts; see `cnnref.page.texts`. Title and facts are in it already.
     """
 
     model: bytes
@@ -111,6 +115,7 @@ class PageContents:
     second: Second | None = None
     learning: Learning | None = None
     tested: LabelledImages | None = None
+    language: str = "en"
 
 
 def write_page(
@@ -123,6 +128,7 @@ def write_page(
     other: Bundle | None = None,
     learning: Learning | None = None,
     tested: LabelledImages | None = None,
+    language: str = "en",
 ) -> Path:
     """Write the page of a bundle. A failure leaves no half-written page, and equal inputs give equal bytes.
 
@@ -135,29 +141,32 @@ def write_page(
         other: show another network beside it, which takes pictures of the same size.
         learning: show how the network learned; with nothing of the three above.
         tested: show what these test pictures tell of the network; see `facts_of_tested`.
+        language: of the page: the name of a file of `cnnref/page/texts`.
 
     Raises:
-        InputError: a bundle is not a classifier or lacks a file that the page runs, the other network takes pictures of
-            another size, or the picture cannot be read.
+        InputError: there are no texts in the language, a bundle is not a classifier or lacks a file that the page runs,
+            the other network takes pictures of another size, or the picture cannot be read.
         VerificationError: a file is not the one that bundle.json lists.
     """
     if learning and (half or int8 or other):
         raise InputError("The epochs of a network are shown of one network alone, with its weights as they are.")
-    contents = replace(contents_of(bundle, image), half=half, second=_second_of(bundle, int8, other), learning=learning)
+    contents = contents_of(bundle, image, language)
+    contents = replace(contents, half=half, second=_second_of(bundle, int8, other), learning=learning)
     contents = replace(contents, tested=tested)
     write_whole(out, page(contents))
     return out
 
 
-def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
-    """What the page of a bundle is made from, with a picture file to show first if there is one.
+def contents_of(bundle: Bundle, image: Path | None = None, language: str = "en") -> PageContents:
+    """What the page of a bundle is made from in a language, with a picture file to show first if there is one.
 
     Raises:
         InputError: see `write_page`.
         VerificationError: see `write_page`.
     """
+    texts_of(language)
     model = _file_of(bundle, MODEL, "onnx")
-    samples = samples_of(bundle)
+    samples = samples_of(bundle, language)
     first = [_picture(bundle, image)] if image else []
     return PageContents(
         model,
@@ -166,9 +175,10 @@ def contents_of(bundle: Bundle, image: Path | None = None) -> PageContents:
         labels=tuple(bundle.labels),
         samples=(*first, *samples),
         picture=bundle.picture,
-        title=headline(bundle.name, bundle.labels, bundle.document.get("provenance", {}).get("dataset")),
-        facts=subline(bundle, MODEL),
+        title=headline(bundle.name, bundle.labels, bundle.document.get("provenance", {}).get("dataset"), language),
+        facts=subline(bundle, MODEL, language),
         folder=bundle.folder,
+        language=language,
     )
 
 
@@ -229,8 +239,17 @@ def page(contents: PageContents) -> str:
         graph = with_half_weights(graph)
     model = graph.SerializeToString(deterministic=True) if contents.half else contents.model
     unknown = page_facts.unknown_outputs(graph.graph)
-    kept = _samples_that_fit(contents.samples, len(model), bool(unknown))
     channels_first = _channels_first(graph, contents.shape)
+    facts: dict[str, Any] = {
+        "name": contents.name,
+        "shape": list(contents.shape),
+        "picture": asdict(contents.picture),
+        "labels": list(contents.labels),
+        "output": graph.graph.output[0].name,
+        "channelsFirst": channels_first,
+        "places": {node.name: list(stage_and_block(node.name)) for node in graph.graph.node},
+    }
+    kept = _samples_that_fit(contents, len(model), len(json.dumps(facts)), bool(unknown))
     pictures = [sample.image for sample in kept]
     given = [np.moveaxis(one, -1, 0) for one in pictures] if channels_first else pictures
     grad_cam: list[dict[str, Any]] = []
@@ -243,15 +262,8 @@ def page(contents: PageContents) -> str:
     stored = kept and contents.learning is None and folder is not None and (folder / "model.keras").is_file()
     if folder is not None and stored and not page_facts.has_closed_form(graph):
         grad_cam = page_facts.grad_cam_of(folder, pictures, _best(graph, given))
-    facts = {
-        "name": contents.name,
-        "shape": list(contents.shape),
-        "picture": asdict(contents.picture),
-        "labels": list(contents.labels),
-        "output": graph.graph.output[0].name,
-        "channelsFirst": channels_first,
+    facts |= {
         "samples": [{"name": sample.name, "values": to_base64(sample.image)} for sample in kept],
-        "places": {node.name: list(stage_and_block(node.name)) for node in graph.graph.node},
         "stored": page_facts.outputs_of_unknown_operators(graph, given),
         "gradcam": grad_cam,
         "second": _facts_of_second(contents),
@@ -318,7 +330,7 @@ def _best(model: Any, pictures: Sequence[NDArray[Any]]) -> list[int]:
     return [int(row[0] > 0.5) if len(row) == 1 else int(row.argmax()) for row in scores]
 
 
-def samples_of(bundle: Bundle) -> list[Sample]:
+def samples_of(bundle: Bundle, language: str = "en") -> list[Sample]:
     """Sample pictures of a bundle: the first of each class, then the second of each."""
     from ..data.dataset import one_of_each_class_first
     from ..runtimes import read_samples
@@ -329,13 +341,15 @@ def samples_of(bundle: Bundle) -> list[Sample]:
     read = read_samples(bundle)
     chosen = one_of_each_class_first(read.labels, MOST_SAMPLES).tolist()
     return [
-        Sample(read.images[index], _called(bundle, number, int(read.labels[index])))
+        Sample(read.images[index], _called(bundle, number, int(read.labels[index]), language))
         for number, index in enumerate(chosen)
     ]
 
 
-def _called(bundle: Bundle, number: int, label: int) -> str:
-    return f"sample {number}, {bundle.labels[label]}" if label >= 0 else f"sample {number}"
+def _called(bundle: Bundle, number: int, label: int, language: str) -> str:
+    if label < 0:
+        return phrase(language, "sample", number=number)
+    return phrase(language, "sample-of", number=number, **{"class": bundle.labels[label]})
 
 
 def _picture(bundle: Bundle, path: Path) -> Sample:
@@ -344,13 +358,14 @@ def _picture(bundle: Bundle, path: Path) -> Sample:
     return Sample(read_picture(path, *bundle.shape, bundle.picture), path.name)
 
 
-def _samples_that_fit(samples: Sequence[Sample], model: int, with_stored: bool) -> list[Sample]:
-    """The first samples, as many as the bound on the page's size permits."""
-    own = sum(map(len, (engine_script(), view_script(), _style(), _text("shell.html"))))
-    room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - 20_000
+def _samples_that_fit(contents: PageContents, model: int, facts: int, with_stored: bool) -> list[Sample]:
+    """The first samples, as many as the bound on the page's size permits; `facts` is the size of the other facts."""
+    parts = (engine_script(language=contents.language), view_script(), _style(), _text("shell.html"))
+    own = sum(len(part.encode()) for part in parts)
+    room = ROOM + FACTOR * model - own - 4 * (model + 2) / 3 - facts - HEAD
     kept: list[Sample] = []
-    for sample in samples[: 3 if with_stored else None]:
-        room -= 4 * sample.image.size / 3
+    for sample in contents.samples[: 3 if with_stored else None]:
+        room -= 4 * sample.image.size / 3 + 3 * len(sample.name) + 30
         if room < 0 and kept:
             break
         kept.append(sample)
@@ -366,9 +381,13 @@ def _text(file: str) -> str:
 
 
 @cache
-def engine_script(large: bool = False) -> str:
-    """The script of the worker, with WebAssembly for large networks; the page itself uses its functions as well."""
-    return compact_script(bundle_scripts(PAGE / (LARGE_WORKER if large else WORKER)))
+def engine_script(large: bool = False, extras: bool = False, language: str = "en") -> str:
+    """The script of the worker, with WebAssembly for large networks, and the texts of the page with or without extras.
+
+    The page itself uses its functions as well.
+    """
+    beside = ordered_files(PAGE / (EXTRAS if extras else MAIN))
+    return compact_script(bundle_scripts(PAGE / (LARGE_WORKER if large else WORKER), beside=beside, language=language))
 
 
 @cache
@@ -394,22 +413,36 @@ def _fill_shell(
     # In JSON, no "<" is left that could end the script element it lies in.
     listed = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
     second = contents.second.model if contents.second else b""
-    extras = contents.learning is not None or contents.tested is not None
+    extras = any(one is not None for one in (contents.second, contents.learning, contents.tested))
+    language, sha256 = contents.language, hashlib.sha256(model).hexdigest()
+    given = {
+        "name": html.escape(contents.name),
+        "bytes": thousands(language, len(model)),
+        "sha256": f"<code>{sha256}</code>",
+        "hash": f'<span id="hash" data-sha256="{sha256}">{_words(language, "as-on-disk")}</span>',
+    }
     parts = {
+        "language": language,
+        "holds": PLACE.sub(
+            lambda found: given[found[1]], _words(language, "holds-rounded" if contents.half else "holds")
+        ),
+        "made_by": PLACE.sub(html.escape(__version__), _words(language, "made-by")),
         # Only large networks are computed with WebAssembly, which a page needs leave to compile.
         "webassembly": " 'wasm-unsafe-eval'" if large else "",
-        "rounded": " its weights rounded to 16 bits," if contents.half else "",
         "name": html.escape(contents.name),
         "title": html.escape(contents.title or contents.name),
         "facts_line": " ".join(f"<span>{html.escape(fact)}</span>" for fact in contents.facts),
         "style": _style() + (f"\n{small_style(_text(EXTRA_STYLE))}" if extras else ""),
-        "bytes": f"{len(model):,}",
-        "sha256": hashlib.sha256(model).hexdigest(),
-        "version": html.escape(__version__),
         "facts": listed,
         "model": base64.b64encode(model).decode("ascii"),
         "second": "".join(_bytes_script(name, one) for name, one in {"second-model": second, **more}.items()),
-        "engine": engine_script(large),
+        "engine": engine_script(large, extras, language),
         "view": view_script(extras),
     }
-    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _text("shell.html"))
+    shell = re.sub(r"\{text:([\w-]+)\}", lambda found: _words(language, found[1]), _text("shell.html"))
+    return PLACE.sub(lambda found: parts[found[1]], shell)
+
+
+def _words(language: str, key: str) -> str:
+    """A sentence of the frame as HTML, its places still to be filled."""
+    return html.escape(str(texts_of(language)[f"page.{key}"]), quote=False)

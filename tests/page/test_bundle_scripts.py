@@ -67,13 +67,15 @@ def test_scripts_that_do_not_fit_together_are_refused(tmp_path: Path, scripts: d
 
 
 def test_styles_lose_their_comments_and_indentation() -> None:
-    assert small_style("/* one\n two */\na {\n  b: c;\n}\n\nd { e: f }\n") == "a {\nb: c;\n}\nd { e: f }\n"
+    assert small_style("/* one\n two */\na {\n  b: c;\n}\n\nd { e: f }\n") == "a{b:c}d{e: f}"
 
 
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("if (a) {\n  // why\n\n  b( c ); // and how\n}\n", "if(a){\nb(c);\n}\n"),
+        ("if (a) {\n  // why\n\n  b( c ); // and how\n}\n", "if(a){b(c);}\n"),
+        ("f(\n  a,\n  [b,\n  ],\n)\n  .c();\nwhile (d);\ne;\n", "f(a,[b]).c();while(d);\ne;\n"),
+        ('f(\n  `a,\n)`,\n  "b,",\n);\n', 'f(`a,\n)`,"b,");\n'),
         ("return a in b;", "return a in b;"),
         ("a + +b - -c;", "a+ +b- -c;"),
         ("x = 'it\\'s  //  here' + \"a  'b\" ;", "x='it\\'s  //  here'+\"a  'b\";"),

@@ -57,7 +57,7 @@ def engine(browser: Any) -> Iterator[Any]:
     tab = browser.new_page()
     tab.set_content("<!doctype html><title>empty</title>")
     worker = PAGE / "engine/large.js"
-    tab.add_script_tag(content=bundle_scripts(worker))
+    tab.add_script_tag(content=bundle_scripts(worker, beside=[PAGE / "engine/onnx.js"]))
     tab.add_script_tag(content=bundle_scripts(PAGE / "engine/onnx.js", without=ordered_files(worker)))
     yield tab
     tab.close()

@@ -70,7 +70,7 @@ def engine(browser: Any) -> Iterator[Any]:
     page = browser.new_page()
     page.set_content("<!doctype html><title>empty</title>")
     worker = PAGE / "engine/worker.js"
-    page.add_script_tag(content=bundle_scripts(worker))
+    page.add_script_tag(content=bundle_scripts(worker, beside=[PAGE / "engine/onnx.js"]))
     page.add_script_tag(content=bundle_scripts(PAGE / "engine/onnx.js", without=ordered_files(worker)))
     yield page
     page.close()

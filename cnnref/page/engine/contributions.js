@@ -14,6 +14,7 @@ import { MOVES, ROUTES, STAYING, placeAlong, same } from "./moving.js";
 import { OPERATORS } from "./operators.js";
 import { between, broadcastSteps, dot, placeOf, stridesOf, total } from "./tensors.js";
 import { paddedCount, windowCells, windowOf } from "./windows.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * What the value `at` (a place in the data) of a node's output was computed from:
@@ -216,7 +217,7 @@ function explainFunction({ node, inputs: [x], attributes, at }) {
 /** @type {Explain} */
 function explainClip({ inputs, attributes, at }) {
   const [low, high] = clipBounds(inputs, attributes);
-  const formula = `x, kept between ${low} and ${high}`;
+  const formula = phrase("engine.kept-between", { low, high });
   return {
     kind: "function",
     input: inputs[0].data[at],

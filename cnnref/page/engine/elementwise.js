@@ -2,6 +2,7 @@
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
 import { between, broadcastSteps, eachLine, emptyLike, sizeOf, tensorOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {Record<string, Operator>} */
 export const ELEMENTWISE = {};
@@ -42,25 +43,25 @@ export const FUNCTIONS = {
   Relu: [(x) => Math.max(0, x), "max(0, x)", (x) => (x > 0 ? 1 : 0)],
   LeakyRelu: [
     (x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x),
-    "x, or α·x below zero",
+    phrase("engine.curve-leaky"),
     (x, { alpha = 0.01 }) => (x > 0 ? 1 : alpha),
   ],
   Sigmoid: [sigmoid, "1 / (1 + exp(-x))", (x) => sigmoid(x) * (1 - sigmoid(x))],
   Tanh: [Math.tanh, "tanh(x)", (x) => 1 - Math.tanh(x) ** 2],
-  Elu: [(x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x), "x, or α·(exp(x) - 1) below zero"],
+  Elu: [(x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x), phrase("engine.curve-elu")],
   Selu: [
     (x, { alpha = 1.6732632, gamma = 1.050701 }) => gamma * (x < 0 ? alpha * Math.expm1(x) : x),
-    "γ·x, or γ·α·(exp(x) - 1) below zero",
+    phrase("engine.curve-selu"),
   ],
   Softplus: [(x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), "ln(1 + exp(x))"],
   HardSigmoid: [
     (x, { alpha = 0.2, beta = 0.5 }) => between(0, 1, alpha * x + beta),
-    "α·x + β, kept between 0 and 1",
+    phrase("engine.curve-hard-sigmoid"),
     (x, { alpha = 0.2, beta = 0.5 }) => (alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0),
   ],
   HardSwish: [
     (x) => x * between(0, 1, x / 6 + 0.5),
-    "x · (x/6 + 1/2, kept between 0 and 1)",
+    phrase("engine.curve-hard-swish"),
     (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
   ],
   Gelu: [
@@ -68,7 +69,7 @@ export const FUNCTIONS = {
       approximate === "tanh"
         ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
         : 0.5 * x * (1 + erf(x / Math.SQRT2)),
-    "x · Φ(x), Φ the normal distribution",
+    phrase("engine.curve-gelu"),
   ],
   Erf: [erf, "erf(x)"],
   Exp: [Math.exp, "exp(x)"],
@@ -128,7 +129,7 @@ export const PAIRS = {
   Pow: [(a, b) => a ** b, "^"],
   Max: [Math.max, "max"],
   Min: [Math.min, "min"],
-  PRelu: [(a, b) => (a < 0 ? a * b : a), "slope below zero"],
+  PRelu: [(a, b) => (a < 0 ? a * b : a), phrase("engine.pair-prelu")],
 };
 
 for (const [name, [f]] of Object.entries(PAIRS)) {
@@ -150,6 +151,6 @@ function paired(a, b, f) {
     for (let n = 0; n < size; n++) y.data[at + n] = f(a.data[fromA + n * stepA], b.data[fromB + n * stepB]);
   });
   if (Array.isArray(y.data) && !y.data.every(Number.isSafeInteger))
-    throw new Error("Results that are no whole numbers below 2^53 are not known here for numbers of 64 bits.");
+    throw new Error(phrase("engine.too-large-for-64-bits"));
   return y;
 }

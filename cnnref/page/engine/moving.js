@@ -2,6 +2,7 @@
 /** @import { Operator, Tensor } from "./tensors.js" */
 
 import { arrayOf, between, dot, eachPlace, emptyLike, sizeOf, stridesOf, tensorOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {Record<string, Operator>} */
 export const MOVING = {};
@@ -13,14 +14,14 @@ MOVING.Identity = same;
 /** Dropout drops nothing once the training is over. */
 MOVING.Dropout = ([x, ratio, training]) => {
   if (training?.data[0] && (ratio?.data[0] ?? 0.5) !== 0)
-    throw new Error("Dropout in training mode is random, and is not known here.");
+    throw new Error(phrase("engine.dropout-in-training"));
   return x;
 };
 
 /** The same numbers in another type; fractions are cut off where the type is one of whole numbers. */
 MOVING.Cast = ([x], { to }) => {
   const Kind = arrayOf(to);
-  if (!Kind) throw new Error(`Cast to the element type ${to} is not known here.`);
+  if (!Kind) throw new Error(phrase("engine.cast-to", { type: to }));
   /** @type {(value: number) => number} */
   const convert = to === 9 ? (value) => Number(value !== 0) : to === 7 ? Math.trunc : (value) => value;
   return tensorOf(x.shape, Kind.from(x.data, convert));
@@ -161,7 +162,7 @@ export function padWidths(rank, pads, axes = Array.from({ length: rank }, (_, ax
 
 MOVING.Pad = ([x, pads, value, axes], attributes) => {
   if ((attributes.mode ?? "constant") !== "constant")
-    throw new Error(`Pad in mode ${attributes.mode} is not known here.`);
+    throw new Error(phrase("engine.pad-in-mode", { mode: attributes.mode }));
   const rank = x.shape.length;
   const widths = padWidths(rank, pads?.data ?? attributes.pads, axes?.data);
   const shape = x.shape.map((size, axis) => size + widths[axis] + widths[axis + rank]);

@@ -22,6 +22,7 @@
  */
 
 import { arrayOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * Every field of a message: [number, value], where value is a number or the bytes of a string or message.
@@ -46,9 +47,9 @@ function* fieldsOf(bytes) {
     else if (kind === 5) yield [key >> 3, view.getFloat32((at += 4) - 4, true)];
     else if (kind === 2) {
       const length = varint();
-      if (at + length > bytes.length) throw new Error("The ONNX file is cut short.");
+      if (at + length > bytes.length) throw new Error(phrase("engine.file-cut-short"));
       yield [key >> 3, bytes.subarray(at, (at += length))];
-    } else throw new Error(`The ONNX file has a field of kind ${kind}, which no such file has.`);
+    } else throw new Error(phrase("engine.field-of-kind", { kind }));
   }
 }
 
@@ -132,7 +133,7 @@ function readTensor(bytes) {
   if (type === HALF && fields.raw) return { name: text(fields.name), shape, data: ofHalves(fields.raw), half: true };
   const Kind = arrayOf(type);
   if (!Kind)
-    throw new Error(`The constant ${text(fields.name)} has the element type ${type}, which this page cannot read.`);
+    throw new Error(phrase("engine.constant-of-type", { name: text(fields.name), type }));
   let data;
   if (fields.raw) {
     // The bytes are those of the machine: browsers run on little-endian ones only.
@@ -196,7 +197,7 @@ function readValueInfo(bytes) {
  */
 export function readModel(bytes, wanted = null) {
   const model = message(bytes, { 7: "graph" });
-  if (!model.graph) throw new Error("The file has no graph, so it is no ONNX model.");
+  if (!model.graph) throw new Error(phrase("engine.no-graph"));
   const lists = ["node", "initializer", "input", "output"];
   const graph = message(model.graph, { 1: "node", 5: "initializer", 11: "input", 12: "output" }, lists);
   /** @type {ReturnType<typeof readTensor>[]} */
@@ -206,7 +207,7 @@ export function readModel(bytes, wanted = null) {
   /** @type {ValueInfo[]} */
   const inputs = graph.input.map(readValueInfo);
   const input = inputs.find((one) => !constants.has(one.name));
-  if (!input) throw new Error("The graph has no input.");
+  if (!input) throw new Error(phrase("engine.no-input"));
   const output = wanted ?? readValueInfo(graph.output[0]).name;
   /** @type {GraphNode[]} */
   const nodes = graph.node.map(readNode);
@@ -219,7 +220,7 @@ export function readModel(bytes, wanted = null) {
     return true;
   });
   const other = kept.flatMap((node) => node.inputs).find((name) => constants.get(name)?.half);
-  if (other) throw new Error(`The constant ${other} has the element type ${HALF}, which this page cannot read.`);
+  if (other) throw new Error(phrase("engine.constant-of-type", { name: other, type: HALF }));
   return { nodes: kept.reverse(), constants, input, output };
 }
 

@@ -7,6 +7,7 @@ import { MOVING } from "./moving.js";
 import { QUANTIZED } from "./quantized.js";
 import { broadcastSteps, dot, eachLine, eachPlace, sizeOf, stridesOf, tensorOf, total } from "./tensors.js";
 import { paddedCount, windowOf, windowStart } from "./windows.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {Record<string, Operator>} */
 export const OPERATORS = { ...MOVING, ...ELEMENTWISE, ...QUANTIZED };
@@ -131,7 +132,7 @@ OPERATORS.GlobalMaxPool = ([x]) => perMap(x, (map) => map.reduce((most, value) =
 
 /** Dense: every output is a sum of all inputs, each times a weight, plus a bias. */
 OPERATORS.Gemm = ([x, weights, bias], { alpha = 1, beta = 1, transA = 0, transB = 0 }) => {
-  if (transA) throw new Error("Gemm with transA is not known here.");
+  if (transA) throw new Error(phrase("engine.gemm-with-transa"));
   const [inputs, outputs] = transB ? [...weights.shape].reverse() : weights.shape;
   const y = tensorOf([x.shape[0], outputs]);
   const steps = bias && broadcastSteps(bias.shape, 2);
@@ -146,7 +147,7 @@ OPERATORS.Gemm = ([x, weights, bias], { alpha = 1, beta = 1, transA = 0, transB 
 };
 
 OPERATORS.MatMul = ([x, weights]) => {
-  if (weights.shape.length !== 2) throw new Error("MatMul is known here with a matrix on its right only.");
+  if (weights.shape.length !== 2) throw new Error(phrase("engine.matmul-with-a-matrix"));
   const [inputs, outputs] = weights.shape;
   const rows = x.data.length / inputs;
   const y = tensorOf([...x.shape.slice(0, -1), outputs]);
@@ -163,7 +164,7 @@ OPERATORS.MatMul = ([x, weights]) => {
 
 /** Normalization with the statistics of the training: (x - mean) / sqrt(variance + epsilon) * scale + bias. */
 OPERATORS.BatchNormalization = ([x, scale, bias, mean, variance], { epsilon = 1e-5, training_mode = 0 }) => {
-  if (training_mode) throw new Error("BatchNormalization in training mode is not known here.");
+  if (training_mode) throw new Error(phrase("engine.normalization-in-training"));
   const area = sizeOf(x.shape.slice(2));
   const data = x.data.map((value, at) => {
     const channel = Math.floor(at / area) % x.shape[1];

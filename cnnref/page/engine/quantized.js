@@ -2,6 +2,7 @@
 /** @import { Attributes, Operator, Tensor } from "./tensors.js" */
 
 import { arrayOf, between, sizeOf, tensorOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {Record<string, Operator>} */
 export const QUANTIZED = {};
@@ -31,7 +32,7 @@ function toEven(value) {
  * @type {(x: Tensor, steps: Tensor, attributes: Attributes) => (at: number) => number}
  */
 function stepOf(x, steps, { axis = 1, block_size = 0 }) {
-  if (block_size) throw new Error("Whole numbers with a step for each block are not known here.");
+  if (block_size) throw new Error(phrase("engine.steps-for-blocks"));
   if (steps.data.length === 1) return () => 0;
   const along = axis < 0 ? axis + x.shape.length : axis;
   const inner = sizeOf(x.shape.slice(along + 1));
@@ -42,7 +43,7 @@ QUANTIZED.QuantizeLinear = ([x, steps, zeros], attributes) => {
   const Kind = zeros ? zeros.data.constructor : arrayOf(attributes.output_dtype || 2);
   const range = RANGES.find(([kind]) => kind === Kind);
   if (!range || !(x.data instanceof Float32Array) || !(steps.data instanceof Float32Array))
-    throw new Error("QuantizeLinear to or from such numbers is not known here.");
+    throw new Error(phrase("engine.quantize-numbers"));
   const [, least, most] = range;
   const which = stepOf(x, steps, attributes);
   const y = tensorOf(x.shape, new /** @type {Float32ArrayConstructor} */ (Kind)(x.data.length));
@@ -56,7 +57,7 @@ QUANTIZED.QuantizeLinear = ([x, steps, zeros], attributes) => {
 
 QUANTIZED.DequantizeLinear = ([x, steps, zeros], attributes) => {
   if (!(steps.data instanceof Float32Array) || x.data.constructor === Float32Array)
-    throw new Error("DequantizeLinear to or from such numbers is not known here.");
+    throw new Error(phrase("engine.dequantize-numbers"));
   const which = stepOf(x, steps, attributes);
   const y = tensorOf(x.shape);
   for (let at = 0; at < x.data.length; at++) {

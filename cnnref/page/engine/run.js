@@ -7,6 +7,7 @@
 
 import { OPERATORS } from "./operators.js";
 import { arrayOf, tensorOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * The message of an error.
@@ -35,8 +36,8 @@ export function* stepsOf(graph, image, stored = new Map(), faster = null) {
     try {
       const lost = node.inputs.findIndex((name, index) => name && !inputs[index]);
       if (kept) tensors.set(node.output, kept);
-      else if (!(node.op in OPERATORS)) throw new Error(`The operator ${node.op} is not known here.`);
-      else if (lost >= 0) throw new Error(`It needs ${node.inputs[lost]}, which could not be computed.`);
+      else if (!(node.op in OPERATORS)) throw new Error(phrase("engine.operator-not-known", { operator: node.op }));
+      else if (lost >= 0) throw new Error(phrase("engine.needs", { name: node.inputs[lost] }));
       else {
         const operator = faster?.[node.op] ?? OPERATORS[node.op];
         tensors.set(node.output, operator(/** @type {Tensor[]} */ (inputs), node.attributes));

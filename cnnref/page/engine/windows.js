@@ -5,6 +5,8 @@
  * @typedef {{ row: number, column: number, padding: boolean }} Place of a cell under a window
  */
 
+import { phrase } from "../texts/texts.js";
+
 /**
  * floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1
  * @type {(size: number, kernel: number, stride: number, before: number, after: number, dilation?: number, up?: boolean) => number}
@@ -20,7 +22,7 @@ function outputSize(size, kernel, stride, before, after, dilation = 1, up = fals
  * @type {(attributes: import("./tensors.js").Attributes, shape: number[], kernel?: number[]) => Window}
  */
 export function windowOf(attributes, shape, kernel = attributes.kernel_shape) {
-  if (shape.length !== 4) throw new Error("A window is known here over maps with rows and columns only.");
+  if (shape.length !== 4) throw new Error(phrase("engine.window-over-maps"));
   const axes = [0, 1];
   const stride = attributes.strides ?? [1, 1];
   const dilation = attributes.dilations ?? [1, 1];

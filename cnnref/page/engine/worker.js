@@ -10,6 +10,7 @@ import { occlude } from "./occlusion.js";
 import { OPERATORS } from "./operators.js";
 import { messageOf, runGraph, stepsOf } from "./run.js";
 import { sizeOf, tensorOf } from "./tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * What computes a large network: operators for it, and the weights that they multiply by; large.js sets it.
@@ -138,7 +139,7 @@ export const QUESTIONS = {
       const { tensors } = runGraph(graph, ordered(picture, graph), new Map(), faster);
       const scores = tensors.get(graph.output)?.data;
       if (!scores)
-        throw new Error("The network has an operator that this page cannot compute, so nothing can be covered.");
+        throw new Error(phrase("engine.nothing-can-be-covered"));
       return scores.length === 1 && index === 0 ? 1 - scores[0] : scores[scores.length === 1 ? 0 : index];
     };
     return occlude(image, shape, probability, (done, of) => tell({ done, of }));

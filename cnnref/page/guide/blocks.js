@@ -5,6 +5,7 @@ import { everywhere, greatest, mean, normalized } from "./arithmetic.js";
 import { chapter, editTable, follows, inBrackets, seenIn, sumLine, sums, sumText, written } from "./parts.js";
 import { button, choice, darkMode, h, slider } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {(context: Context) => HTMLElement} */
 export function chapterGlobal(context) {
@@ -12,13 +13,13 @@ export function chapterGlobal(context) {
   const maps = [[[0, 1, 0], [2, 6, 1], [0, 2, 0]], [[3, 3, 0], [3, 0, 0], [0, 0, 0]]];
   let kind = "average";
   const line = sums();
-  const tables = maps.map((map, index) => editTable(map, `map ${index}: type over it`, draw, 6));
+  const tables = maps.map((map, index) => editTable(map, phrase("guide.blocks.map-type-over-it", { index }), draw, 6));
   const list = choice({
-    label: "Pooling",
+    label: phrase("guide.blocks.pooling"),
     value: kind,
     options: [
-      ["average", "the mean"],
-      ["max", "the greatest"],
+      ["average", phrase("guide.blocks.the-mean")],
+      ["max", phrase("guide.blocks.the-greatest")],
     ],
     onChange: (next) => {
       kind = next;
@@ -26,7 +27,7 @@ export function chapterGlobal(context) {
     },
   });
   /** Each map a cell further to the right, and round. */
-  const move = button("Move the maps by a column", () => {
+  const move = button(phrase("guide.blocks.move-the-maps-by"), () => {
     for (const row of maps.flat()) row.unshift(row.pop() ?? 0);
     tables.forEach((table) => table.show());
     draw();
@@ -37,7 +38,7 @@ export function chapterGlobal(context) {
       ...maps.map((map, index) => {
         const cells = map.flat();
         const way = kind === "max" ? `max(${cells.map(written).join(", ")})` : `(${sumText(cells)}) / ${cells.length}`;
-        return sumLine(`Map ${index}: ${way}`, kind === "max" ? greatest(cells) : mean(cells));
+        return sumLine(phrase("guide.blocks.map", { index, way }), kind === "max" ? greatest(cells) : mean(cells));
       }),
     );
   }
@@ -45,12 +46,8 @@ export function chapterGlobal(context) {
   draw();
   return chapter(
     "guide-global",
-    [
-      "Global pooling makes one number of a whole feature map: how much of its pattern is in the picture, and no",
-      "longer where. It has no weights, takes pictures of any size, and replaces the flattening and the large dense",
-      "layers of older networks.",
-      "Move the maps: the numbers stay.",
-    ],
+    phrase("guide.global.words"),
+    phrase("guide.global.try"),
     [h("div", { class: "controls" }, list, move), h("div", { class: "row" }, tables), line],
     seenIn(context, ["globalpool"]),
   );
@@ -61,7 +58,7 @@ export function chapterNormalization(context) {
   const values = [[4, 8, 6, 2]];
   const given = { scale: 1, offset: 0 };
   const line = sums();
-  const table = editTable(values, "a channel in 4 pictures", draw, 10);
+  const table = editTable(values, phrase("guide.blocks.a-channel-in-4"), draw, 10);
   /** @type {(name: keyof typeof given, label: string) => HTMLElement} */
   const control = (name, label) =>
     slider({
@@ -83,9 +80,12 @@ export function chapterNormalization(context) {
     const found = normalized(row, scale, offset, 0.001);
     const spread = Math.sqrt(found.variance + 0.001);
     line.replaceChildren(
-      sumLine(`Mean: (${sumText(row)}) / 4`, found.mean),
-      sumLine(`Variance: (${row.map((one) => `${inBrackets(one - found.mean)}²`).join(" + ")}) / 4`, found.variance),
-      sumLine(`Standard deviation: √(${written(found.variance)} + 0.001)`, spread),
+      sumLine(phrase("guide.blocks.mean", { sum: sumText(row) }), found.mean),
+      sumLine(
+        phrase("guide.blocks.variance", { value: row.map((one) => `${inBrackets(one - found.mean)}²`).join(" + ") }),
+        found.variance,
+      ),
+      sumLine(phrase("guide.blocks.standard-deviation", { variance: written(found.variance) }), spread),
       ...row.map((one, index) =>
         sumLine(
           [
@@ -101,14 +101,18 @@ export function chapterNormalization(context) {
   draw();
   return chapter(
     "guide-batchnorm",
+    phrase("guide.batchnorm.words"),
+    phrase("guide.batchnorm.try"),
     [
-      "Batch normalization keeps each channel in a range that is good to learn in: the mean of the batch is taken",
-      "off, the rest divided by its standard deviation, and a scale and an offset, which are learned, put the channel",
-      "where it is needed. After training the means and variances are fixed, so that what is left is one product and",
-      "one sum a channel; many files have it folded into the convolution before.",
-      "Type one value far from the others, and move the scale.",
+      table,
+      h(
+        "div",
+        { class: "controls" },
+        control("scale", phrase("guide.blocks.scale")),
+        control("offset", phrase("guide.blocks.offset")),
+      ),
+      line,
     ],
-    [table, h("div", { class: "controls" }, control("scale", "scale γ"), control("offset", "offset β")), line],
     seenIn(context, ["batchnorm"]),
   );
 }
@@ -122,12 +126,12 @@ export function chapterSkip(context) {
   const line = sums();
   const tables = [editTable(before, "x", draw, 6), editTable(made, "F(x)", draw, 6)];
   const controls = [
-    slider({ label: "blocks", min: 1, max: 50, value: 20, onInput: (layers) => {
+    slider({ label: phrase("guide.blocks.blocks"), min: 1, max: 50, value: 20, onInput: (layers) => {
       given.layers = layers;
       draw();
     } }),
     slider({
-      label: "slope of F",
+      label: phrase("guide.blocks.slope-of-f"),
       min: 0,
       max: 1,
       step: 0.05,
@@ -144,8 +148,8 @@ export function chapterSkip(context) {
     joined.replaceChildren(numberTable({ values: sum, name: "x + F(x)", limit: 6, write: written }));
     const { layers, slope } = given;
     line.replaceChildren(
-      sumLine(`Slope through ${layers} blocks without skips: ${slope}^${layers}`, slope ** layers),
-      sumLine(`With skips: (1 + ${slope})^${layers}`, (1 + slope) ** layers),
+      sumLine(phrase("guide.blocks.slope-through-blocks-without", { layers, slope }), slope ** layers),
+      sumLine(phrase("guide.blocks.with-skips-1", { slope, layers }), (1 + slope) ** layers),
     );
   }
 
@@ -153,13 +157,8 @@ export function chapterSkip(context) {
   darkMode.addEventListener("change", () => draw());
   return chapter(
     "guide-skip",
-    [
-      "A skip connection carries x round some layers and adds it to F(x), what they make of it: the layers learn only",
-      "the residual, what is to be changed. Where the shapes differ, a 1 × 1 convolution on the skip makes them fit.",
-      "Backwards, the slope of a block is 1 plus that of F, and not that of F alone: the gradient reaches the first",
-      "layers even through many blocks.",
-      "Compare the slopes of deep networks.",
-    ],
+    phrase("guide.skip.words"),
+    phrase("guide.skip.try"),
     [
       h("div", { class: "row" }, tables[0], follows("+", tables[1]), follows("=", joined)),
       h("div", { class: "controls" }, controls),
@@ -180,12 +179,12 @@ export function chapterDropout(context) {
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   /** @type {number[]} */
   let drawn = [];
-  const again = button("Draw again", () => {
+  const again = button(phrase("guide.blocks.draw-again"), () => {
     drawn = UNITS.map(random);
     show();
   });
   const control = slider({
-    label: "rate",
+    label: phrase("guide.blocks.rate"),
     min: 0,
     max: 0.9,
     step: 0.1,
@@ -199,22 +198,23 @@ export function chapterDropout(context) {
   function show() {
     const kept = UNITS.map((value, index) => (drawn[index] < rate ? 0 : value / (1 - rate)));
     tables.replaceChildren(
-      numberTable({ values: [UNITS], name: "8 numbers of a layer, mean 3", limit: 12 }),
-      numberTable({ values: [kept], name: `learning: 0, or divided by 1 − ${rate}`, limit: 12, write: written }),
+      numberTable({ values: [UNITS], name: phrase("guide.blocks.8-numbers-of-a"), limit: 12 }),
+      numberTable({
+        values: [kept],
+        name: phrase("guide.blocks.learning-0-or-divided", { rate }),
+        limit: 12,
+        write: written,
+      }),
     );
-    line.replaceChildren(sumLine(`Mean this time: (${sumText(kept)}) / 8`, mean(kept)));
+    line.replaceChildren(sumLine(phrase("guide.blocks.mean-this-time-8", { sum: sumText(kept) }), mean(kept)));
   }
 
   again.click();
   darkMode.addEventListener("change", show);
   return chapter(
     "guide-dropout",
-    [
-      "Dropout is for training alone: at each step chance sets some numbers of a layer to zero, and the rest is",
-      "enlarged so that the mean stays what it was. No unit can lean on a single other one, and the network learns its",
-      "examples by heart less easily. When a picture is classified nothing is dropped, so the file has no such layer.",
-      "Draw again, and change the rate.",
-    ],
+    phrase("guide.dropout.words"),
+    phrase("guide.dropout.try"),
     [h("div", { class: "controls" }, again, control), tables, line],
     seenIn(context, ["dropout"]),
   );

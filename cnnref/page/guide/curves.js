@@ -5,29 +5,30 @@ import { ACTIVATIONS, LEAK, softmax } from "./arithmetic.js";
 import { chapter, inBrackets, seenIn, sumLine, sums, written } from "./parts.js";
 import { button, h, set, slider, svg } from "../view/elements.js";
 import { saveButtons } from "../view/save.js";
+import { phrase, phrases } from "../texts/texts.js";
 
 const SCALE = { unit: 60, left: 4.2, top: 4.2, wide: 8.4, high: 5.8 }; // of the plot; x from -4 to 4, y from -1.5 to 4
 /** @type {Record<string, [string, (x: number) => string, string]>} */
 const ABOUT = {
   relu: [
-    "ReLU",
+    phrase("guide.curves.relu"),
     (x) => `max(0, ${written(x)})`,
-    "What is below zero becomes zero; the rest passes as it is. In the corner at 0 the slope is taken as 0.",
+    phrase("guide.curves.what-is-below-zero"),
   ],
   leaky: [
-    "leaky ReLU",
+    phrase("guide.curves.leaky-relu"),
     (x) => `max(${written(x)}, ${LEAK}·${inBrackets(x)})`,
-    `Below zero a part passes, here ${LEAK} of it as is usual in Keras, so that the slope is nowhere 0.`,
+    phrase("guide.curves.below-zero-a-part", { slope: LEAK }),
   ],
   sigmoid: [
-    "sigmoid",
+    phrase("guide.curves.sigmoid"),
     (x) => `1 / (1 + exp(${written(-x)}))`,
-    "Everything is pressed between 0 and 1; far out the curve is flat, and learning there is slow.",
+    phrase("guide.curves.everything-is-pressed-between"),
   ],
   tanh: [
-    "tanh",
+    phrase("guide.curves.tanh"),
     (x) => `(exp(${written(x)}) − exp(${written(-x)})) / (exp(${written(x)}) + exp(${written(-x)}))`,
-    "Like sigmoid, but between −1 and 1 and steeper in the middle: 0 stays 0.",
+    phrase("guide.curves.like-sigmoid-but-between"),
   ],
 };
 
@@ -60,7 +61,7 @@ export function chapterActivations(context) {
       viewBox: `0 0 ${unit * wide} ${unit * high}`,
       tabindex: 0,
       role: "slider",
-      "aria-label": "x, along the curve",
+      "aria-label": phrase("guide.curves.x-along-the-curve"),
       "aria-valuemin": -4,
       "aria-valuemax": 4,
     },
@@ -93,11 +94,14 @@ export function chapterActivations(context) {
     set(drop, { d: `M${at(x, 0)} L${at(x, y)} L${at(0, y)}` });
     set(plot, {
       "aria-valuenow": x,
-      "aria-valuetext": `x ${written(x)}, ${ABOUT[name][0]} ${written(y)}, slope ${written(slope)}`,
+      "aria-valuetext": phrase(
+        "guide.curves.x-slope",
+        { x: written(x), name: ABOUT[name][0], y: written(y), slope: written(slope) },
+      ),
     });
     line.replaceChildren(
       h("p", {}, `${ABOUT[name][0]}(${written(x)}) = ${ABOUT[name][1](x)} = `, h("strong", {}, written(y))),
-      h("p", {}, "slope = ", h("strong", {}, written(slope))),
+      h("p", {}, phrases("guide.curves.slope", { slope: h("strong", {}, written(slope)) })),
     );
   }
 
@@ -129,16 +133,12 @@ export function chapterActivations(context) {
   choose(name);
   return chapter(
     "guide-activations",
+    phrase("guide.activations.words"),
+    phrase("guide.activations.try"),
     [
-      "Sums of sums are only sums again: without something bent between them, many layers could do no more than",
-      "one. So a curve is laid over each number by itself. Its slope matters as well, for learning follows it:",
-      "where the curve is flat, little can be learned.",
-      "Drag the point, or move it with the arrow keys.",
-    ],
-    [
-      h("div", { class: "controls", role: "group", "aria-label": "activation" }, buttons),
+      h("div", { class: "controls", role: "group", "aria-label": phrase("guide.curves.activation") }, buttons),
       h("div", { class: "row" }, plot, h("div", { class: "beside" }, line, about)),
-      saveButtons("activation", () => plot),
+      saveButtons(phrase("guide.curves.activation"), () => plot),
     ],
     seenIn(context, ["relu", "leakyrelu", "sigmoid", "tanh"]),
   );
@@ -151,7 +151,7 @@ export function chapterSoftmax(context) {
   const body = h("tbody");
   const sliders = scores.map((value, index) =>
     slider({
-      label: `score ${index}`,
+      label: phrase("guide.curves.score", { index }),
       min: -5,
       max: 5,
       step: 0.1,
@@ -182,27 +182,25 @@ export function chapterSoftmax(context) {
       ),
     );
     line.replaceChildren(
-      sumLine(`Sum of the exponentials: ${powers.map(fixed).join(" + ")}`, fixed(sum)),
-      sumLine(`Sum of the shares: ${shares.map((share) => share.toFixed(4)).join(" + ")}`, "1"),
+      sumLine(phrase("guide.curves.sum-of-the-exponentials", { value: powers.map(fixed).join(" + ") }), fixed(sum)),
+      sumLine(
+        phrase("guide.curves.sum-of-the-shares", { value: shares.map((share) => share.toFixed(4)).join(" + ") }),
+        "1",
+      ),
     );
   }
 
   draw();
   return chapter(
     "guide-softmax",
-    [
-      "The last scores can be any numbers. Softmax turns them into shares that add up to 1: it takes the",
-      "exponential of each, which is never negative, and divides by the sum of all. Only differences count, so",
-      "adding the same to every score changes nothing; programs take the largest score off first, lest an",
-      "exponential grow too large.",
-      "Move a score and watch all four shares.",
-    ],
+    phrase("guide.softmax.words"),
+    phrase("guide.softmax.try"),
     [
       h("div", { class: "controls grid" }, sliders),
       h(
         "div",
         { class: "scroll" },
-        h("table", { class: "shares" }, h("caption", {}, "share = exponential / sum of all, rounded"), body),
+        h("table", { class: "shares" }, h("caption", {}, phrase("guide.curves.share-exponential-sum-of")), body),
       ),
       line,
     ],

@@ -4,6 +4,7 @@ import { denseOutputs } from "./arithmetic.js";
 import { chapter, editTable, inBrackets, productsText, seenIn, sumLine, sums, written } from "./parts.js";
 import { darkMode, h, magnitude, svg } from "../view/elements.js";
 import { saveButtons } from "../view/save.js";
+import { listed, phrase } from "../texts/texts.js";
 
 /** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterDense(context) {
@@ -17,9 +18,9 @@ export function chapterDense(context) {
   const lines = sums();
   const drawing = h("div");
   const tables = [
-    editTable(inputs, "inputs", draw, 6),
-    editTable(weights, "weights", draw, 4),
-    editTable(biases, "biases", draw, 4),
+    editTable(inputs, phrase("guide.dense.inputs"), draw, 6),
+    editTable(weights, phrase("guide.dense.weights"), draw, 4),
+    editTable(biases, phrase("guide.dense.biases"), draw, 4),
   ];
 
   function draw() {
@@ -28,7 +29,7 @@ export function chapterDense(context) {
     lines.replaceChildren(
       ...outputs.map((output, at) => {
         const products = productsText(row.map((input, index) => [input, weights[index][at]]));
-        return sumLine(`Output ${at}: ${products} + ${inBrackets(biases[0][at])}`, output);
+        return sumLine(phrase("guide.dense.output", { at, products, biases: inBrackets(biases[0][at]) }), output);
       }),
     );
     drawing.replaceChildren(denseDrawing(row, weights, outputs));
@@ -38,16 +39,11 @@ export function chapterDense(context) {
   darkMode.addEventListener("change", draw);
   return chapter(
     "guide-dense",
-    [
-      "In a dense (fully connected) layer every output is a dot product with every input: a product for each line",
-      "of the drawing, a sum, and a bias. The table has a row for each input and a column for each output: a",
-      "weight for each pair, which is why most of a classic network's weights sit here. The layer knows nothing",
-      "of neighbours; that is why convolutions come first.",
-      "Change an input, a weight or a bias.",
-    ],
+    phrase("guide.dense.words"),
+    phrase("guide.dense.try"),
     [
       h("div", { class: "row" }, tables.slice(0, 1), h("div", { class: "stack" }, tables.slice(1)), drawing),
-      saveButtons("dense layer", () => drawing),
+      saveButtons(phrase("guide.dense.dense-layer"), () => drawing),
       lines,
     ],
     seenIn(context, ["dense"]),
@@ -87,7 +83,7 @@ function denseDrawing(inputs, weights, outputs) {
       viewBox: "0 0 260 180",
       width: 260,
       role: "img",
-      "aria-label": `3 inputs, 6 weights, 2 outputs: ${outputs.map(written).join(" and ")}`,
+      "aria-label": phrase("guide.dense.drawing", { outputs: listed(outputs.map(written)) }),
     },
     lines,
     inputs.map((value, index) => node(left(index), value)),

@@ -8,6 +8,7 @@ import {
 } from "./parts.js";
 import { darkMode, h, slider } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
 // The example of cnnref.arithmetic.conv2d.
 // prettier-ignore
@@ -30,15 +31,21 @@ export function chapterExample(context) {
     /** @type {(row: number, column: number) => string} */
     const place = (y, x) => (known[y][x] === null ? "empty" : chosenAt([row, column])(y, x));
     tables.replaceChildren(
-      numberTable({ values: input, name: "input 3 × 3", limit: 16, classOf: readBy(cells) }),
-      follows("·", numberTable({ values: kernel, name: "kernel 2 × 2", limit: 6 })),
-      follows("=", numberTable({ values: productsOf(cells, kernel), name: "products", limit: 48 })),
-      follows("→", numberTable({ values: known, name: "answer 2 × 2", limit: 86, classOf: place })),
+      numberTable({ values: input, name: phrase("guide.example.input-3-3"), limit: 16, classOf: readBy(cells) }),
+      follows("·", numberTable({ values: kernel, name: phrase("guide.example.kernel-2-2"), limit: 6 })),
+      follows(
+        "=",
+        numberTable({ values: productsOf(cells, kernel), name: phrase("guide.example.products"), limit: 48 }),
+      ),
+      follows("→", numberTable({ values: known, name: phrase("guide.example.answer-2-2"), limit: 86, classOf: place })),
     );
     const pairs = valuesOf(cells).flatMap((one, i) => one.map((value, j) => [value, kernel[i][j]]));
     line.replaceChildren(
       sumLine(
-        `Place ${at + 1} of 4: ${productsText(pairs)} = ${sumText(pairs.map(([a, b]) => a * b))}`,
+        phrase(
+          "guide.example.place-of-4",
+          { at: at + 1, sum: productsText(pairs), sum2: sumText(pairs.map(([a, b]) => a * b)) },
+        ),
         answer[row][column],
       ),
     );
@@ -49,12 +56,8 @@ export function chapterExample(context) {
   darkMode.addEventListener("change", () => show(steps.at));
   return chapter(
     "guide-example",
-    [
-      "Here is the smallest example worth doing on paper: nine numbers, a kernel of four, and the four places",
-      "where it fits. Strictly this is cross-correlation, for the kernel is not turned round first; networks call",
-      "it convolution all the same.",
-      "Step through the places and check each sum.",
-    ],
+    phrase("guide.example.words"),
+    phrase("guide.example.try"),
     [h("div", { class: "controls" }, steps), tables, line],
     seenIn(context, ["conv"]),
   );
@@ -84,7 +87,7 @@ export function chapterDepth(context) {
   const lines = sums();
   const rows = kernels.map((kernel, index) => {
     const bias = slider({
-      label: "bias",
+      label: phrase("guide.example.bias"),
       min: -9,
       max: 9,
       value: kernel.bias,
@@ -103,13 +106,13 @@ export function chapterDepth(context) {
     const values = slideDeep(channels, kernels[index].slices, kernels[index].bias);
     rows[index].slices.replaceChildren(
       ...kernels[index].slices.map((slice, channel) =>
-        numberTable({ values: slice, name: `slice ${channel}`, limit: 4, write: written }),
+        numberTable({ values: slice, name: phrase("guide.example.slice", { channel }), limit: 4, write: written }),
       ),
     );
     rows[index].map.replaceChildren(
       walkTable({
         values,
-        name: `map ${index}`,
+        name: phrase("guide.example.map", { index }),
         limit: 16,
         write: written,
         onPick: (row, column) => {
@@ -124,7 +127,12 @@ export function chapterDepth(context) {
     const cells = windowAt(channels[0], [2, 2], place);
     inputs.replaceChildren(
       ...channels.map((one, index) =>
-        numberTable({ values: one, name: `channel ${index}`, limit: 6, classOf: readBy(cells) }),
+        numberTable({
+          values: one,
+          name: phrase("guide.example.channel", { index }),
+          limit: 6,
+          classOf: readBy(cells),
+        }),
       ),
     );
     rows.forEach(({ map }) => markCells(tableIn(map), chosenAt(place)));
@@ -132,7 +140,7 @@ export function chapterDepth(context) {
       ...kernels.map(({ slices, bias }, index) => {
         const parts = channels.map((channel, at) => productSum(windowAt(channel, [2, 2], place), slices[at]));
         return sumLine(
-          `Map ${index}: ${sumText(parts)} + bias ${inBrackets(bias)}`,
+          phrase("guide.example.map-bias", { index, sum: sumText(parts), bias: inBrackets(bias) }),
           parts.reduce((sum, part) => sum + part, bias),
         );
       }),
@@ -148,16 +156,17 @@ export function chapterDepth(context) {
   darkMode.addEventListener("change", draw);
   return chapter(
     "guide-depth",
-    [
-      "With several channels a kernel has a slice for each of them. Every slice slides over its own channel, the",
-      "results are added up, and one more number, the bias, is added on top: however many channels go in, one",
-      "kernel gives one feature map. Several kernels give several, which are the channels that the next layer sees.",
-      "Choose a cell of a map, or move a bias.",
-    ],
+    phrase("guide.depth.words"),
+    phrase("guide.depth.try"),
     [
       inputs,
       rows.map(({ bias, slices, map }, index) =>
-        h("div", {}, h("h4", {}, `Kernel ${index}`), h("div", { class: "row" }, slices, bias, follows("→", map))),
+        h(
+          "div",
+          {},
+          h("h4", {}, phrase("guide.example.kernel", { index })),
+          h("div", { class: "row" }, slices, bias, follows("→", map)),
+        ),
       ),
       lines,
     ],

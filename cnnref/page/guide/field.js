@@ -3,8 +3,9 @@
 
 import { fieldsAfter } from "./arithmetic.js";
 import { chapter, editTable, inBrackets, productsText, seenIn, sumLine, sums } from "./parts.js";
-import { h, slider, svg, thousands } from "../view/elements.js";
+import { h, slider, svg } from "../view/elements.js";
 import { saveButtons } from "../view/save.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {(context: Context) => HTMLElement} */
 export function chapterField(context) {
@@ -24,9 +25,9 @@ export function chapterField(context) {
     let [size, jump] = [1, 1];
     line.replaceChildren(
       ...fields.map((one, index) => {
-        const text = `Layer ${index + 1}: ${size} + (${kernel} − 1)·${jump}`;
+        const text = phrase("guide.field.layer-1", { index: index + 1, size, kernel, jump });
         ({ size, jump } = one);
-        return sumLine(text, size === 1 ? "1 pixel" : `${size} pixels`);
+        return sumLine(text, phrase("guide.field.pixels", { count: size }));
       }),
     );
     drawing.replaceChildren(pyramid(given.layers, kernel, stride));
@@ -35,24 +36,20 @@ export function chapterField(context) {
   draw();
   return chapter(
     "guide-field",
-    [
-      "The receptive field of a number is the part of the picture that it was computed from. A 3 × 3 convolution",
-      "sees 3 pixels on each axis; the next one sees 3 numbers that each see 3, side by side, and so 5. A stride",
-      "sets the numbers further apart in the picture, and from there on each layer adds more.",
-      "Add layers, then give them a stride.",
-    ],
+    phrase("guide.field.words"),
+    phrase("guide.field.try"),
     [
       h(
         "div",
         { class: "controls" },
-        control("layers", "layers", 1, 4),
-        control("kernel", "kernel", 1, 5),
-        control("stride", "stride", 1, 2),
+        control("layers", phrase("guide.field.layers"), 1, 4),
+        control("kernel", phrase("guide.field.kernel"), 1, 5),
+        control("stride", phrase("guide.field.stride"), 1, 2),
       ),
       drawing,
-      saveButtons("receptive field", () => drawing),
+      saveButtons(phrase("guide.field.receptive-field"), () => drawing),
       line,
-      h("p", { class: "note" }, "One axis. A frame in the picture above shows the field of the chosen value."),
+      h("p", { class: "note" }, phrase("guide.field.one-axis-a-frame")),
     ],
     seenIn(context, ["conv", "depthwise", "maxpool", "averagepool"]),
   );
@@ -81,7 +78,7 @@ function pyramid(layers, kernel, stride) {
     }),
   );
   const cells = rows.flat().map(({ x, y }) => svg("rect", { x, y, width: cell - 1, height: high }));
-  const text = `${layers} layers, one number above, ${pixels} pixels below`;
+  const text = phrase("guide.field.layers-one-number-above", { layers, pixels });
   const size = { viewBox: `0 0 600 ${layers * (high + gap) + high}`, width: 600 };
   return svg("svg", { class: "pyramid", role: "img", "aria-label": text, ...size }, lines, cells);
 }
@@ -96,7 +93,10 @@ export function chapterPointwise(context) {
   ];
   const given = { kernel: 3, from: 64, to: 128 };
   const [line, costs] = [sums(), sums()];
-  const tables = [editTable(pixel, "a pixel", draw, 4), editTable(weights, "2 kernels", draw, 3)];
+  const tables = [
+    editTable(pixel, phrase("guide.field.a-pixel"), draw, 4),
+    editTable(weights, phrase("guide.field.2-kernels"), draw, 3),
+  ];
   /** @type {(name: keyof typeof given, label: string, max: number, step: number) => HTMLElement} */
   const control = (name, label, max, step) =>
     slider({ label, min: step, max, step, value: given[name], onInput: (value) => {
@@ -108,37 +108,39 @@ export function chapterPointwise(context) {
     line.replaceChildren(
       ...[0, 1].map((at) => {
         const pairs = pixel.map(([value], channel) => [value, weights[channel][at]]);
-        return sumLine(`Map ${at}: ${productsText(pairs)}`, pairs.reduce((sum, [a, b]) => sum + a * b, 0));
+        return sumLine(
+          phrase("guide.field.map", { at, sum: productsText(pairs) }),
+          pairs.reduce((sum, [a, b]) => sum + a * b, 0),
+        );
       }),
     );
     const { kernel, from, to } = given;
     const area = kernel * kernel;
     const [whole, apart] = [area * from * to, area * from + from * to];
     costs.replaceChildren(
-      sumLine(`Ordinary: ${kernel}·${kernel}·${from}·${to}`, `${thousands(whole)} weights`),
-      sumLine(`Depthwise, then 1 × 1: ${kernel}·${kernel}·${from} + ${from}·${to}`, `${thousands(apart)} weights`),
-      h("p", {}, `That is ${inBrackets(Math.round((1000 * apart) / whole) / 10)} % of them.`),
+      sumLine(phrase("guide.field.ordinary", { kernel, from, to }), phrase("guide.field.weights", { count: whole })),
+      sumLine(
+        phrase("guide.field.depthwise-then-1-1", { kernel, from, to }),
+        phrase("guide.field.weights", { count: apart }),
+      ),
+      h("p", {}, phrase("guide.field.that-is-of-them", { value: inBrackets(Math.round((1000 * apart) / whole) / 10) })),
     );
   }
 
   draw();
   return chapter(
     "guide-pointwise",
-    [
-      "A 1 × 1 convolution looks at one pixel and takes a dot product over its channels: it mixes channels and sees",
-      "no neighbours. A depthwise convolution does the opposite: each channel has a kernel of its own, and none is",
-      "mixed. One after the other they do the work of an ordinary convolution with far fewer weights.",
-      "Type over the numbers, then compare the costs.",
-    ],
+    phrase("guide.pointwise.words"),
+    phrase("guide.pointwise.try"),
     [
       h("div", { class: "row" }, tables),
       line,
       h(
         "div",
         { class: "controls grid" },
-        control("kernel", "kernel", 7, 1),
-        control("from", "channels in", 256, 16),
-        control("to", "channels out", 256, 16),
+        control("kernel", phrase("guide.field.kernel"), 7, 1),
+        control("from", phrase("guide.field.channels-in"), 256, 16),
+        control("to", phrase("guide.field.channels-out"), 256, 16),
       ),
       costs,
     ],

@@ -16,32 +16,33 @@ import { chapterFlatten, chapterPooling } from "./pooling.js";
 import { chapterSize } from "./size.js";
 import { chapterDilation, chapterPadding, chapterStride } from "./sliding.js";
 import { h } from "../view/elements.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {[string, string, (context: Context) => HTMLElement][]} */
 const CHAPTERS = [
-  ["guide-pixels", "Pixels and channels", chapterPixels],
-  ["guide-kernel", "A kernel", chapterKernel],
-  ["guide-example", "By hand", chapterExample],
-  ["guide-depth", "Depth", chapterDepth],
-  ["guide-stride", "Stride", chapterStride],
-  ["guide-padding", "Padding", chapterPadding],
-  ["guide-dilation", "Dilation", chapterDilation],
-  ["guide-size", "The size of the answer", chapterSize],
-  ["guide-field", "The receptive field", chapterField],
-  ["guide-pointwise", "1 × 1 and depthwise", chapterPointwise],
-  ["guide-pooling", "Pooling", chapterPooling],
-  ["guide-global", "Global pooling", chapterGlobal],
-  ["guide-flatten", "Flattening", chapterFlatten],
-  ["guide-dense", "Dense layers", chapterDense],
-  ["guide-activations", "Activations", chapterActivations],
-  ["guide-batchnorm", "Batch normalization", chapterNormalization],
-  ["guide-skip", "Skip connections", chapterSkip],
-  ["guide-dropout", "Dropout", chapterDropout],
-  ["guide-softmax", "Softmax", chapterSoftmax],
-  ["guide-loss", "The loss", chapterLoss],
-  ["guide-descent", "Gradient descent", chapterDescent],
-  ["guide-backprop", "Backpropagation", chapterBackpropagation],
-  ["guide-network", "Your network", chapterPath],
+  ["guide-pixels", phrase("guide.pixels-and-channels"), chapterPixels],
+  ["guide-kernel", phrase("guide.a-kernel"), chapterKernel],
+  ["guide-example", phrase("guide.by-hand"), chapterExample],
+  ["guide-depth", phrase("guide.depth"), chapterDepth],
+  ["guide-stride", phrase("guide.stride"), chapterStride],
+  ["guide-padding", phrase("guide.padding"), chapterPadding],
+  ["guide-dilation", phrase("guide.dilation"), chapterDilation],
+  ["guide-size", phrase("guide.the-size-of-the"), chapterSize],
+  ["guide-field", phrase("guide.the-receptive-field"), chapterField],
+  ["guide-pointwise", phrase("guide.pointwise-and-depthwise"), chapterPointwise],
+  ["guide-pooling", phrase("guide.pooling"), chapterPooling],
+  ["guide-global", phrase("guide.global-pooling"), chapterGlobal],
+  ["guide-flatten", phrase("guide.flattening"), chapterFlatten],
+  ["guide-dense", phrase("guide.dense-layers"), chapterDense],
+  ["guide-activations", phrase("guide.activations"), chapterActivations],
+  ["guide-batchnorm", phrase("guide.batch-normalization"), chapterNormalization],
+  ["guide-skip", phrase("guide.skip-connections"), chapterSkip],
+  ["guide-dropout", phrase("guide.dropout"), chapterDropout],
+  ["guide-softmax", phrase("guide.softmax"), chapterSoftmax],
+  ["guide-loss", phrase("guide.the-loss"), chapterLoss],
+  ["guide-descent", phrase("guide.gradient-descent"), chapterDescent],
+  ["guide-backprop", phrase("guide.backpropagation"), chapterBackpropagation],
+  ["guide-network", phrase("guide.your-network"), chapterPath],
 ];
 
 /**
@@ -96,17 +97,15 @@ export function buildGuide(context) {
   const element = h(
     "section",
     { id: "guide", class: "guide" },
-    h("h2", {}, "The guide"),
+    h("h2", {}, phrase("guide.the-guide")),
     h(
       "p",
       {},
-      `How a convolutional network computes and learns, in ${CHAPTERS.length} short chapters, `,
-      "each with one thing to try. ",
-      "Numbers longer than five digits are rounded where they are written out, never where they are computed.",
+      phrase("guide.how-a-network", { count: CHAPTERS.length }),
     ),
     h(
       "nav",
-      { "aria-label": "Chapters of the guide" },
+      { "aria-label": phrase("guide.chapters-of-the-guide") },
       h(
         "ol",
         { class: "contents" },

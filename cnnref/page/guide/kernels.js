@@ -7,6 +7,7 @@ import {
 } from "./parts.js";
 import { by, choice, darkMode, h, magnitude, set } from "../view/elements.js";
 import { heatMap, numberTable, paint } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * Known kernels: whole numbers, all divided by one number. Those of cnnref.arithmetic.kernels.
@@ -14,13 +15,25 @@ import { heatMap, numberTable, paint } from "../view/numbers.js";
  */
 // prettier-ignore
 export const KERNELS = {
-  identity: { text: "identity", rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1 },
-  sobel_x: { text: "edges, brighter to the right (Sobel)", rows: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], divisor: 1 },
-  sobel_y: { text: "edges, brighter downwards (Sobel)", rows: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]], divisor: 1 },
-  laplacian: { text: "edges all round (Laplacian)", rows: [[0, 1, 0], [1, -4, 1], [0, 1, 0]], divisor: 1 },
-  box_blur: { text: "blur (box)", rows: [[1, 1, 1], [1, 1, 1], [1, 1, 1]], divisor: 9 },
-  gaussian_blur: { text: "blur (Gaussian)", rows: [[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor: 16 },
-  sharpen: { text: "sharpen", rows: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], divisor: 1 },
+  identity: { text: phrase("guide.kernels.identity"), rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]], divisor: 1 },
+  sobel_x: {
+    text: phrase("guide.kernels.edges-brighter-to-the"),
+    rows: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    divisor: 1,
+  },
+  sobel_y: {
+    text: phrase("guide.kernels.edges-brighter-downwards-sobel"),
+    rows: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    divisor: 1,
+  },
+  laplacian: {
+    text: phrase("guide.kernels.edges-all-round-laplacian"),
+    rows: [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+    divisor: 1,
+  },
+  box_blur: { text: phrase("guide.kernels.blur-box"), rows: [[1, 1, 1], [1, 1, 1], [1, 1, 1]], divisor: 9 },
+  gaussian_blur: { text: phrase("guide.kernels.blur-gaussian"), rows: [[1, 2, 1], [2, 4, 2], [1, 2, 1]], divisor: 16 },
+  sharpen: { text: phrase("guide.kernels.sharpen"), rows: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], divisor: 1 },
 };
 
 const LARGEST = 64; // rows or columns that the chapter works on
@@ -59,7 +72,7 @@ export function chapterKernel(context) {
   let inputMap;
   /** @type {import("../view/numbers.js").HeatMap | null} */
   let resultMap = null;
-  const table = editTable(kernel, "kernel: type over it", () => {
+  const table = editTable(kernel, phrase("guide.kernels.kernel-type-over-it"), () => {
     list.input.value = "own";
     work();
   });
@@ -71,16 +84,19 @@ export function chapterKernel(context) {
   };
   under.onchange = () => (under.value = String(divisor));
   const list = choice({
-    label: "Kernel",
+    label: phrase("guide.kernels.kernel"),
     value: "sobel_x",
     onChange: choose,
-    options: [...Object.entries(KERNELS).map(([key, { text }]) => [key, text]), ["own", "your own"]],
+    options: [
+      ...Object.entries(KERNELS).map(([key, { text }]) => [key, text]),
+      ["own", phrase("guide.kernels.your-own")],
+    ],
   });
   const steps = player({
     count: () => result.length * result[0].length,
     show: mark,
     seconds: 10,
-    what: "place of the window",
+    what: "window",
   });
   const maps = h("div", { class: "row maps" });
   const window = h("div");
@@ -106,7 +122,7 @@ export function chapterKernel(context) {
         values: result.flat(),
         rows: result.length,
         columns: result[0].length,
-        name: "the answer: a feature map",
+        name: phrase("guide.kernels.the-answer-a-feature"),
         onPick: (row, column) => pick(row, column),
       }),
     );
@@ -130,11 +146,15 @@ export function chapterKernel(context) {
     if (canvas) paint(canvas, made, result.length, columns, { limit: magnitude(values) });
     const cells = windowAt(input, [3, 3], [row, column]);
     const times = productsOf(cells, kernel);
-    window.replaceChildren(numberTable({ values: valuesOf(cells), name: "under the window", pixels: true }));
-    products.replaceChildren(numberTable({ values: times, name: "products, cell by cell", write: written }));
+    window.replaceChildren(numberTable(
+      { values: valuesOf(cells), name: phrase("guide.kernels.under-the-window"), pixels: true },
+    ));
+    products.replaceChildren(numberTable(
+      { values: times, name: phrase("guide.kernels.products-cell-by-cell"), write: written },
+    ));
     const total = productSum(cells, kernel);
     line.replaceChildren(
-      sumLine(`Row ${row}, column ${column}: ${sumText(times.flat())}`, total),
+      sumLine(phrase("guide.kernels.row-column", { row, column, sum: sumText(times.flat()) }), total),
       divisor === 1 ? "" : sumLine(`${inBrackets(total)} / ${inBrackets(divisor)}`, total / divisor),
     );
   }
@@ -157,7 +177,7 @@ export function chapterKernel(context) {
         columns: input[0].length,
         pixels: true,
         limit: 255,
-        name: "your picture and the window",
+        name: phrase("guide.kernels.your-picture-and-the"),
         onPick: (row, column) => pick(row - 1, column - 1),
       }),
     );
@@ -168,11 +188,11 @@ export function chapterKernel(context) {
     work();
     if (resultMap) maps.replaceChildren(inputMap, resultMap);
     note.textContent = [
-      context.picture.channels === 3 ? "Gray here: 0.299 red + 0.587 green + 0.114 blue." : "",
+      context.picture.channels === 3 ? phrase("guide.kernels.gray-here-0-299") : "",
       block > 1
-        ? `Shrunk to ${by([input.length, input[0].length])}: each number is the mean of ${block} × ${block} pixels.`
+        ? phrase("guide.kernels.shrunk-to-each-number", { size: by([input.length, input[0].length]), block })
         : "",
-      "Orange is above zero, blue below.",
+      phrase("guide.kernels.orange-is-above-zero"),
     ]
       .join(" ")
       .trim();
@@ -183,15 +203,16 @@ export function chapterKernel(context) {
   darkMode.addEventListener("change", work);
   return chapter(
     "guide-kernel",
+    phrase("guide.kernel.words"),
+    phrase("guide.kernel.try"),
     [
-      "A kernel is a small table of numbers. Lay it on the picture, multiply each of its numbers with the pixel",
-      "below, and add up, which is called a dot product: that is one number of the answer. Slide it on by a pixel and",
-      "do it again; all the answers together are a feature map. What the kernel answers to depends on its numbers",
-      "alone, its weights; a network finds them by training.",
-      "Choose a kernel or type your own, and move the window.",
-    ],
-    [
-      h("div", { class: "controls" }, list, h("label", { class: "choice" }, "divided by", under), steps),
+      h(
+        "div",
+        { class: "controls" },
+        list,
+        h("label", { class: "choice" }, phrase("guide.kernels.divided-by"), under),
+        steps,
+      ),
       maps,
       note,
       h("div", { class: "row" }, window, follows("·", table), follows("=", products)),

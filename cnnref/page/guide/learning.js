@@ -4,6 +4,7 @@ import { crossEntropy, forwardAndBack, softmax, stepped } from "./arithmetic.js"
 import { chapter, editTable, inBrackets, productsText, sumLine, sums, sumText, written } from "./parts.js";
 import { button, darkMode, h, set, slider, svg } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {() => HTMLElement} */
 export function chapterLoss() {
@@ -11,7 +12,7 @@ export function chapterLoss() {
   const line = sums();
   const sliders = scores.map((value, index) =>
     slider({
-      label: index ? `score ${index}` : "right class",
+      label: index ? phrase("guide.learning.score", { index }) : phrase("guide.learning.right-class"),
       min: -4,
       max: 4,
       step: 0.1,
@@ -27,10 +28,10 @@ export function chapterLoss() {
   function draw() {
     const shares = softmax(scores);
     line.replaceChildren(
-      sumLine(`Loss: −log(${written(shares[0])})`, crossEntropy(scores, 0)),
+      sumLine(phrase("guide.learning.loss-log", { shares: written(shares[0]) }), crossEntropy(scores, 0)),
       ...shares.map((share, index) =>
         sumLine(
-          `Slope at score ${index}: ${written(share)} − ${index ? 0 : 1}`,
+          phrase("guide.learning.slope-at-score", { index, share: written(share), value: index ? 0 : 1 }),
           share - (index ? 0 : 1),
         ),
       ),
@@ -38,12 +39,12 @@ export function chapterLoss() {
   }
 
   draw();
-  return chapter("guide-loss", [
-    "To learn, a network needs one number that says how wrong it is. The usual loss of classifiers is cross-entropy:",
-    "minus the logarithm of the share that softmax gives to the right class. It is 0 for a share of 1 and grows",
-    "without end towards 0. Its slope at each score is simple: the share, less 1 for the right class.",
-    "Make the network sure of a wrong class, and see the loss.",
-  ], [h("div", { class: "controls grid" }, sliders), line]);
+  return chapter(
+    "guide-loss",
+    phrase("guide.loss.words"),
+    phrase("guide.loss.try"),
+    [h("div", { class: "controls grid" }, sliders), line],
+  );
 }
 
 /** @type {() => HTMLElement} */
@@ -60,13 +61,13 @@ export function chapterDescent() {
   const [path, point] = [svg("path", { class: "drop" }), svg("circle", { r: 10, class: "point" })];
   const plot = svg(
     "svg",
-    { class: "plot", viewBox: "0 0 360 240", role: "img", "aria-label": "the loss over the weight" },
+    { class: "plot", viewBox: "0 0 360 240", role: "img", "aria-label": phrase("guide.learning.the-loss-over-the") },
     svg("path", { class: "grid", d: "M0,230 H360" }),
     svg("path", { class: "curve", d: `M${curve}` }),
     path,
     point,
   );
-  const note = h("p", { class: "note" }, "The loss over the weight w, from −1.5 to 4.5.");
+  const note = h("p", { class: "note" }, phrase("guide.learning.the-loss-over-the-weight"));
   let way = [w];
   /** @type {(next: number[]) => void} */
   const go = (next) => {
@@ -76,12 +77,19 @@ export function chapterDescent() {
   };
   const next = () => Math.max(-1e6, Math.min(1e6, w - rate * slope(w)));
   const controls = [
-    button("Take a step", () => go([...way, next()].slice(-30))),
-    button("Begin again", () => go([-0.5])),
-    slider({ label: "learning rate", min: 0.01, max: 0.3, step: 0.01, value: rate, onInput: (to) => {
-      rate = to;
-      draw();
-    } }),
+    button(phrase("guide.learning.take-a-step"), () => go([...way, next()].slice(-30))),
+    button(phrase("guide.learning.begin-again"), () => go([-0.5])),
+    slider({
+      label: phrase("guide.learning.learning-rate"),
+      min: 0.01,
+      max: 0.3,
+      step: 0.01,
+      value: rate,
+      onInput: (to) => {
+        rate = to;
+        draw();
+      },
+    }),
   ];
 
   function draw() {
@@ -90,19 +98,14 @@ export function chapterDescent() {
     const [cx, cy] = at(shown).split(",");
     set(point, { cx, cy });
     line.replaceChildren(
-      sumLine(`Loss: (2·${inBrackets(w)} − 3)²`, loss(w)),
-      sumLine(`Slope: 4·(2·${inBrackets(w)} − 3)`, slope(w)),
-      sumLine(`Next weight: ${written(w)} − ${rate}·${inBrackets(slope(w))}`, next()),
+      sumLine(phrase("guide.learning.loss-2-3", { w: inBrackets(w) }), loss(w)),
+      sumLine(phrase("guide.learning.slope-4-2-3", { w: inBrackets(w) }), slope(w)),
+      sumLine(phrase("guide.learning.next-weight", { w: written(w), rate, w2: inBrackets(slope(w)) }), next()),
     );
   }
 
   draw();
-  return chapter("guide-descent", [
-    "Learning is going downhill. The gradient says for each weight how the loss would change; gradient descent takes",
-    "from each weight its gradient, times the learning rate. Here a single weight w should make 2·w equal to 3. In a",
-    "network the same is done to all weights at once, with a few pictures at a time: stochastic gradient descent.",
-    "Take some steps, then try a learning rate above 0.25.",
-  ], [
+  return chapter("guide-descent", phrase("guide.descent.words"), phrase("guide.descent.try"), [
     h("div", { class: "controls" }, controls),
     h("div", { class: "row" }, plot, h("div", { class: "beside" }, line, note)),
   ]);
@@ -120,9 +123,9 @@ export function chapterBackpropagation() {
   const [forward, back, after] = [sums(), sums(), sums()];
   const [gradients, news] = [h("div", { class: "row" }), h("div", { class: "row" })];
   const tables = [
-    editTable(inputs, "2 inputs", draw, 3),
-    editTable(weights.first, "layer 1", draw, 2),
-    editTable(weights.second, "layer 2", draw, 2),
+    editTable(inputs, phrase("guide.learning.2-inputs"), draw, 3),
+    editTable(weights.first, phrase("guide.learning.layer-1"), draw, 2),
+    editTable(weights.second, phrase("guide.learning.layer-2"), draw, 2),
   ];
   /** @type {(next: { first: number[][], second: number[][] }) => void} */
   function take(next) {
@@ -136,12 +139,19 @@ export function chapterBackpropagation() {
     return { first: stepped(weights.first, found.first, rate), second: stepped(weights.second, found.second, rate) };
   };
   const controls = [
-    button("Take the step", () => take(stepOf())),
-    button("Begin again", () => take({ first: FIRST, second: SECOND })),
-    slider({ label: "learning rate", min: 0.05, max: 1, step: 0.05, value: rate, onInput: (to) => {
-      rate = to;
-      draw();
-    } }),
+    button(phrase("guide.learning.take-the-step"), () => take(stepOf())),
+    button(phrase("guide.learning.begin-again"), () => take({ first: FIRST, second: SECOND })),
+    slider({
+      label: phrase("guide.learning.learning-rate"),
+      min: 0.05,
+      max: 1,
+      step: 0.05,
+      value: rate,
+      onInput: (to) => {
+        rate = to;
+        draw();
+      },
+    }),
   ];
 
   function draw() {
@@ -152,57 +162,82 @@ export function chapterBackpropagation() {
     const down = (values, table, column) => values.map((value, row) => [value, table[row][column]]);
     forward.replaceChildren(
       ...found.sums.map((sum, j) =>
-        sumLine(`Hidden ${j}: ReLU(${productsText(down(x, first, j))}) = ReLU(${written(sum)})`, found.hidden[j]),
+        sumLine(
+          phrase("guide.learning.hidden-relu-relu", { j, sum: productsText(down(x, first, j)), sum2: written(sum) }),
+          found.hidden[j],
+        ),
       ),
-      ...found.scores.map((score, j) => sumLine(`Score ${j}: ${productsText(down(found.hidden, second, j))}`, score)),
-      sumLine(`Softmax: share of class ${RIGHT}, the right one`, found.shares[RIGHT]),
-      sumLine(`Loss: −log(${written(found.shares[RIGHT])})`, found.loss),
+      ...found.scores.map((score, j) => sumLine(
+        phrase("guide.learning.score-is", { j, sum: productsText(down(found.hidden, second, j)) }),
+        score,
+      )),
+      sumLine(phrase("guide.learning.softmax-share-of-class", { index: RIGHT }), found.shares[RIGHT]),
+      sumLine(phrase("guide.learning.loss-log", { shares: written(found.shares[RIGHT]) }), found.loss),
     );
     back.replaceChildren(
       ...found.atScores.map((slope, j) =>
-        sumLine(`Slope at score ${j}: ${written(found.shares[j])} − ${j === RIGHT ? 1 : 0}`, slope),
+        sumLine(
+          phrase(
+            "guide.learning.slope-at-score-of",
+            { j, shares: written(found.shares[j]), value: j === RIGHT ? 1 : 0 },
+          ),
+          slope,
+        ),
       ),
       ...found.atHidden.map((slope, i) => {
         const pairs = second[i].map((weight, j) => [weight, found.atScores[j]]);
-        return sumLine(`Slope at hidden ${i}: ${productsText(pairs)}`, slope);
+        return sumLine(phrase("guide.learning.slope-at-hidden", { i, sum: productsText(pairs) }), slope);
       }),
       ...found.atSums.map((slope, i) =>
-        sumLine(`Before its ReLU: ${inBrackets(found.atHidden[i])}·${found.sums[i] > 0 ? 1 : 0}`, slope),
+        sumLine(
+          phrase(
+            "guide.learning.before-its-relu",
+            { slope: inBrackets(found.atHidden[i]), value: found.sums[i] > 0 ? 1 : 0 },
+          ),
+          slope,
+        ),
       ),
     );
     gradients.replaceChildren(
-      numberTable({ values: found.gradients.first, name: "gradient: input · slope", limit: 2, write: written }),
-      numberTable({ values: found.gradients.second, name: "gradient: hidden · slope", limit: 2, write: written }),
+      numberTable({
+        values: found.gradients.first,
+        name: phrase("guide.learning.gradient-input-slope"),
+        limit: 2,
+        write: written,
+      }),
+      numberTable({
+        values: found.gradients.second,
+        name: phrase("guide.learning.gradient-hidden-slope"),
+        limit: 2,
+        write: written,
+      }),
     );
     const [old, slope] = [second[0][0], found.gradients.second[0][0]];
     const to = stepOf();
     const next = forwardAndBack(x, to, RIGHT).loss;
     news.replaceChildren(
-      numberTable({ values: to.first, name: "layer 1 after the step", limit: 2, write: written }),
-      numberTable({ values: to.second, name: "layer 2 after the step", limit: 2, write: written }),
+      numberTable({ values: to.first, name: phrase("guide.learning.layer-1-after-the"), limit: 2, write: written }),
+      numberTable({ values: to.second, name: phrase("guide.learning.layer-2-after-the"), limit: 2, write: written }),
     );
     after.replaceChildren(
-      sumLine(`The first weight of layer 2: ${written(old)} − ${rate}·${inBrackets(slope)}`, old - rate * slope),
-      sumLine(`Loss after the step: ${sumText([found.loss, next - found.loss])}`, next),
+      sumLine(
+        phrase("guide.learning.the-first-weight-of", { old: written(old), rate, slope: inBrackets(slope) }),
+        old - rate * slope,
+      ),
+      sumLine(phrase("guide.learning.loss-after-the-step", { sum: sumText([found.loss, next - found.loss]) }), next),
     );
   }
 
   draw();
   darkMode.addEventListener("change", () => draw());
-  return chapter("guide-backprop", [
-    "Where do the gradients come from? From the chain rule, backwards: the slope of the loss is known at the scores;",
-    "through each weight it goes back to the number before, times the weight, and through ReLU only where that let the",
-    "number pass. The gradient of a weight is the number that goes into it times the slope of what comes out. A",
-    "convolution does the same, and adds up over all places of its window. Here is one whole step of a tiny network.",
-    "Take the step, and see the loss fall.",
-  ], [
+  return chapter("guide-backprop", phrase("guide.backprop.words"), phrase("guide.backprop.try"), [
     h("div", { class: "row" }, tables),
-    h("h4", {}, "Forwards"),
+    h("h4", {}, phrase("guide.learning.forwards")),
     forward,
-    h("h4", {}, "Backwards"),
+    h("h4", {}, phrase("guide.learning.backwards")),
     back,
     gradients,
-    h("h4", {}, "The step"),
+    h("h4", {}, phrase("guide.learning.the-step")),
     h("div", { class: "controls" }, controls),
     news,
     after,

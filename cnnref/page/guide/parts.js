@@ -17,19 +17,19 @@
 
 import { button, colourOf, darkMode, h, inkOn, magnitude, set, stillMode } from "../view/elements.js";
 import { heatMap, numberTable, paintPicture } from "../view/numbers.js";
+import { phrase, phrases } from "../texts/texts.js";
 
 /**
- * A chapter: its sentences (in pieces of a line; the last piece says what to try), the thing to try, and where the
- * network does it.
- * @type {(id: string, sentences: string[], doing: Child[], seen?: HTMLElement | null) => HTMLElement}
+ * A chapter: its sentences, what to try, the thing to try it with, and where the network does it.
+ * @type {(id: string, sentences: string, task: string, doing: Child[], seen?: HTMLElement | null) => HTMLElement}
  */
-export function chapter(id, sentences, doing, seen = null) {
+export function chapter(id, sentences, task, doing, seen = null) {
   const words = h(
     "div",
     { class: "words" },
     h("h3"), // the title, which buildGuide writes
-    h("p", {}, sentences.slice(0, -1).join(" ").replaceAll(" × ", "\u00a0×\u00a0")),
-    h("p", { class: "try" }, sentences.at(-1)),
+    h("p", {}, sentences.replaceAll(" × ", "\u00a0×\u00a0")),
+    h("p", { class: "try" }, task),
     seen,
   );
   return h("section", { id, class: "chapter" }, words, h("div", { class: "doing" }, doing.flat()));
@@ -184,17 +184,19 @@ export function editTable(values, name, onInput, limit) {
 /**
  * Buttons to step through `count()` places, and to let them pass by themselves in about `seconds` where the reader
  * has nothing against motion. `show(place)` is called with each place; `at` is the place now.
- * @type {(options: { count: () => number, show: (place: number) => void, seconds: number, what: string }) => Player}
+ * @type {(options: {
+ *   count: () => number, show: (place: number) => void, seconds: number, what: "layer" | "place" | "window"
+ * }) => Player}
  */
 export function player({ count, show, seconds, what }) {
   /** @type {number | null} */
   let timer = null;
-  const play = button("▶ Play", () => (timer ? element.stop() : start()));
-  const back = button("←", () => step(-1), { "aria-label": `${what} before` });
-  const next = button("→", () => step(1), { "aria-label": `next ${what}` });
+  const play = button(phrase("guide.play"), () => (timer ? element.stop() : start()));
+  const back = button("←", () => step(-1), { "aria-label": phrase(`guide.before:${what}`) });
+  const next = button("→", () => step(1), { "aria-label": phrase(`guide.next:${what}`) });
   const group = h(
     "div",
-    { class: "player", role: "group", "aria-label": `step through each ${what}` },
+    { class: "player", role: "group", "aria-label": phrase(`guide.step:${what}`) },
     back,
     play,
     next,
@@ -210,7 +212,7 @@ export function player({ count, show, seconds, what }) {
     stop: () => {
       if (timer !== null) clearInterval(timer);
       timer = null;
-      play.textContent = "▶ Play";
+      play.textContent = phrase("guide.play");
       element.closest("section")?.removeAttribute("aria-busy");
       show(element.at);
     },
@@ -227,7 +229,7 @@ export function player({ count, show, seconds, what }) {
       if (element.at >= count() - 1) element.stop();
       else element.go(Math.min(count() - 1, element.at + stride));
     }, pace);
-    play.textContent = "■ Stop";
+    play.textContent = phrase("guide.stop");
     element.closest("section")?.setAttribute("aria-busy", "true");
     element.go(0);
   }
@@ -281,8 +283,9 @@ export function seenIn(context, kinds) {
   return h(
     "p",
     { class: "note" },
-    "In the network above: ",
-    links.flat(),
-    found.length > 3 ? ` and ${found.length - 3} more.` : ".",
+    phrases(
+      found.length > 3 ? "guide.seen-in-more" : "guide.seen-in",
+      { layers: links.flat(), more: found.length - 3 },
+    ),
   );
 }

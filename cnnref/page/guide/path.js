@@ -3,6 +3,7 @@
 import { edgesOf, lanesOf } from "./arithmetic.js";
 import { chapter, layerLink, player, toChapter } from "./parts.js";
 import { h, slider, svg } from "../view/elements.js";
+import { listed, phrase, phrases } from "../texts/texts.js";
 
 const ROW = 36; // pixels from one layer to the next
 const LANE = 16; // and from one branch to the one beside it
@@ -12,23 +13,23 @@ const LANE = 16; // and from one branch to the one beside it
  * @type {Record<string, string[]>}
  */
 const DOES = {
-  conv: ["slides kernels over what it gets, and every kernel gives a map.", "guide-kernel"],
-  maxpool: ["keeps the greatest number of each window.", "guide-pooling"],
-  averagepool: ["keeps the mean of each window, or of a whole map.", "guide-pooling"],
-  flatten: ["lays all cells into one row.", "guide-flatten"],
-  dense: ["makes each output a weighted sum of all its inputs.", "guide-dense"],
-  relu: ["sets what is below zero to zero.", "guide-activations"],
-  leakyrelu: ["lets only a part pass of what is below zero.", "guide-activations"],
-  sigmoid: ["presses every number between 0 and 1.", "guide-activations"],
-  tanh: ["presses every number between −1 and 1.", "guide-activations"],
-  softmax: ["turns scores into shares that add up to 1.", "guide-softmax"],
-  depthwise: ["slides over each channel a kernel of its own.", "guide-pointwise"],
-  pointwise: ["takes a dot product over the channels of each pixel.", "guide-pointwise"],
-  globalpool: ["makes one number of each whole map.", "guide-global"],
-  batchnorm: ["moves and scales each channel by numbers kept from training.", "guide-batchnorm"],
-  offset: ["adds a fixed number."],
-  add: ["adds two results cell by cell, as where a skip connection joins.", "guide-skip"],
-  concat: ["lays maps behind one another: more channels."],
+  conv: [phrase("guide.path.slides-kernels-over-what"), "guide-kernel"],
+  maxpool: [phrase("guide.path.keeps-the-greatest-number"), "guide-pooling"],
+  averagepool: [phrase("guide.path.keeps-the-mean-of"), "guide-pooling"],
+  flatten: [phrase("guide.path.lays-all-cells-into"), "guide-flatten"],
+  dense: [phrase("guide.path.makes-each-output-a"), "guide-dense"],
+  relu: [phrase("guide.path.sets-what-is-below"), "guide-activations"],
+  leakyrelu: [phrase("guide.path.lets-only-a-part"), "guide-activations"],
+  sigmoid: [phrase("guide.path.sigmoid"), "guide-activations"],
+  tanh: [phrase("guide.path.tanh"), "guide-activations"],
+  softmax: [phrase("guide.path.turns-scores-into-shares"), "guide-softmax"],
+  depthwise: [phrase("guide.path.slides-over-each-channel"), "guide-pointwise"],
+  pointwise: [phrase("guide.path.takes-a-dot-product"), "guide-pointwise"],
+  globalpool: [phrase("guide.path.makes-one-number-of"), "guide-global"],
+  batchnorm: [phrase("guide.path.moves-and-scales-each"), "guide-batchnorm"],
+  offset: [phrase("guide.path.adds-a-fixed-number")],
+  add: [phrase("guide.path.adds-two-results-cell"), "guide-skip"],
+  concat: [phrase("guide.path.lays-maps-behind-one")],
 };
 
 /** @type {(context: import("./parts.js").Context) => HTMLElement} */
@@ -37,11 +38,11 @@ export function chapterPath(context) {
   const card = h("div", { class: "path-card", role: "status" });
   const steps = player({ count: () => layers.length, show, seconds: Math.min(60, 1.5 * layers.length), what: "layer" });
   const along = slider({
-    label: "layer",
+    label: phrase("guide.path.layer"),
     min: 1,
     max: layers.length,
     value: 1,
-    say: (at) => `${at} of ${layers.length}`,
+    say: (at) => phrase("guide.path.of", { at, count: layers.length }),
     onInput: (at) => {
       if (steps.playing()) steps.stop();
       steps.go(at - 1);
@@ -56,7 +57,7 @@ export function chapterPath(context) {
   /** @type {(at: number) => void} */
   function show(at) {
     const { name, kind, text, takes = [] } = layers[at];
-    const [does, id] = DOES[kind] ?? ["prepares or arranges numbers; this guide has no chapter on it."];
+    const [does, id] = DOES[kind] ?? [phrase("guide.path.prepares-or-arranges-numbers")];
     along.show(at + 1);
     path.forEach((link, index) => link.setAttribute("aria-current", index === at ? "step" : "false"));
     for (const { to, line } of edges) line.classList.toggle("read", to === at);
@@ -66,13 +67,16 @@ export function chapterPath(context) {
         {},
         h("a", { href: layerLink(name) }, name),
         `, ${text}: ${does}`,
-        id ? [" ", toChapter(id, "Its chapter"), "."] : "",
+        id ? [" ", toChapter(id, phrase("guide.path.its-chapter")), "."] : "",
       ),
       h(
         "p",
         { class: "note" },
-        takes.length ? `takes what ${takes.join(" and ")} gave` : "takes your picture",
-        at < layers.length - 1 ? `; in the order of the file, ${layers[at + 1].name} is next` : "; the last",
+        takes.length ? phrase("guide.path.takes", { layers: listed(takes) }) : phrase("guide.path.takes-picture"),
+        "; ",
+        at < layers.length - 1 ? phrase("guide.path.is-next", { name: layers[at + 1].name }) : phrase(
+          "guide.path.the-last",
+        ),
       ),
     );
   }
@@ -87,19 +91,15 @@ export function chapterPath(context) {
     .flat();
   return chapter(
     "guide-network",
+    phrase("guide.network.words"),
+    phrase("guide.network.try"),
     [
-      "A network is these few steps, each taking what earlier ones give. A line that leaves the path and comes",
-      "back further down is a branch: a skip connection, or a path beside it. Early maps answer to edges and spots,",
-      "later ones to larger and larger parts of the picture, and the last numbers are scores for the classes.",
-      "Walk along the path, and look at each layer above.",
-    ],
-    [
-      h("p", {}, "This one has ", summary, "."),
+      h("p", {}, phrases("guide.path.this-one-has", { layers: summary })),
       h("div", { class: "controls" }, along, steps),
       card,
       h(
         "div",
-        { class: "scroll path", tabindex: 0, role: "region", "aria-label": "The layers and their branches" },
+        { class: "scroll path", tabindex: 0, role: "region", "aria-label": phrase("guide.path.the-layers-and-their") },
         drawing,
         h(
           "ol",

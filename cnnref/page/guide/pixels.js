@@ -3,8 +3,14 @@
 import { chapter, pictureFigure } from "./parts.js";
 import { h, set, slider } from "../view/elements.js";
 import { heatMap } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
-const COLOURS = ["red", "green", "blue"];
+const COLOURS = [phrase("guide.pixels.red"), phrase("guide.pixels.green"), phrase("guide.pixels.blue")];
+const CHANNELS = [
+  phrase("guide.pixels.its-red-channel"),
+  phrase("guide.pixels.its-green-channel"),
+  phrase("guide.pixels.its-blue-channel"),
+];
 
 /** @type {(context: import("./parts.js").Context) => HTMLElement} */
 export function chapterPixels(context) {
@@ -28,7 +34,7 @@ export function chapterPixels(context) {
 
   function draw() {
     const text = mix.join(", ");
-    set(swatch, { "aria-label": `the colour ${text}`, style: { background: `rgb(${text})` } });
+    set(swatch, { "aria-label": phrase("guide.pixels.the-colour", { text }), style: { background: `rgb(${text})` } });
     code.textContent = text;
   }
 
@@ -44,7 +50,7 @@ export function chapterPixels(context) {
         mix[part] = pixel[part] ?? pixel[0];
         sliders[part].show(mix[part]);
       });
-      note.textContent = `Row ${row}, column ${column} of your picture: ${pixel.join(", ")}.`;
+      note.textContent = phrase("guide.pixels.row-column-of-your", { row, column, value: pixel.join(", ") });
       draw();
     };
     /** @type {(part: number) => import("../view/numbers.js").HeatMap} */
@@ -56,14 +62,17 @@ export function chapterPixels(context) {
         pixels: true,
         limit: 255,
         onPick: choose,
-        name: channels === 1 ? "your picture: its one channel" : `its ${COLOURS[part]} channel`,
+        name: channels === 1 ? phrase("guide.pixels.your-picture-its-one") : CHANNELS[part],
       });
     const split = Array.from({ length: channels }, (_, part) => channel(part));
-    const figures = channels === 1 ? split : [pictureFigure(context.picture, "your picture", choose), ...split];
+    const figures = channels === 1 ? split : [
+      pictureFigure(context.picture, phrase("guide.pixels.your-picture"), choose),
+      ...split,
+    ];
     note.textContent =
       channels === 1
-        ? "Your picture is gray: it has one channel, one number a pixel. Choose a pixel to set all sliders to it."
-        : "Choose a pixel of your picture to set the sliders to it.";
+        ? phrase("guide.pixels.your-picture-is-gray")
+        : phrase("guide.pixels.choose-a-pixel-of");
     maps.replaceChildren(...figures);
   }
 
@@ -72,12 +81,8 @@ export function chapterPixels(context) {
   context.onPicture(showPicture);
   return chapter(
     "guide-pixels",
-    [
-      "A picture on a screen is a grid of pixels, and a pixel is three numbers from 0 to 255: how much red, green",
-      "and blue light it gives. All the red numbers together are one channel, a gray picture in its own right; so",
-      "are the green and the blue. A network sees nothing but these numbers.",
-      "Mix a colour.",
-    ],
+    phrase("guide.pixels.words"),
+    phrase("guide.pixels.try"),
     [h("div", { class: "row mixer" }, h("div", { class: "stack" }, sliders), h("div", {}, swatch, code)), note, maps],
   );
 }

@@ -7,6 +7,7 @@ import {
   walkTable, written,
 } from "./parts.js";
 import { by, choice, darkMode, h, slider } from "../view/elements.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {(context: Context) => HTMLElement} */
 export function chapterPooling(context) {
@@ -17,21 +18,27 @@ export function chapterPooling(context) {
   let place = [0, 0];
   /** @type {number[][]} */
   let answer;
-  const input = editTable(values, "input: type over it", draw, 18);
+  const input = editTable(values, phrase("guide.pooling.input-type-over-it"), draw, 18);
   const answers = h("div");
   const line = sums();
   const controls = [
     choice({
-      label: "Pooling",
+      label: phrase("guide.pooling.pooling"),
       value: "max",
       options: [
-        ["max", "the greatest"],
-        ["average", "the mean"],
+        ["max", phrase("guide.pooling.the-greatest")],
+        ["average", phrase("guide.pooling.the-mean")],
       ],
       onChange: (kind) => change({ kind }),
     }),
-    slider({ label: "window", min: 1, max: 4, value: 2, onInput: (size) => change({ size }) }),
-    slider({ label: "stride", min: 1, max: 4, value: 2, onInput: (stride) => change({ stride }) }),
+    slider({ label: phrase("guide.pooling.window"), min: 1, max: 4, value: 2, onInput: (size) => change({ size }) }),
+    slider({
+      label: phrase("guide.pooling.stride"),
+      min: 1,
+      max: 4,
+      value: 2,
+      onInput: (stride) => change({ stride }),
+    }),
   ];
 
   /** @type {(part: Partial<typeof given>) => void} */
@@ -56,7 +63,7 @@ export function chapterPooling(context) {
     answers.replaceChildren(
       walkTable({
         values: answer,
-        name: `answer ${by([answer.length, answer.length])}`,
+        name: phrase("guide.pooling.answer", { size: by([answer.length, answer.length]) }),
         limit: 18,
         write: written,
         onPick,
@@ -78,12 +85,8 @@ export function chapterPooling(context) {
   darkMode.addEventListener("change", draw);
   return chapter(
     "guide-pooling",
-    [
-      "Pooling has a window and a stride, but nothing to learn. Max pooling keeps the greatest number under the",
-      "window: whether something was found near here, no longer where exactly. Average pooling keeps the mean;",
-      "over a whole map it leaves one number a map. Every channel is pooled by itself, so their number stays.",
-      "Type other numbers, change the window, or choose a cell of the answer.",
-    ],
+    phrase("guide.pooling.words"),
+    phrase("guide.pooling.try"),
     [h("div", { class: "controls" }, controls), h("div", { class: "row" }, input, follows("→", answers)), line],
     seenIn(context, ["maxpool", "averagepool", "globalpool"]),
   );
@@ -109,7 +112,7 @@ export function chapterFlatten(context) {
   const tables = Array.from({ length: channels }, (_, channel) =>
     walkTable({
       values: everywhere([rows, columns], (row, column) => entryInFile([channel, row, column], MAPS)),
-      name: `channel ${channel}`,
+      name: phrase("guide.pooling.channel", { channel }),
       limit: 1e9,
       write: (index) => LETTERS[index],
       onPick: (row, column) => show(channel, row, column),
@@ -135,14 +138,21 @@ export function chapterFlatten(context) {
       [...entries.children].forEach((one, at) => (one.className = at === entry(cell, MAPS) ? "chosen" : "")),
     );
     line.replaceChildren(
-      h("p", {}, `Channel ${channel}, row ${row}, column ${column} is ${LETTERS[entryInFile(cell, MAPS)]}.`),
-      sumLine(
-        `In the ONNX file: (${channel}·${rows} + ${row})·${columns} + ${column}`,
-        `entry ${entryInFile(cell, MAPS)}`,
+      h(
+        "p",
+        {},
+        phrase(
+          "guide.pooling.channel-row-column-is",
+          { channel, row, column, letter: LETTERS[entryInFile(cell, MAPS)] },
+        ),
       ),
       sumLine(
-        `In Keras: (${row}·${columns} + ${column})·${channels} + ${channel}`,
-        `entry ${entryInKeras(cell, MAPS)}`,
+        phrase("guide.pooling.in-the-onnx-file", { channel, rows, row, columns, column }),
+        phrase("guide.pooling.entry", { cell: entryInFile(cell, MAPS) }),
+      ),
+      sumLine(
+        phrase("guide.pooling.in-keras", { row, columns, column, channels, channel }),
+        phrase("guide.pooling.entry", { cell: entryInKeras(cell, MAPS) }),
       ),
     );
   }
@@ -150,18 +160,13 @@ export function chapterFlatten(context) {
   show(1, 1, 2);
   return chapter(
     "guide-flatten",
-    [
-      "A dense layer takes one long row of numbers, so the maps are cut into lines and laid end to end. Nothing",
-      "is computed; each cell only gets a number. The order is a matter of agreement: the ONNX file counts",
-      "channel, row, column, and Keras counts row, column, channel. Weights fit only the order that they were",
-      "trained with.",
-      "Point at a cell, or walk to it with the arrow keys.",
-    ],
+    phrase("guide.flatten.words"),
+    phrase("guide.flatten.try"),
     [
       h("div", { class: "row letters" }, tables),
       line,
-      named("ONNX file: channel, row, column", orders[0].list),
-      named("Keras: row, column, channel", orders[1].list),
+      named(phrase("guide.pooling.onnx-file-channel-row"), orders[0].list),
+      named(phrase("guide.pooling.keras-row-column-channel"), orders[1].list),
     ],
     seenIn(context, ["flatten"]),
   );

@@ -2,7 +2,8 @@
 
 import { positions } from "./arithmetic.js";
 import { chapter, seenIn, written } from "./parts.js";
-import { counted, h, slider, svg } from "../view/elements.js";
+import { h, slider, svg } from "../view/elements.js";
+import { phrase } from "../texts/texts.js";
 
 const UNIT = 28; // of the drawing, a cell
 
@@ -17,7 +18,7 @@ export function chapterSize(context) {
   const names = /** @type {(keyof Sizes)[]} */ (Object.keys(ranges));
   const sliders = names.map((name) =>
     slider({
-      label: name,
+      label: phrase(`guide.size:${name}`),
       min: ranges[name][0],
       max: ranges[name][1],
       value: sizes[name],
@@ -38,27 +39,27 @@ export function chapterSize(context) {
     const rest = count ? room % stride : 0;
     const unread = axisDrawing(drawing, sizes, count);
     lines.replaceChildren(
-      h("p", {}, "⌊(n + before + after − dilation·(kernel − 1) − 1) / stride⌋ + 1"),
+      h("p", {}, phrase("guide.size.n-before-after-dilation")),
       h("p", {}, `= ⌊(${n} + ${before} + ${after} − ${dilation}·(${kernel} − 1) − 1) / ${stride}⌋ + 1`),
       ...(count
         ? [
             h("p", {}, `= ⌊${room} / ${stride}⌋ + 1 = ⌊${written(room / stride)}⌋ + 1 = ${count - 1} + 1`),
-            h("p", {}, "= ", h("strong", {}, counted(count, "place"))),
+            h("p", {}, "= ", h("strong", {}, phrase("guide.size.places", { count }))),
           ]
         : [
             h(
               "p",
               {},
-              h("strong", {}, `No place: a window of ${reach} cells does not fit into ${n + before + after}.`),
+              h("strong", {}, phrase("guide.size.no-place-a-window", { reach, n: n + before + after })),
             ),
           ]),
     );
     const floor = rest
-      ? `The floor drops ${rest} / ${stride}: the last window ends ${counted(rest, "cell")} too early.`
-      : "The floor drops nothing: the last window ends with the last cell.";
+      ? phrase("guide.size.floor-drops", { count: rest, stride })
+      : phrase("guide.size.the-floor-drops-nothing");
     const crossed = unread
-      ? `Crossed out, as no window reads them: ${counted(unread, "cell")}.`
-      : "Every cell is read.";
+      ? phrase("guide.size.crossed-out", { count: unread })
+      : phrase("guide.size.every-cell-is-read");
     note.textContent = count ? `${floor} ${crossed}` : "";
   }
 
@@ -66,13 +67,8 @@ export function chapterSize(context) {
   draw();
   return chapter(
     "guide-size",
-    [
-      "How long is an axis after a window has passed over it? It has a cell for each place of the window, and",
-      "this formula counts them, for n cells with padding before and after. The floor ⌊⌋ means that a last step",
-      "which does not fit whole is not taken, and then cells at the end are read by nobody. The strip below is",
-      "one axis, and every line under it one window: a square is a cell that it reads.",
-      "Move the numbers.",
-    ],
+    phrase("guide.size.words"),
+    phrase("guide.size.try"),
     [h("div", { class: "controls grid" }, sliders), lines, drawing, note],
     seenIn(context, ["conv", "maxpool", "averagepool"]),
   );
@@ -117,7 +113,7 @@ function axisDrawing(place, { n, kernel, stride, before, after, dilation }, coun
     svg("rect", { width: 1.5, height: 5 }),
   );
   const unread = all - read.size;
-  const label = `${all} cells, ${before + after} of them padding, ${counted(count, "window")}, ${unread} cells unread`;
+  const label = phrase("guide.size.axis", { all, padding: before + after, count, unread });
   place.replaceChildren(
     svg(
       "svg",

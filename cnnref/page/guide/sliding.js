@@ -11,6 +11,7 @@ import {
 } from "./parts.js";
 import { by, darkMode, h, slider } from "../view/elements.js";
 import { numberTable } from "../view/numbers.js";
+import { phrase } from "../texts/texts.js";
 
 const DIGITS = ["3141592", "6535897", "9323846", "2643383", "2795028", "8419716", "9399375"].map((line) =>
   Array.from(line, Number),
@@ -41,12 +42,12 @@ function slidingBoard(input, { dots = false } = {}) {
     const size = [input.length + top + bottom, input[0].length + left + right];
     answer = slide(input, ONES, options);
     const padded = everywhere(size, (row, column) => input[row - top]?.[column - left] ?? 0);
-    const plain = `input ${by([input.length, input[0].length])}`;
-    const name = Math.max(...options.padding) ? `${plain}, padded ${by(size)}` : plain;
+    const plain = phrase("guide.sliding.input", { size: by([input.length, input[0].length]) });
+    const name = Math.max(...options.padding) ? phrase("guide.sliding.padded", { plain, size: by(size) }) : plain;
     inputs.replaceChildren(numberTable({ values: padded, name, limit: 20 }));
     table = walkTable({
       values: answer,
-      name: `answer ${by([answer.length, answer[0].length])}`,
+      name: phrase("guide.sliding.answer", { size: by([answer.length, answer[0].length]) }),
       limit: 160,
       onPick: (row, column) => {
         place = [row, column];
@@ -83,7 +84,7 @@ function slidingBoard(input, { dots = false } = {}) {
 export function chapterStride(context) {
   const board = slidingBoard(DIGITS, { dots: true });
   const stride = [2, 2];
-  const sliders = ["down", "across"].map((way, axis) =>
+  const sliders = [phrase("guide.sliding.down"), phrase("guide.sliding.across")].map((way, axis) =>
     slider({
       label: way,
       min: 1,
@@ -98,12 +99,8 @@ export function chapterStride(context) {
   board.draw({ stride });
   return chapter(
     "guide-stride",
-    [
-      "The window need not move by one pixel. With a stride of 2 it leaves out every second place, and the answer",
-      "has about half as many rows and columns, a quarter of the numbers. The kernel here is 3 × 3 ones, so that",
-      "each answer is simply the sum of the nine cells it reads; a dot marks each cell where a window begins.",
-      "Move the strides, and choose a cell of the answer.",
-    ],
+    phrase("guide.stride.words"),
+    phrase("guide.stride.try"),
     [h("div", { class: "controls" }, sliders), board],
     seenIn(context, ["conv", "maxpool", "averagepool"]),
   );
@@ -114,7 +111,12 @@ export function chapterPadding(context) {
   const board = slidingBoard(DIGITS.slice(0, 4).map((line) => line.slice(0, 4)));
   const padding = [1, 1, 1, 1];
   const sizes = sums();
-  const sliders = ["top", "bottom", "left", "right"].map((side, index) =>
+  const sliders = [
+    phrase("guide.sliding.top"),
+    phrase("guide.sliding.bottom"),
+    phrase("guide.sliding.left"),
+    phrase("guide.sliding.right"),
+  ].map((side, index) =>
     slider({
       label: side,
       min: 0,
@@ -130,20 +132,15 @@ export function chapterPadding(context) {
     const [top, bottom, left, right] = padding;
     board.draw({ padding });
     sizes.replaceChildren(
-      sumLine(`Rows: 4 + ${top} + ${bottom} − 3 + 1`, 4 + top + bottom - 2),
-      sumLine(`Columns: 4 + ${left} + ${right} − 3 + 1`, 4 + left + right - 2),
+      sumLine(phrase("guide.sliding.rows-4-3-1", { top, bottom }), 4 + top + bottom - 2),
+      sumLine(phrase("guide.sliding.columns-4-3-1", { left, right }), 4 + left + right - 2),
     );
   }
   draw();
   return chapter(
     "guide-padding",
-    [
-      "A window that must stay inside loses cells at the border: 4 × 4 under a 3 × 3 kernel gives 2 × 2. So cells",
-      "are added around the picture, hatched here, and they hold zeros. One cell on every side keeps the size",
-      "under a 3 × 3 kernel; “same” padding does that for any kernel at stride 1, and where the cells cannot be",
-      "shared out evenly, the bottom and the right get one more.",
-      "Each side has a number of its own: move them.",
-    ],
+    phrase("guide.padding.words"),
+    phrase("guide.padding.try"),
     [h("div", { class: "controls" }, sliders), sizes, board],
     seenIn(context, ["conv"]),
   );
@@ -153,20 +150,17 @@ export function chapterPadding(context) {
 export function chapterDilation(context) {
   const board = slidingBoard(DIGITS);
   const line = sums();
-  const dilate = slider({ label: "dilation", min: 1, max: 3, value: 2, onInput: draw });
+  const dilate = slider({ label: phrase("guide.sliding.dilation"), min: 1, max: 3, value: 2, onInput: draw });
   /** @type {(dilation: number) => void} */
   function draw(dilation) {
     board.draw({ dilation });
-    line.replaceChildren(sumLine(`Reach: ${dilation}·(3 − 1) + 1`, dilation * 2 + 1));
+    line.replaceChildren(sumLine(phrase("guide.sliding.reach-3-1-1", { dilation }), dilation * 2 + 1));
   }
   draw(2);
   return chapter(
     "guide-dilation",
-    [
-      "A dilated kernel reads cells that lie apart: with a dilation of 2, every second one. Its nine numbers then",
-      "look at 5 × 5 pixels, at the price of nine multiplications. The outlined cells are those that are read.",
-      "Move the dilation, and choose a cell of the answer.",
-    ],
+    phrase("guide.dilation.words"),
+    phrase("guide.dilation.try"),
     [h("div", { class: "controls" }, dilate), line, board],
     seenIn(context, ["conv"]),
   );

@@ -1,5 +1,7 @@
 // Bytes of a file: as numbers, as text, and inflated.
 
+import { phrase } from "../texts/texts.js";
+
 /** @type {(bytes: Uint8Array) => DataView} */
 export const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 /** @type {(bytes: Uint8Array) => string} */
@@ -24,7 +26,7 @@ export async function* inflate(parts) {
   try {
     for (;;) {
       const { done, value } = await reader.read().catch(() => {
-        throw new Error("its compressed data is damaged");
+        throw new Error(phrase("bytes.its-compressed-data-is"));
       });
       if (done) return;
       yield value;

@@ -6,6 +6,8 @@
  * @typedef {(values: Gray, rows: number, columns: number, height: number, width: number) => Gray} Resize
  */
 
+import { phrase } from "../texts/texts.js";
+
 /**
  * The pictures on the way, the last of which the network sees; null if all pixels are alike, so that there is no ink.
  * `resize` makes [height, width] of [rows, columns].
@@ -16,31 +18,31 @@ export function centringSteps(gray, rows, columns, height, width, box, resize) {
   let limit = otsu(gray);
   if (limit === null) return null;
   /** @type {Step[]} */
-  const steps = [{ name: `in gray, ${columns} × ${rows}`, values: gray, rows, columns }];
+  const steps = [{ name: phrase("centre.in-gray", { columns, rows }), values: gray, rows, columns }];
   if (edgeIsLight(gray, rows, columns, limit)) {
     gray = gray.map((value) => 255 - value);
     limit = 254 - limit;
-    steps.push({ name: "the edge is light: the negative", values: gray, rows, columns });
+    steps.push({ name: phrase("centre.the-edge-is-light"), values: gray, rows, columns });
   }
   if (rows === height && columns === width && isCentred(gray, rows, columns, box)) {
-    steps.push({ name: "in its box and centred already", values: gray, rows, columns });
+    steps.push({ name: phrase("centre.in-its-box-and"), values: gray, rows, columns });
     return steps;
   }
   const cut = cutOut(gray, rows, columns, limit);
-  steps.push({ name: `the ink cut out: ${cut.columns} × ${cut.rows}`, ...cut });
+  steps.push({ name: phrase("centre.the-ink-cut-out", { columns: cut.columns, rows: cut.rows }), ...cut });
   const inside = Math.min(box, height, width);
   const longer = Math.max(cut.rows, cut.columns);
   /** @type {(side: number) => number} */
   const fitted = (side) => Math.max(1, Math.floor((2 * inside * side + longer) / (2 * longer)));
   const [high, wide] = [fitted(cut.rows), fitted(cut.columns)];
   const small = resize(cut.values, cut.rows, cut.columns, high, wide);
-  steps.push({ name: `its longer side made ${inside} pixels`, values: small, rows: high, columns: wide });
+  steps.push({ name: phrase("centre.its-longer-side-made", { inside }), values: small, rows: high, columns: wide });
   const found = new Uint8Array(height * width);
   const top = startOf(sumsOf(small, high, wide, 0), height);
   const left = startOf(sumsOf(small, high, wide, 1), width);
   for (let row = 0; row < high; row++)
     found.set(small.subarray(row * wide, (row + 1) * wide), (top + row) * width + left);
-  const name = `its centre of mass put into the middle of ${width} × ${height}`;
+  const name = phrase("centre.its-centre-of-mass", { width, height });
   steps.push({ name, values: found, rows: height, columns: width });
   return steps;
 }

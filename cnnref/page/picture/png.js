@@ -7,6 +7,7 @@
 
 import { inflate, latin1, viewOf } from "./bytes.js";
 import { pngOrientation } from "./exif.js";
+import { phrase } from "../texts/texts.js";
 
 /** @type {Record<number, number>} */
 const PNG_SAMPLES = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -75,9 +76,9 @@ function pngChunks(bytes) {
     if (!/^\w{4}$/.test(kind) || kind === "IEND") break;
     const early = !file.data.length && kind !== "IDAT";
     if (early && (end + 4 > bytes.length || crc32(bytes.subarray(at + 4, end)) !== view.getUint32(end))) {
-      throw new Error(`the checksum of its ${kind} chunk is wrong`);
+      throw new Error(phrase("png.the-checksum-of-its", { kind }));
     }
-    if (kind !== "IDAT" && end > bytes.length) throw new Error(`its ${kind} chunk is cut short`);
+    if (kind !== "IDAT" && end > bytes.length) throw new Error(phrase("png.its-chunk-is-cut", { kind }));
     if (at === 8) file.header = pngHeader(kind, content);
     else if (kind === "IDAT") {
       if (!file.data.length || last === kind) file.data.push(content);
@@ -89,21 +90,21 @@ function pngChunks(bytes) {
     at = end + 4;
     last = kind;
   }
-  if (!file.data.length) throw new Error("it has no pixels");
+  if (!file.data.length) throw new Error(phrase("png.it-has-no-pixels"));
   return { ...file, header: headerOf(file) };
 }
 
 /** @type {(file: PngFile) => Header} */
 function headerOf({ header }) {
-  if (!header) throw new Error("it has no header");
+  if (!header) throw new Error(phrase("png.it-has-no-header"));
   return header;
 }
 
 /** @type {(kind: string, content: Bytes) => Header} */
 function pngHeader(kind, content) {
-  if (kind !== "IHDR" || content.length < 13) throw new Error("it has no header");
+  if (kind !== "IHDR" || content.length < 13) throw new Error(phrase("png.it-has-no-header"));
   const [depth, color, , filter, interlace] = content.subarray(8);
-  if (!PNG_DEPTHS[color]?.includes(depth) || filter) throw new Error("its header makes no sense");
+  if (!PNG_DEPTHS[color]?.includes(depth) || filter) throw new Error(phrase("png.its-header-makes-no"));
   const [width, height] = [viewOf(content).getUint32(0), viewOf(content).getUint32(4)];
   return { width, height, depth, color, samples: PNG_SAMPLES[color], interlace };
 }
@@ -115,7 +116,7 @@ function pngHeader(kind, content) {
 function checkFrame(frame, { width, height }) {
   const [frameWidth, frameHeight, left, top] = [4, 8, 12, 16].map((at) => frame.getUint32(at));
   const whole = frameWidth === width && frameHeight === height && !left && !top;
-  if (!whole) throw new Error("its first frame is not the whole picture");
+  if (!whole) throw new Error(phrase("png.its-first-frame-is"));
 }
 
 /**
@@ -160,7 +161,7 @@ async function paintRows(file, rgba) {
       painted++;
     }
   }
-  if (filled || !painted) throw new Error("its pixels are cut short");
+  if (filled || !painted) throw new Error(phrase("png.its-pixels-are-cut"));
   for (; row; row = rows.next().value || null) paint(row, new Uint8Array(1 + row.size));
 }
 
@@ -186,7 +187,7 @@ const FILTERS = [
  */
 function unfilter(line, above, apart) {
   const foretell = FILTERS[line[0]];
-  if (!foretell) throw new Error("it has a filter that is not known");
+  if (!foretell) throw new Error(phrase("png.it-has-a-filter"));
   for (let at = 1; at < line.length; at++) {
     const inside = at > apart;
     line[at] += foretell(inside ? line[at - apart] : 0, above[at], inside ? above[at - apart] : 0);
@@ -251,7 +252,7 @@ function pngLevels(depth, color) {
  * @type {(palette?: Uint8Array | number[], clear?: Uint8Array | number[]) => Uint8Array<ArrayBuffer>}
  */
 function pngPalette(palette = [], clear = []) {
-  if (palette.length > 768 || clear.length > 256) throw new Error("its palette is too long");
+  if (palette.length > 768 || clear.length > 256) throw new Error(phrase("png.its-palette-is-too"));
   return Uint8Array.from({ length: 1024 }, (_, at) => {
     const [index, part] = [at >> 2, at & 3];
     if (part === 3) return clear[index] ?? 255;
@@ -264,7 +265,7 @@ function pngPalette(palette = [], clear = []) {
  * @type {(header: Header, clear: Uint8Array, rgba: Uint8ClampedArray) => (to: number, value: number) => boolean}
  */
 function clearTest({ depth, color }, clear, rgba) {
-  if (clear.length < (color ? 6 : 2)) throw new Error("its tRNS chunk is cut short");
+  if (clear.length < (color ? 6 : 2)) throw new Error(phrase("png.its-trns-chunk-is"));
   const whole = viewOf(clear).getUint16(0);
   if (!color && depth === 16) return (to, value) => value === whole;
   const one = depth === 1 ? whole && 255 : clear[1];

@@ -10,6 +10,7 @@ import { jpegSegments, takeOrientation, upright } from "./exif.js";
 import { readPng } from "./png.js";
 import { readPixels } from "./resample.js";
 import { messageOf } from "../engine/run.js";
+import { phrase } from "../texts/texts.js";
 
 const MOST_PIXELS = 89478485; // as many as Pillow opens without a warning
 const STRIP = 2 ** 22; // pixels that a canvas holds at a time
@@ -33,27 +34,27 @@ export async function readPicture(blob, height, width, channels, rule) {
  * @type {(blob: Blob & { name?: string }) => Promise<Pixels>}
  */
 export async function decodePicture(blob) {
-  const name = blob.name || "The picture";
+  const name = blob.name || phrase("read.the-picture");
   const bytes = await blob.arrayBuffer().then(
     (buffer) => new Uint8Array(buffer),
     () => null,
   );
-  if (!bytes) throw new Error(`${name} cannot be read; it may be a folder, or no longer there.`);
-  if (!bytes.length) throw new Error(`${name} is empty, so it is no picture.`);
+  if (!bytes) throw new Error(phrase("read.cannot-be-read-it", { name }));
+  if (!bytes.length) throw new Error(phrase("read.is-empty-so-it", { name }));
   const kind = formatOf(bytes);
-  if (!kind) throw new Error(`${name} is no picture (BMP, GIF, JPEG, PNG and WEBP are read).`);
+  if (!kind) throw new Error(phrase("read.is-no-picture-bmp", { name }));
   if (kind === "TIFF" || kind === "PPM") {
-    throw new Error(`${name} is a ${kind} file, which browsers do not read; convert it to PNG.`);
+    throw new Error(phrase("read.is-a-file-which", { name, kind }));
   }
   try {
     if (pixelsOf(bytes, kind) <= MOST_PIXELS) {
       return upright(await (kind === "PNG" ? readPng(bytes) : browserRead(bytes, kind)));
     }
   } catch (error) {
-    const why = error instanceof RangeError ? "it ends too early, or is too large for this browser" : messageOf(error);
-    throw new Error(`${name} is damaged or cut short, and cannot be read as a picture (${why}).`);
+    const why = error instanceof RangeError ? phrase("read.it-ends-too-early") : messageOf(error);
+    throw new Error(phrase("read.is-damaged-or-cut", { name, why }));
   }
-  throw new Error(`${name} has more than ${MOST_PIXELS.toLocaleString("en")} pixels, too many to be safely opened.`);
+  throw new Error(phrase("read.too-many-pixels", { name, count: MOST_PIXELS }));
 }
 
 /**
@@ -93,7 +94,7 @@ function pixelsOf(bytes, kind) {
     WEBP: () => webpSize(view, latin1(bytes.subarray(12, 16))),
   };
   const [width, height] = readers[kind]();
-  if (!(width > 0 && height > 0)) throw new Error("it has no size");
+  if (!(width > 0 && height > 0)) throw new Error(phrase("read.it-has-no-size"));
   return width * height;
 }
 
@@ -111,7 +112,7 @@ function gifStart(view) {
     at += 2;
     while (view.getUint8(at)) at += view.getUint8(at) + 1;
   }
-  if (view.getUint8(at) !== 0x2c) throw new Error("it has no frame");
+  if (view.getUint8(at) !== 0x2c) throw new Error(phrase("read.it-has-no-frame"));
   if (view.getUint8(at + 9) & 128) palette = at + 10;
   const ends = [1, 3].map((axis) => view.getUint16(at + axis, true) + view.getUint16(at + axis + 4, true));
   const ground = [0, 1, 2].map((part) => (palette ? view.getUint8(palette + part) : 0));
@@ -124,7 +125,7 @@ function jpegSize(bytes) {
     const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (frame) return [viewOf(content).getUint16(3), viewOf(content).getUint16(1)];
   }
-  throw new Error("it has no frame");
+  throw new Error(phrase("read.it-has-no-frame"));
 }
 
 /** @type {(view: DataView, kind: string) => number[]} */
@@ -146,7 +147,7 @@ export async function browserRead(bytes, kind) {
   /** @type {ImageBitmapOptions} */
   const settings = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(content, settings).catch(() => {
-    throw new Error("the browser cannot read it");
+    throw new Error(phrase("read.the-browser-cannot-read"));
   });
   const { width, height } = bitmap;
   const rgba = pixelsIn(bitmap);

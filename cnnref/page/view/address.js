@@ -7,6 +7,7 @@
 import { button, h } from "./elements.js";
 import { sampleOf } from "./picture.js";
 import { askAbout, lookAt, lookAtValue, nodeNamed, on, showPicture, state } from "./state.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * Pictures of the reader's own, which no address can hold; Back finds them here for as long as the page is open.
@@ -156,15 +157,14 @@ function goToPart(focus) {
  */
 export function buildCopyLink() {
   const told = h("span", { class: "note", role: "status" });
-  const copy = button("Copy link", async () => {
+  const copy = button(phrase("address.copy-link"), async () => {
     write(false);
     const known = state.picture.sample !== null || Object.values(MORE).some(({ picture, now }) => picture && now() !== null);
-    const lacking = !known ? "; your own picture is not in it" : "";
     const done = await navigator.clipboard?.writeText(location.href).then(
       () => true,
       () => false,
     );
-    told.textContent = done ? `Copied${lacking}.` : "The browser does not allow it: copy the address above.";
+    told.textContent = phrase(!done ? "address.not-allowed" : known ? "address.copied" : "address.copied-without");
   });
   return [copy, told];
 }

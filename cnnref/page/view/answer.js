@@ -2,6 +2,7 @@
 
 import { h } from "./elements.js";
 import { percent } from "./scores.js";
+import { phrase } from "../texts/texts.js";
 
 /** How many classes are shown. */
 const CLASSES_SHOWN = 5;
@@ -26,7 +27,7 @@ export function answerOf(title, shares, labels, classes = bestClasses(shares)) {
     h(
       "li",
       { style: { "--share": shares[index] } },
-      h("span", { class: "label" }, labels[index] ?? `class ${index}`),
+      h("span", { class: "label" }, labels[index] ?? phrase("answer.class", { index })),
       h("span", { class: "bar" }),
       h("data", { value: shares[index] }, percent(shares[index])),
     ),

@@ -8,10 +8,9 @@ import { labelOf, on, probabilities, showPicture, state } from "./state.js";
 import { messageOf } from "../engine/run.js";
 import { UNCHANGED, changedPicture } from "../picture/change.js";
 import { readPixels } from "../picture/resample.js";
+import { phrase } from "../texts/texts.js";
 
 /** @typedef {import("../picture/change.js").Change} Change */
-
-const CHANGED = ", changed";
 
 export function buildChange() {
   const [height, width, channels] = state.facts.shape;
@@ -22,7 +21,7 @@ export function buildChange() {
   /** @type {number[]} */
   let classes = [];
   let change = { ...UNCHANGED };
-  const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The changed picture" });
+  const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": phrase("change.the-changed-picture") });
   const answer = h("div", { class: "half" });
   const side = Math.min(height, width);
 
@@ -30,31 +29,33 @@ export function buildChange() {
     if (!base) return;
     const values = changedPicture(base.values, state.facts.shape, change);
     own.add(values);
-    showPicture({ values, name: `${base.name}${CHANGED}`, sample: null });
+    showPicture({ values, name: phrase("change.changed", { name: base.name }), sample: null });
   }
 
-  /** @type {(key: keyof Change, label: string, most: number, step: number, unit: string, least?: number) => import("./elements.js").Slider} */
-  const control = (key, label, most, step, unit, least = -most) =>
+  /** @type {(key: keyof Change, label: string, most: number, step: number, say: (value: number) => string, least?: number) => import("./elements.js").Slider} */
+  const control = (key, label, most, step, say, least = -most) =>
     slider({
       label,
       min: least,
       max: most,
       step,
       value: 0,
-      say: (value) => `${value} ${unit}`,
+      say,
       onInput: (value) => {
         change = { ...change, [key]: value };
         apply();
       },
     });
   const far = Math.max(1, Math.round(side / 3));
+  const pixels = (/** @type {number} */ value) => phrase("change.px", { value });
+  const steps = (/** @type {number} */ value) => phrase("change.of-255", { value });
   const sliders = [
-    control("right", "to the right", far, 1, "px"),
-    control("down", "down", far, 1, "px"),
-    control("turned", "turned", 180, 1, "°"),
-    control("blur", "blur", Math.max(1, Math.round(side / 14)), 0.1, "px", 0),
-    control("brightness", "brightness", 128, 1, "of 255"),
-    control("noise", "noise", 100, 1, "of 255", 0),
+    control("right", phrase("change.to-the-right"), far, 1, pixels),
+    control("down", phrase("change.down"), far, 1, pixels),
+    control("turned", phrase("change.turned"), 180, 1, (value) => `${value} °`),
+    control("blur", phrase("change.blur"), Math.max(1, Math.round(side / 14)), 0.1, pixels, 0),
+    control("brightness", phrase("change.brightness"), 128, 1, steps),
+    control("noise", phrase("change.noise"), 100, 1, steps, 0),
   ];
 
   function reset() {
@@ -73,18 +74,23 @@ export function buildChange() {
     if (!shares) return answer.replaceChildren();
     const [best] = bestClasses(shares);
     const shown = classes.includes(best) ? classes : [...classes.slice(0, -1), best];
-    answer.replaceChildren(answerOf(`Most probably ${labelOf(best)}`, shares, state.facts.labels, shown));
+    answer.replaceChildren(answerOf(
+      phrase("change.most-probably", { class: labelOf(best) }),
+      shares,
+      state.facts.labels,
+      shown,
+    ));
   });
 
   return h(
     "section",
     { id: "change" },
-    h("h2", {}, "Change the picture"),
-    h("p", {}, "What does the network hold on to? Move a slider: the probabilities follow, and with them all maps above."),
+    h("h2", {}, phrase("change.change-the-picture")),
+    h("p", {}, phrase("change.what-does-the-network")),
     h(
       "div",
       { class: "row" },
-      h("div", { class: "sliders" }, ...sliders, button("Undo all changes", undo), buildCamera()),
+      h("div", { class: "sliders" }, ...sliders, button(phrase("change.undo-all-changes"), undo), buildCamera()),
       h("figure", { class: "heat small" }, h("div", { class: "stage", style: { "--rows": height, "--columns": width } }, canvas)),
       answer,
     ),
@@ -118,7 +124,7 @@ function buildCamera() {
       context.drawImage(video, 0, 0);
       const { data } = context.getImageData(0, 0, wide, high);
       const values = readPixels(data, wide, high, height, width, channels, state.facts.picture);
-      await showPicture({ values, name: "your camera", sample: null });
+      await showPicture({ values, name: phrase("change.your-camera"), sample: null });
     }
     requestAnimationFrame(look);
   }
@@ -136,11 +142,11 @@ function buildCamera() {
         look();
       } catch (error) {
         stream = null;
-        said.textContent = `The camera cannot be used: ${messageOf(error)}`;
+        said.textContent = phrase("change.the-camera-cannot-be", { error: messageOf(error) });
       }
     }
-    go.textContent = stream ? "Stop the camera" : "Use the camera";
+    go.textContent = stream ? phrase("change.stop-the-camera") : phrase("change.use-the-camera");
   }
-  const go = button("Use the camera", turn);
+  const go = button(phrase("change.use-the-camera"), turn);
   return h("div", { class: "controls" }, go, said, video);
 }

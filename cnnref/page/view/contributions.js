@@ -5,10 +5,11 @@
  * @typedef {(told: Explanation, chosenGroup: number | null, choose: (group: number) => void) => Child[]} Contributions
  */
 
-import { button, choice, counted, exact, h, short, svg, thousands } from "./elements.js";
+import { button, choice, exact, h, short, svg, thousands } from "./elements.js";
 import { numberTable, tableBehind, termTable } from "./numbers.js";
 import { labelOf, lookAtValue, makerOf, placeName, state } from "./state.js";
 import { total } from "../engine/tensors.js";
+import { phrase, phrases } from "../texts/texts.js";
 
 /**
  * A table of the cells of a group: rows and columns as in the window.
@@ -65,38 +66,45 @@ function contributionsOfSum(told, chosenGroup, choose) {
   const pick =
     groups.length > 1 &&
     choice({
-      label: "input channel",
+      label: phrase("contributions.input-channel"),
       value: String(chosenGroup ?? most),
       onChange: (index) => choose(Number(index)),
       options: groups.map((one, index) => [String(index), `${one.channel}: ${short(sums[index])}`]),
     });
   const padded =
-    group.cells.some((cell) => cell.padding) && h("p", { class: "note" }, "Hatched cells are padding, and count as 0.");
+    group.cells.some((cell) => cell.padding) && h(
+      "p",
+      { class: "note" },
+      phrase("contributions.hatched-cells-are-padding"),
+    );
   return [
     h(
       "p",
       { class: "equation" },
-      `The sum of ${counted(count, "product")}, ${exact(all)}, plus the bias `,
-      h("data", { id: "shown-bias", value: told.bias }, exact(told.bias)),
-      `, is ${exact(told.value)}.`,
+      phrases("contributions.sum", {
+        count,
+        sum: exact(all),
+        bias: h("data", { id: "shown-bias", value: told.bias }, exact(told.bias)),
+        value: exact(told.value),
+      }),
     ),
     pick,
     isWindow(group) &&
       h(
         "div",
         { class: "row" },
-        grid(group, `the window over channel ${group.channel} of ${told.tensor}`, (cell) => cell.input, {
+        grid(group, phrase("contributions.the-window-over-channel", { channel: group.channel, tensor: told.tensor }), (cell) => cell.input, {
           onPick: follow(told.tensor, group),
         }),
-        h("span", { class: "sign", "aria-label": "times" }, "×"),
-        grid(group, "the kernel", (cell) => cell.weight),
-        h("span", { class: "sign", "aria-label": "gives" }, "="),
-        grid(group, `products, together ${exact(sumOf(group))}`, (cell) => cell.product),
+        h("span", { class: "sign", "aria-label": phrase("contributions.times") }, "×"),
+        grid(group, phrase("contributions.the-kernel"), (cell) => cell.weight),
+        h("span", { class: "sign", "aria-label": phrase("contributions.gives") }, "="),
+        grid(group, phrase("contributions.products-together", { group: exact(sumOf(group)) }), (cell) => cell.product),
       ),
     !isWindow(group) && largest(told, count),
     padded,
     groups.length > 1 && channels(groups, sums, choose),
-    tableBehind("this value", () => terms(told), `All ${thousands(count)} products`),
+    tableBehind(phrase("contributions.this-value"), () => terms(told), phrase("contributions.all-products", { count })),
   ];
 }
 
@@ -109,14 +117,14 @@ const RANKED = 12;
 function channels(groups, sums, choose) {
   const order = groups.map((_, index) => index).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
   return tableBehind(
-    "the sums of all channels",
+    phrase("contributions.the-sums-of-all"),
     () =>
       termTable(
-        ["channel", "sum of its products"],
+        [phrase("contributions.channel"), phrase("contributions.sum-of-its-products")],
         order.map((index) => [button(String(groups[index].channel), () => choose(index)), exact(sums[index])]),
         { class: "ranked" },
       ),
-    "All channels, the strongest first",
+    phrase("contributions.all-channels-the-strongest"),
   );
 }
 
@@ -127,12 +135,20 @@ function channels(groups, sums, choose) {
 function ranking(tensor, parts, head, title) {
   const ranked = [...parts].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, RANKED);
   const rows = ranked.map(({ from, cells }) => [
-    from === null ? "padding" : link(tensor, from, placeName(tensor, from)),
+    from === null ? phrase("contributions.padding") : link(tensor, from, placeName(tensor, from)),
     ...cells,
   ]);
   return [
-    h("h3", {}, parts.length > ranked.length ? `The ${ranked.length} largest of ${thousands(parts.length)}` : title),
-    h("div", { class: "scroll" }, termTable([`of ${tensor}`, ...head], rows, { class: "ranked" })),
+    h(
+      "h3",
+      {},
+      parts.length > ranked.length ? phrase("contributions.the-largest-of", { count: ranked.length, count2: thousands(parts.length) }) : title,
+    ),
+    h(
+      "div",
+      { class: "scroll" },
+      termTable([phrase("contributions.of", { tensor }), ...head], rows, { class: "ranked" }),
+    ),
   ];
 }
 
@@ -150,16 +166,39 @@ function largest(told, count) {
     .sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)))
     .slice(0, RANKED);
   const rows = ranked.map((cell) => [
-    cell.from === null ? "padding" : link(told.tensor, cell.from, placeName(told.tensor, cell.from)),
+    cell.from === null ? phrase("contributions.padding") : link(
+      told.tensor,
+      cell.from,
+      placeName(told.tensor, cell.from),
+    ),
     exact(cell.input),
     exact(cell.weight ?? NaN),
     exact(product(cell)),
   ]);
   const together = ranked.reduce((sum, cell) => sum + product(cell), 0);
   return [
-    h("h3", {}, ranked.length < count ? `The ${ranked.length} largest products` : "The products, the largest first"),
-    h("p", {}, `Together ${exact(together)}. Choose where one comes from to see how that value was computed.`),
-    h("div", { class: "scroll" }, termTable([`of ${told.tensor}`, "input", "weight", "product"], rows, { class: "ranked" })),
+    h(
+      "h3",
+      {},
+      ranked.length < count ? phrase("contributions.the-largest-products", { count: ranked.length }) : phrase(
+        "contributions.the-products-the-largest",
+      ),
+    ),
+    h("p", {}, phrase("contributions.together-choose-where-one", { together: exact(together) })),
+    h(
+      "div",
+      { class: "scroll" },
+      termTable(
+        [
+          phrase("contributions.of", { tensor: told.tensor }),
+          phrase("contributions.input"),
+          phrase("contributions.weight"),
+          phrase("contributions.product"),
+        ],
+        rows,
+        { class: "ranked" },
+      ),
+    ),
   ];
 }
 
@@ -175,12 +214,19 @@ export function terms(told) {
       group.channel,
       cell.row,
       cell.column,
-      cell.padding ? "padding" : exact(cell.input),
+      cell.padding ? phrase("contributions.padding") : exact(cell.input),
       exact(cell.weight ?? NaN),
       exact(cell.product ?? NaN),
     ]),
   );
-  const head = ["channel", "row", "column", "input", "weight", "product"];
+  const head = [
+    phrase("contributions.channel"),
+    phrase("contributions.row"),
+    phrase("contributions.column"),
+    phrase("contributions.input"),
+    phrase("contributions.weight"),
+    phrase("contributions.product"),
+  ];
   return termTable(head, rows, { class: "terms" });
 }
 
@@ -191,14 +237,19 @@ function contributionsOfPool(told) {
   const inside = group.cells.filter((cell) => !cell.padding).map((cell) => cell.input);
   const text =
     told.kind === "max"
-      ? `The largest of ${counted(inside.length, "value")} is ${exact(told.value)}.`
-      : `${counted(inside.length, "value")}, together ${exact(total(inside))}, by ${told.count} is ${exact(told.value)}.`;
+      ? phrase("contributions.largest-of", { count: inside.length, value: exact(told.value) })
+      : phrase("contributions.mean-of", {
+          count: inside.length,
+          sum: exact(total(inside)),
+          divisor: told.count,
+          value: exact(told.value),
+        });
   return [
     h("p", { class: "equation" }, text),
     isWindow(group) &&
       grid(
         group,
-        `the window over channel ${group.channel} of ${told.tensor}`,
+        phrase("contributions.the-window-over-channel", { channel: group.channel, tensor: told.tensor }),
         (cell) => (cell.padding ? null : cell.input),
         { onPick: follow(told.tensor, group) },
       ),
@@ -211,25 +262,32 @@ function contributionsOfPool(told) {
           weight: told.kind === "max" ? input - Math.min(...inside) : input,
           cells: [exact(input), ...(told.kind === "max" ? [] : [exact(input / told.count)])],
         })),
-      told.kind === "max" ? ["value"] : ["value", "its part of the mean"],
-      "The values, the largest first",
+      told.kind === "max" ? [phrase("contributions.value")] : [
+        phrase("contributions.value"),
+        phrase("contributions.its-part-of-the"),
+      ],
+      phrase("contributions.the-values-the-largest"),
     ),
     tableBehind(
-      "this value",
+      phrase("contributions.this-value"),
       () =>
         termTable(
-          ["row", "column", "value"],
-          group.cells.map((cell) => [cell.row, cell.column, cell.padding ? "padding" : exact(cell.input)]),
+          [phrase("contributions.row"), phrase("contributions.column"), phrase("contributions.value")],
+          group.cells.map((cell) => [
+            cell.row,
+            cell.column,
+            cell.padding ? phrase("contributions.padding") : exact(cell.input),
+          ]),
           { class: "terms" },
         ),
-      `All ${group.cells.length} values`,
+      phrase("contributions.all-values", { count: group.cells.length }),
     ),
   ];
 }
 
 /**
  * A button to the value that another value is computed from.
- * @type {(tensor: string, at: number, text: string) => Child}
+ * @type {(tensor: string, at: number, text: string) => string | HTMLElement}
  */
 function link(tensor, at, text) {
   if (!state.tensors.has(tensor) || !makerOf(tensor)) return text;
@@ -239,7 +297,7 @@ function link(tensor, at, text) {
 /** @type {Contributions} */
 function contributionsOfScale(told) {
   return [
-    h("p", {}, "Normalized with the mean and the variance of the training, then scaled and moved:"),
+    h("p", {}, phrase("contributions.normalized-with-the-mean")),
     h(
       "p",
       { class: "equation" },
@@ -249,8 +307,11 @@ function contributionsOfScale(told) {
     h(
       "p",
       { class: "equation" },
-      `For every picture that is ${exact(told.factor)} · x + ${exact(told.offset)}, here with x = `,
-      link(told.tensor, told.from, exact(told.input)),
+      phrases("contributions.for-every-picture", {
+        factor: exact(told.factor),
+        offset: exact(told.offset),
+        input: link(told.tensor, told.from, exact(told.input)),
+      }),
     ),
   ];
 }
@@ -261,7 +322,7 @@ function contributionsOfSpread(told) {
   const parts = told.parts;
   const sum = total(parts.map(({ square }) => square));
   return [
-    h("p", {}, "Divided by what it and its neighbours across the channels make together:"),
+    h("p", {}, phrase("contributions.divided-by-what-it")),
     h(
       "p",
       { class: "equation" },
@@ -271,8 +332,8 @@ function contributionsOfSpread(told) {
     ranking(
       told.tensor,
       parts.map(({ from, value, square }) => ({ from, weight: square, cells: [exact(value), exact(square)] })),
-      ["value", "square"],
-      "The neighbours, the largest square first",
+      [phrase("contributions.value"), phrase("contributions.square")],
+      phrase("contributions.the-neighbours-the-largest"),
     ),
   ];
 }
@@ -287,9 +348,11 @@ function contributionsOfFunction(told) {
     h(
       "p",
       { class: "equation" },
-      `${told.formula}${attributes.length ? `, ${attributes.join(", ")}` : ""}, with x = `,
-      link(told.tensor, told.from, exact(told.input)),
-      `, is ${exact(told.value)}.`,
+      phrases("contributions.formula-with", {
+        formula: [told.formula, ...attributes].join(", "),
+        input: link(told.tensor, told.from, exact(told.input)),
+        value: exact(told.value),
+      }),
     ),
     functionCurve(told.f, told.input, told.value, limit),
   ];
@@ -316,7 +379,7 @@ function functionCurve(f, input, value, limit) {
       viewBox: "0 0 240 140",
       class: "curve",
       role: "img",
-      "aria-label": `the curve; here ${short(input)} becomes ${short(value)}`,
+      "aria-label": phrase("contributions.the-curve-here-becomes", { input: short(input), value: short(value) }),
     },
     svg("path", {
       class: "axis",
@@ -334,19 +397,19 @@ function contributionsOfPair(told) {
   const parts = joined.flatMap((part, index) => [
     index ? ` ${told.sign} ` : "",
     part.constant
-      ? `${exact(part.value)} (of the file)`
+      ? phrase("contributions.of-the-file", { value: exact(part.value) })
       : link(part.tensor, part.from, `${exact(part.value)} (${part.tensor})`),
   ]);
   const live = joined.filter((part) => !part.constant).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   return [
     h("p", { class: "equation" }, ...parts, ` = ${exact(told.value)}`),
     live.length > 1 && [
-      h("h3", {}, "What meets here, the largest first"),
+      h("h3", {}, phrase("contributions.what-meets-here-the")),
       h(
         "div",
         { class: "scroll" },
         termTable(
-          ["from", "value"],
+          [phrase("contributions.from"), phrase("contributions.value")],
           live.map((part) => [link(part.tensor, part.from, `${part.tensor}, ${placeName(part.tensor, part.from)}`), exact(part.value)]),
           { class: "ranked" },
         ),
@@ -370,8 +433,7 @@ function contributionsOfSoftmax(told) {
     h(
       "p",
       {},
-      `Every score becomes its exponential; the largest score, ${exact(told.most)}, is taken off first, `,
-      `which changes no share. The exponentials add up to ${exact(told.sum)}.`,
+      phrase("contributions.every-score", { most: exact(told.most), sum: exact(told.sum) }),
     ),
     h(
       "p",
@@ -380,22 +442,32 @@ function contributionsOfSoftmax(told) {
       link(told.tensor, own.from, exact(own.input)),
       ` - ${exact(told.most)}) / ${exact(told.sum)} = ${exact(own.power)} / ${exact(told.sum)} = ${exact(told.value)}`,
     ),
-    h("div", { class: "scroll" }, termTable(["class", "score", "exponential", "probability"], rows)),
+    h(
+      "div",
+      { class: "scroll" },
+      termTable(
+        [
+          phrase("contributions.class"),
+          phrase("contributions.score"),
+          phrase("contributions.exponential"),
+          phrase("contributions.probability"),
+        ],
+        rows,
+      ),
+    ),
   ];
 }
 
 /** @type {Contributions} */
 function contributionsOfMove(told) {
   if (told.tensor === null)
-    return [h("p", {}, `It is padding: no value was here before, and ${exact(told.value)} was put in.`)];
+    return [h("p", {}, phrase("contributions.it-is-padding-no", { value: exact(told.value) }))];
   const text = `${told.tensor}, ${placeName(told.tensor, told.from)}`;
   return [
     h(
       "p",
       {},
-      "Nothing is computed; the value has only moved. Before, it was ",
-      link(told.tensor, told.from, text),
-      ".",
+      phrases("contributions.only-moved", { before: link(told.tensor, told.from, text) }),
     ),
   ];
 }
@@ -405,8 +477,7 @@ const contributionsOfWhole = (told) => [
   h(
     "p",
     {},
-    `The page shows the maps of the operator ${state.node?.op}, but not how each value of them comes about; `,
-    `it reads ${told.tensor}.`,
+    phrase("contributions.only-maps", { operator: state.node?.op ?? "", tensor: told.tensor }),
   ),
 ];
 

@@ -10,6 +10,7 @@
  */
 
 import { between } from "../engine/tensors.js";
+import { LANGUAGE } from "../texts/texts.js";
 
 /**
  * An element with properties and children; text is always text, never HTML. h("p", { class: "note" }, "5 < 6")
@@ -91,16 +92,10 @@ export function exact(value) {
 }
 
 /**
- * 61706 is "61,706".
+ * 61706 is "61,706" in English and "61.706" in German.
  * @type {(count: number) => string}
  */
-export const thousands = (count) => count.toLocaleString("en-US");
-
-/**
- * 3 "layers", 1 "layer".
- * @type {(count: number, word: string) => string}
- */
-export const counted = (count, word) => `${thousands(count)} ${word}${count === 1 ? "" : "s"}`;
+export const thousands = (count) => count.toLocaleString(LANGUAGE);
 
 /**
  * [28, 28, 1] is "28 × 28 × 1".

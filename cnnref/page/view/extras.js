@@ -2,6 +2,7 @@
 
 import { buildLearning } from "./learning.js";
 import { SECTIONS } from "./main.js";
+import { buildSecond } from "./second.js";
 import { buildTested } from "./tested.js";
 
-SECTIONS.push(buildTested, buildLearning);
+SECTIONS.push(buildSecond, buildTested, buildLearning);

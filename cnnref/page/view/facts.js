@@ -5,12 +5,13 @@
  * @import { Window } from "../engine/windows.js"
  */
 
-import { by, counted, thousands } from "./elements.js";
+import { by, thousands } from "./elements.js";
 import { state, tensorNamed } from "./state.js";
 import { mapsOf } from "../engine/axes.js";
 import { fieldSize } from "../engine/field.js";
 import { sizeOf } from "../engine/tensors.js";
 import { windowOf } from "../engine/windows.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * Operators by the names that people know.
@@ -18,21 +19,30 @@ import { windowOf } from "../engine/windows.js";
  */
 // prettier-ignore
 const KINDS = {
-  Conv: "convolution", Gemm: "dense layer", MatMul: "dense layer", Flatten: "flattening", Softmax: "softmax",
-  MaxPool: "max pooling", AveragePool: "average pooling", GlobalAveragePool: "global average pooling",
-  GlobalMaxPool: "global max pooling", ReduceMean: "mean", BatchNormalization: "batch normalization",
-  LayerNormalization: "layer normalization",
-  LRN: "local response normalization", Relu: "ReLU", LeakyRelu: "leaky ReLU", Sigmoid: "sigmoid", Tanh: "tanh",
-  HardSwish: "hard swish", HardSigmoid: "hard sigmoid", Gelu: "GELU", Clip: "clipping", Add: "sum", Mul: "product",
-  Concat: "concatenation", Pad: "padding", Reshape: "reshaping", Transpose: "reordering of axes", Slice: "cutting out",
+  Conv: phrase("facts.convolution"), Gemm: phrase("facts.dense-layer"), MatMul: phrase("facts.dense-layer"), Flatten: phrase("facts.flattening"), Softmax: phrase("facts.softmax"),
+  MaxPool: phrase("facts.max-pooling"), AveragePool: phrase("facts.average-pooling"), GlobalAveragePool: phrase(
+    "facts.global-average-pooling",
+  ),
+  GlobalMaxPool: phrase("facts.global-max-pooling"), ReduceMean: phrase("facts.mean"), BatchNormalization: phrase(
+    "facts.batch-normalization",
+  ),
+  LayerNormalization: phrase("facts.layer-normalization"),
+  LRN: phrase("facts.local-response-normalization"), Relu: phrase("facts.relu"), LeakyRelu: phrase("facts.leaky-relu"), Sigmoid: phrase("facts.sigmoid"), Tanh: phrase("facts.tanh"),
+  HardSwish: phrase("facts.hard-swish"), HardSigmoid: phrase("facts.hard-sigmoid"), Gelu: phrase("facts.gelu"), Clip: phrase("facts.clipping"), Add: phrase("facts.sum"), Mul: phrase("facts.product"),
+  Concat: phrase("facts.concatenation"), Pad: phrase("facts.padding"), Reshape: phrase("facts.reshaping"), Transpose: phrase("facts.reordering-of-axes"), Slice: phrase("facts.cutting-out"),
 };
+
+/**
+ * Whether a convolution reads one channel for each of its kernels.
+ * @type {(node: GraphNode) => boolean}
+ */
+const isDepthwise = (node) =>
+  (node.attributes.group ?? 1) > 1 && state.graph.constants.get(node.inputs[1])?.shape[1] === 1;
 
 /** @type {(node: GraphNode) => string} */
 export function kindOf(node) {
-  const weights = state.graph.constants.get(node.inputs[1]);
-  if (node.op === "Conv" && (node.attributes.group ?? 1) > 1) {
-    return weights?.shape[1] === 1 ? "depthwise convolution" : "grouped convolution";
-  }
+  if (node.op === "Conv" && (node.attributes.group ?? 1) > 1)
+    return isDepthwise(node) ? phrase("facts.depthwise-convolution") : phrase("facts.grouped-convolution");
   return KINDS[node.op] ?? node.op;
 }
 
@@ -54,7 +64,7 @@ const GUIDE_KINDS = {
 export function guideKind(node, takes) {
   const shape = state.graph.constants.get(node.inputs[1])?.shape;
   if (node.op === "Add" && takes < 2) return "offset";
-  if (node.op === "Conv" && kindOf(node) === "depthwise convolution") return "depthwise";
+  if (node.op === "Conv" && isDepthwise(node)) return "depthwise";
   if (node.op === "Conv" && shape?.[2] === 1 && shape[3] === 1) return "pointwise";
   return GUIDE_KINDS[node.op] ?? node.op.toLowerCase();
 }
@@ -80,9 +90,9 @@ function shapeText(tensor) {
   const { shape } = tensor;
   if (shape.length === 4) {
     const { count, rows, columns } = mapsOf(tensor);
-    return `${counted(count, "map")} of ${by([rows, columns])}`;
+    return phrase("facts.maps", { count, size: by([rows, columns]) });
   }
-  return shape.length === 2 ? counted(shape[1], "number") : by(shape.slice(1));
+  return shape.length === 2 ? phrase("facts.numbers", { count: shape[1] }) : by(shape.slice(1));
 }
 
 /**
@@ -126,20 +136,32 @@ export function macsOf(node) {
 export function factsOf(node) {
   const output = state.tensors.get(node.output);
   const inputs = node.inputs.filter((name) => state.tensors.has(name));
-  const facts = [["takes", inputs.map((name) => `${name}: ${shapeText(tensorNamed(name))}`).join("; ")]];
-  if (output) facts.push(["gives", shapeText(output)]);
+  const facts = [[phrase("facts.takes"), inputs.map((name) => `${name}: ${shapeText(tensorNamed(name))}`).join("; ")]];
+  if (output) facts.push([phrase("facts.gives"), shapeText(output)]);
   const window = windowOfNode(node);
   if (window) {
     const [rows, columns] = tensorNamed(node.inputs[0]).shape.slice(2);
     window.up = node.attributes.ceil_mode === 1;
-    facts.push(["window", `${by(window.kernel)}, stride ${by(window.stride)}, dilation ${by(window.dilation)}`]);
+    facts.push([
+      phrase("facts.window"),
+      phrase(
+        "facts.stride-dilation",
+        { size: by(window.kernel), size2: by(window.stride), size3: by(window.dilation) },
+      ),
+    ]);
     const [top, left] = window.before;
     const [bottom, right] = window.after;
-    facts.push(["padding", `top ${top}, bottom ${bottom}, left ${left}, right ${right}`]);
-    facts.push(["rows", formula(window, 0, rows)], ["columns", formula(window, 1, columns)]);
+    facts.push([phrase("facts.padding"), phrase("facts.top-bottom-left-right", { top, bottom, left, right })]);
+    facts.push(
+      [phrase("facts.rows"), formula(window, 0, rows)],
+      [phrase("facts.columns"), formula(window, 1, columns)],
+    );
   }
-  facts.push(["parameters", thousands(parametersOf(node))], ["multiply-accumulates", thousands(macsOf(node))]);
+  facts.push(
+    [phrase("facts.parameters"), thousands(parametersOf(node))],
+    [phrase("facts.multiply-accumulates"), thousands(macsOf(node))],
+  );
   const field = output && fieldSize(state.graph, state.tensors, node.output, state.facts.shape[0], state.facts.shape[1]);
-  if (field) facts.push(["receptive field", `${by(field)} pixels`]);
+  if (field) facts.push([phrase("facts.receptive-field"), phrase("facts.pixels", { size: by(field) })]);
   return facts;
 }

@@ -10,6 +10,7 @@ import { narrow } from "./elements.js";
 import { hasWindow } from "./facts.js";
 import { state } from "./state.js";
 import { FUNCTIONS } from "../engine/elementwise.js";
+import { phrase } from "../texts/texts.js";
 
 const FOLD_OVER = 24; // networks with more layers are folded
 const BLOCKS_UP_TO = { wide: 18, tall: 14 }; // so many columns are shown block by block; more are folded into stages
@@ -57,7 +58,7 @@ export function itemsOf(open, split = SPLIT_OVER) {
   const { prepared, rest } = partsOfNetwork();
   const first =
     prepared.length > 1
-      ? unfolded({ name: "preprocessing", nodes: prepared, level: 2 }, open, split)
+      ? unfolded({ name: phrase("folding.preprocessing"), nodes: prepared, level: 2 }, open, split)
       : prepared.map(single);
   if (rest.length <= FOLD_OVER) return [...first, ...rest.map(single)];
   const groups = grouped(rest, state.facts.places);

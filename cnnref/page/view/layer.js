@@ -4,11 +4,12 @@
  * @import { Tensor } from "../engine/tensors.js"
  */
 
-import { button, by, counted, darkMode, h, keepingFocus, limitOf, magnitude, thousands } from "./elements.js";
+import { button, by, darkMode, h, keepingFocus, limitOf, magnitude } from "./elements.js";
 import { factsOf, kindOf } from "./facts.js";
 import { arrowKeys, heatMap, numberTable, paint, scaleOf } from "./numbers.js";
 import { lookAt, lookAtValue, makerOf, on, state } from "./state.js";
 import { mapOf, mapsOf } from "../engine/axes.js";
+import { phrase } from "../texts/texts.js";
 
 const MANY = 64; // so many maps or kernels are shown at once; the rest a page further
 
@@ -42,7 +43,7 @@ function layerParts(node) {
       h(
         "div",
         { class: "half" },
-        h("h3", {}, "What it is"),
+        h("h3", {}, phrase("layer.what-it-is")),
         h("div", { class: "scroll" }, h("table", { class: "facts" }, h("tbody", {}, facts))),
         weightsOf(node),
       ),
@@ -54,8 +55,8 @@ function layerParts(node) {
 /** @type {(node: GraphNode) => string} */
 function notComputed(node) {
   const there = state.facts.stored.some((one) => one.name === node.output);
-  const hint = there ? " Its maps are stored for the sample pictures: choose one of them." : "";
-  return state.missing.get(node.name) + hint;
+  const why = state.missing.get(node.name) ?? "";
+  return there ? `${why} ${phrase("layer.maps-stored")}` : why;
 }
 
 /**
@@ -69,9 +70,9 @@ function neighbours(node) {
   const step = (to, text) =>
     button(text, () => lookAt(nodes[to]), {
       disabled: !nodes[to],
-      "aria-label": `${text}: ${nodes[to]?.name ?? "none"}`,
+      "aria-label": `${text}: ${nodes[to]?.name ?? phrase("layer.none")}`,
     });
-  return h("div", { class: "controls" }, step(at - 1, "← before"), step(at + 1, "after →"));
+  return h("div", { class: "controls" }, step(at - 1, phrase("layer.before")), step(at + 1, phrase("layer.after")));
 }
 
 /** @type {(node: GraphNode, tensor: Tensor) => HTMLElement} */
@@ -81,9 +82,9 @@ export function results(node, tensor) {
     return h(
       "div",
       {},
-      h("h3", {}, "Its maps"),
+      h("h3", {}, phrase("layer.its-maps")),
       tiles({
-        name: "map",
+        what: "map",
         count,
         chosen: state.channel,
         paintTile: (canvas, index) =>
@@ -92,7 +93,7 @@ export function results(node, tensor) {
       }),
       scaleOf(limitOf(tensor)),
     );
-  return h("div", {}, h("h3", {}, "Its numbers"), vector(node, tensor));
+  return h("div", {}, h("h3", {}, phrase("layer.its-numbers")), vector(node, tensor));
 }
 
 /**
@@ -107,24 +108,28 @@ function vector(node, tensor) {
   });
   const table = numberTable({
     values: lines,
-    name: `${counted(tensor.data.length, "number")}, sixteen a line; choose one`,
+    name: phrase("layer.sixteen-a-line", { count: tensor.data.length }),
     limit: limitOf(tensor),
     classOf: (row, column) => (16 * row + column === state.at ? "chosen" : ""),
     onPick: (row, column) => lookAtValue(node.output, 16 * row + column),
   });
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `numbers of ${node.name}` }, table);
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": phrase("layer.numbers-of", { name: node.name }) },
+    table,
+  );
 }
 
 /**
  * Buttons with a small canvas each, a page of them at a time.
- * @type {(options: { name: string, count: number, chosen: number, paintTile: (canvas: HTMLCanvasElement, index: number) => void, pick: (index: number) => void }) => HTMLElement}
+ * @type {(options: { what: "map" | "kernel", count: number, chosen: number, paintTile: (canvas: HTMLCanvasElement, index: number) => void, pick: (index: number) => void }) => HTMLElement}
  */
-function tiles({ name, count, chosen, paintTile, pick }) {
+function tiles({ what, count, chosen, paintTile, pick }) {
   let page = Math.floor(Math.max(0, chosen) / MANY);
   const grid = h("div", {
-    class: name === "map" && count <= 16 ? "tiles large" : "tiles",
+    class: what === "map" && count <= 16 ? "tiles large" : "tiles",
     role: "group",
-    "aria-label": `${name}s`,
+    "aria-label": phrase(`layer.all:${what}`),
   });
   const pages = h("div", { class: "controls" });
   function draw() {
@@ -134,7 +139,7 @@ function tiles({ name, count, chosen, paintTile, pick }) {
       ...shown.map((index) => {
         const canvas = h("canvas", { "aria-hidden": "true" });
         paintTile(canvas, index);
-        const label = `${name} ${index}`;
+        const label = phrase(`layer.one:${what}`, { index });
         return h(
           "button",
           {
@@ -159,9 +164,9 @@ function tiles({ name, count, chosen, paintTile, pick }) {
       draw();
     };
     pages.replaceChildren(
-      button("←", to(-1), { disabled: page === 0, "aria-label": `${name}s before` }),
-      `${name}s ${first} to ${first + shown.length - 1} of ${count}`,
-      button("→", to(1), { disabled: first + MANY >= count, "aria-label": `${name}s after` }),
+      button("←", to(-1), { disabled: page === 0, "aria-label": phrase(`layer.before:${what}`) }),
+      phrase(`layer.shown:${what}`, { first, last: first + shown.length - 1, all: count }),
+      button("→", to(1), { disabled: first + MANY >= count, "aria-label": phrase(`layer.after:${what}`) }),
     );
   }
   draw();
@@ -192,7 +197,7 @@ function kernelsOf(node, weights) {
   const groups = node.attributes.group ?? 1;
   const firstRead = Math.floor(filter / (filters / groups)) * depth; // a grouped convolution reads its own channels
   const slices = tiles({
-    name: "kernel slice",
+    what: "kernel",
     count: depth,
     chosen: -1,
     pick: (layer) => show(layer),
@@ -205,16 +210,19 @@ function kernelsOf(node, weights) {
       Array.from(slice(filter, layer).slice(row * columns, (row + 1) * columns)),
     );
     numbers.replaceChildren(
-      numberTable({ values, limit, name: `Kernel of map ${filter}, slice for input channel ${firstRead + layer}` }),
+      numberTable({
+        values,
+        limit,
+        name: phrase("layer.kernel-of-map-slice", { filter, firstRead: firstRead + layer }),
+      }),
     );
   }
   show(0);
-  const count = depth === 1 ? "one slice" : `${depth} slices, one for each channel that it reads`;
   return h(
     "div",
     {},
-    h("h3", {}, `The kernel of map ${filter}`),
-    h("p", {}, `${by([rows, columns])}, ${count}.`),
+    h("h3", {}, phrase("layer.the-kernel-of-map", { filter })),
+    h("p", {}, phrase("layer.slices", { size: by([rows, columns]), count: depth })),
     slices,
     scaleOf(limit),
     numbers,
@@ -235,7 +243,7 @@ function denseWeights(node, weights) {
   const flattened = makerOf(node.inputs[0]);
   const before = flattened?.op === "Flatten" ? state.tensors.get(flattened.inputs[0]) : null;
   const maps = before?.last ? null : before?.shape;
-  const title = h("h3", {}, `The weights of number ${state.channel}`);
+  const title = h("h3", {}, phrase("layer.the-weights-of-number", { channel: state.channel }));
   const limit = magnitude(own);
   if (maps?.length === 4 && maps[2] * maps[3] > 1) {
     const area = maps[2] * maps[3];
@@ -251,13 +259,13 @@ function denseWeights(node, weights) {
           rows: maps[2],
           columns: maps[3],
           limit,
-          name: `weights for map ${index}`,
+          name: phrase("layer.weights-for-map", { index }),
         }),
       );
     const note = h(
       "p",
       {},
-      `One weight for each of the ${thousands(inputs)} numbers, shown as the ${maps[1]} maps they were before.`,
+      phrase("layer.weight-for-each", { count: inputs, maps: maps[1] }),
     );
     show(0);
     return h(
@@ -265,7 +273,7 @@ function denseWeights(node, weights) {
       {},
       title,
       note,
-      tiles({ name: "map", count: maps[1], chosen: -1, paintTile: tile, pick: show }),
+      tiles({ what: "map", count: maps[1], chosen: -1, paintTile: tile, pick: show }),
       numbers,
     );
   }
@@ -276,6 +284,12 @@ function denseWeights(node, weights) {
     "div",
     {},
     title,
-    heatMap({ values: filled, rows: lines, columns: across, limit, name: `${inputs} weights, ${across} a line` }),
+    heatMap({
+      values: filled,
+      rows: lines,
+      columns: across,
+      limit,
+      name: phrase("layer.weights-a-line", { inputs, across }),
+    }),
   );
 }

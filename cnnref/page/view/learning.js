@@ -14,6 +14,7 @@ import { percent } from "./scores.js";
 import { learn, on, probabilities, state } from "./state.js";
 import { mapOf } from "../engine/axes.js";
 import { sizeOf } from "../engine/tensors.js";
+import { phrase } from "../texts/texts.js";
 
 /** Sizes of a drawing of a curve, and the room for the numbers beside it. */
 const PLOT = { width: 360, height: 150, left: 48, right: 10, top: 14, bottom: 26 };
@@ -37,12 +38,24 @@ export function buildLearning(bytes) {
   const epochOf = (stage) => epochs[stage] ?? last;
   /** @type {(stage: number) => string} */
   const nameOf = (stage) =>
-    stage === trained ? "trained" : epochOf(stage) ? `epoch ${epochOf(stage)} of ${last}` : "before the first step";
+    stage === trained ? phrase("learning.trained") : epochOf(stage) ? phrase("learning.epoch-of", { stage: epochOf(stage), last }) : phrase(
+      "learning.before-the-first-step",
+    );
 
   const said = h("p", { class: "note", role: "status" });
-  const control = slider({ label: "weights", min: 0, max: trained, value: trained, say: nameOf, onInput: choose });
+  const control = slider({
+    label: phrase("learning.weights"),
+    min: 0,
+    max: trained,
+    value: trained,
+    say: nameOf,
+    onInput: choose,
+  });
   control.input.setAttribute("aria-valuetext", nameOf(trained));
-  const plots = [curveOf("loss", rows, "loss", "val_loss"), curveOf("accuracy", rows, "accuracy", "val_accuracy", 1)];
+  const plots = [
+    curveOf(phrase("learning.loss"), rows, "loss", "val_loss"),
+    curveOf(phrase("learning.accuracy"), rows, "accuracy", "val_accuracy", 1),
+  ];
   const kernels = h("div", { class: "half" });
   const now = h("div", { class: "row now" });
 
@@ -55,7 +68,8 @@ export function buildLearning(bytes) {
     running = true;
     while (wanted !== shown) {
       shown = wanted;
-      const words = shown === trained ? "" : `the weights ${epochOf(shown) ? "after " : "from "}${nameOf(shown)}`;
+      const key = epochOf(shown) ? "learning.weights-after" : "learning.weights-from";
+      const words = shown === trained ? "" : phrase(key, { epoch: epochOf(shown), last });
       await learn(stages[shown], words);
     }
     running = false;
@@ -63,13 +77,16 @@ export function buildLearning(bytes) {
 
   function draw() {
     const row = rows.find(({ epoch }) => epoch === epochOf(shown));
-    said.textContent = `${nameOf(shown)}${row ? `: ${measured(row)}` : ": nothing learned yet"}.`;
+    said.textContent = `${nameOf(shown)}: ${row ? measured(row) : phrase("learning.nothing-learned")}.`;
     plots.forEach((plot) => plot.mark(epochOf(shown)));
     const shares = probabilities();
     const { node, channel } = state;
     const tensor = node && state.tensors.get(node.output);
     keepingFocus(section, () => {
-      now.replaceChildren(...(tensor ? [mapFigure(tensor)] : []), ...(shares ? [answerOf("The answer", shares, state.facts.labels)] : []));
+      now.replaceChildren(
+        ...(tensor ? [mapFigure(tensor)] : []),
+        ...(shares ? [answerOf(phrase("learning.the-answer"), shares, state.facts.labels)] : []),
+      );
       kernels.replaceChildren(...(node ? kernelsOver(node, channel) : []));
     });
   }
@@ -79,12 +96,24 @@ export function buildLearning(bytes) {
     const name = state.node?.name ?? "";
     if (tensor.shape.length === 4) {
       const [, , height, width] = tensor.shape;
-      return heatMap({ values: mapOf(tensor, state.channel), rows: height, columns: width, limit: limitOf(tensor), name: `map ${state.channel} of ${name}` });
+      return heatMap({
+        values: mapOf(tensor, state.channel),
+        rows: height,
+        columns: width,
+        limit: limitOf(tensor),
+        name: phrase("learning.map-of", { channel: state.channel, name }),
+      });
     }
     const columns = Math.min(16, tensor.data.length);
     const lines = Math.ceil(tensor.data.length / columns);
     const values = Float32Array.from({ length: lines * columns }, (_, at) => tensor.data[at] ?? 0);
-    return heatMap({ values, rows: lines, columns, limit: limitOf(tensor), name: `numbers of ${name}` });
+    return heatMap({
+      values,
+      rows: lines,
+      columns,
+      limit: limitOf(tensor),
+      name: phrase("learning.numbers-of", { name }),
+    });
   }
 
   /**
@@ -95,7 +124,7 @@ export function buildLearning(bytes) {
     const name = node.op === "Conv" ? node.inputs[1] : "";
     const shape = state.graph.constants.get(name)?.shape;
     if (!shape || !constants.some((one) => one.name === name))
-      return [h("p", { class: "note" }, `${node.name} has no kernels; choose a convolution to see them change.`)];
+      return [h("p", { class: "note" }, phrase("learning.has-no-kernels-choose", { name: node.name }))];
     const [filters, depth, height, width] = shape;
     const area = height * width;
     const at = Math.min(channel, filters - 1) * depth * area;
@@ -104,8 +133,8 @@ export function buildLearning(bytes) {
     const tiles = slices.map((slice, stage) => {
       const canvas = h("canvas", { "aria-hidden": "true" });
       paint(canvas, slice, height, width, { limit });
-      const text = stage === trained ? "trained" : `epoch ${epochOf(stage)}`;
-      const label = `kernel, ${text}`;
+      const text = stage === trained ? phrase("learning.trained") : phrase("learning.epoch", { stage: epochOf(stage) });
+      const label = phrase("learning.kernel", { text });
       return h(
         "button",
         { type: "button", class: "tile", "aria-label": label, title: label, "aria-pressed": String(stage === shown), onclick: () => choose(stage) },
@@ -113,27 +142,30 @@ export function buildLearning(bytes) {
         h("span", {}, text),
       );
     });
-    const group = h("div", { class: "tiles large", role: "group", "aria-label": "The kernel, epoch by epoch" }, tiles);
+    const group = h(
+      "div",
+      { class: "tiles large", role: "group", "aria-label": phrase("learning.the-kernel-epoch-by") },
+      tiles,
+    );
     arrowKeys(group, () => tiles, 1e9);
-    const which = depth > 1 ? `, its slice for input channel 0` : "";
+    const key = depth > 1 ? "learning.slice-weights" : "learning.its-weights";
     return [
-      h("h3", {}, `The kernel of map ${Math.min(channel, filters - 1)} of ${node.name}, epoch by epoch`),
+      h("h3", {}, phrase("learning.the-kernel-of-map", { channel: Math.min(channel, filters - 1), name: node.name })),
       group,
-      h("p", { class: "note" }, `Its ${height} × ${width} weights${which}, from ${short(-limit)} to ${short(limit)}; each is a button.`),
+      h("p", { class: "note" }, phrase(key, { height, width, low: short(-limit), high: short(limit) })),
     ];
   }
 
   const section = h(
     "section",
     { id: "learning" },
-    h("h2", {}, "How it learned"),
+    h("h2", {}, phrase("learning.how-it-learned")),
     h(
       "p",
       {},
-      "The weights as they were after some of the epochs, each of which shows the network all training pictures once. ",
-      "Move the slider: kernels, maps and the answer above are computed with the weights of that epoch.",
+      phrase("learning.weights-as-they-were"),
     ),
-    h("div", { class: "controls" }, control, button("Trained", () => choose(trained))),
+    h("div", { class: "controls" }, control, button(phrase("learning.show-trained"), () => choose(trained))),
     said,
     h("div", { class: "row" }, plots.map(({ figure }) => figure)),
     kernels,
@@ -166,9 +198,12 @@ function stagesOf({ epochs, constants }, bytes) {
 /** @type {(row: Row) => string} */
 const measured = (row) =>
   [
-    row.loss === undefined ? "" : `loss ${short(row.loss)}`,
-    row.accuracy === undefined ? "" : `${percent(row.accuracy)} of the training pictures right`,
-    row.val_accuracy === undefined ? "" : `${percent(row.val_accuracy)} of the validation pictures right`,
+    row.loss === undefined ? "" : phrase("learning.loss-of", { loss: short(row.loss) }),
+    row.accuracy === undefined ? "" : phrase("learning.of-the-training-pictures", { percent: percent(row.accuracy) }),
+    row.val_accuracy === undefined ? "" : phrase(
+      "learning.of-the-validation-pictures",
+      { percent: percent(row.val_accuracy) },
+    ),
   ]
     .filter((one) => one)
     .join(", ");
@@ -198,18 +233,29 @@ function curveOf(name, rows, key, held, most) {
   const worded = (value) => (most === 1 ? `${Math.round(100 * value)} %` : short(value));
   const drawing = svg(
     "svg",
-    { class: "over-epochs", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name} over the epochs` },
+    {
+      class: "over-epochs",
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": phrase("learning.over-the-epochs", { name }),
+    },
     svg("path", { class: "axis", d: `M${left},${top} V${height - bottom} H${width - right}` }),
     svg("text", { x: left - 6, y: up(limit) + 5, class: "end" }, worded(limit)),
     svg("text", { x: left - 6, y: up(0), class: "end" }, worded(0)),
     svg("text", { x: across(0), y: height - 6 }, "0"),
     svg("text", { x: across(last), y: height - 6, class: "end" }, String(last)),
-    svg("text", { x: across(last / 2), y: height - 6, class: "middle" }, "epoch"),
+    svg("text", { x: across(last / 2), y: height - 6, class: "middle" }, phrase("learning.epoch-axis")),
     line,
     svg("path", { class: "measured", d: path(key) }),
     svg("path", { class: "held", d: path(held) }),
   );
-  const caption = `${name} on training pictures${validated ? "; dashed: on validation pictures" : ""}`;
-  const figure = h("figure", { class: "half" }, drawing, h("figcaption", {}, caption), saveButtons(`${name} over the epochs`, () => drawing));
+  const caption = phrase(validated ? "learning.on-both" : "learning.on-training", { name });
+  const figure = h(
+    "figure",
+    { class: "half" },
+    drawing,
+    h("figcaption", {}, caption),
+    saveButtons(phrase("learning.over-the-epochs", { name }), () => drawing),
+  );
   return { figure, mark: (epoch) => set(line, { d: `M${across(epoch)},${top} V${height - bottom}` }) };
 }

@@ -9,13 +9,13 @@ import { buildNetwork } from "./network.js";
 import { buildPicture, sampleOf } from "./picture.js";
 import { buildPlay } from "./play.js";
 import { buildScores } from "./scores.js";
-import { buildSecond } from "./second.js";
 import { bytesOf, load, lookAt, makerOf, on, showPicture, startEngine, state } from "./state.js";
 import { buildValue } from "./value.js";
 import { buildWhy } from "./why.js";
 import { messageOf } from "../engine/run.js";
 import { sizeOf } from "../engine/tensors.js";
 import { buildGuide } from "../guide/guide.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * An element of the page's frame.
@@ -35,7 +35,7 @@ const MUCH_TEXT = 2_000_000;
 
 /**
  * Sections that only options bring; `extras.js` lists them where there are any.
- * @type {((bytes: (id: string) => Uint8Array<ArrayBuffer>) => HTMLElement | null)[]}
+ * @type {((bytes: (id: string) => Uint8Array<ArrayBuffer>) => HTMLElement | null | Promise<HTMLElement | null>)[]}
  */
 export const SECTIONS = [];
 
@@ -56,9 +56,7 @@ async function start() {
     await showPicture(state.facts.samples.length ? sampleOf(0) : grayPicture());
     performance.mark("first-result");
     lookAt(firstLayer());
-    const { second } = state.facts;
-    if (second) main.append(await buildSecond(second, bytesIn("second-model")));
-    for (const build of SECTIONS) main.append(build(bytesIn) ?? "");
+    for (const build of SECTIONS) main.append((await build(bytesIn)) ?? "");
     const guide = buildGuide(guideContext());
     main.append(guide);
     document.querySelector(".page-head nav")?.append(...buildCopyLink());
@@ -101,7 +99,7 @@ function bytesIn(id) {
  */
 const grayPicture = () => ({
   values: new Uint8Array(sizeOf(state.facts.shape)).fill(128),
-  name: "a plain gray picture",
+  name: phrase("main.a-plain-gray-picture"),
   sample: null,
 });
 
@@ -154,8 +152,8 @@ function checkHash(found) {
   if (found === null) return;
   place.textContent =
     found === place.dataset.sha256
-      ? "computed anew in this page: the same."
-      : `computed anew in this page, it is ${found}: the page was changed.`;
+      ? phrase("main.hash-same")
+      : phrase("main.hash-differs", { found });
 }
 
 start();

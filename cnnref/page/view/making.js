@@ -27,6 +27,7 @@ import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
 import { OPERATORS } from "../engine/operators.js";
 import { sizeOf, tensorOf, total } from "../engine/tensors.js";
 import { windowOf } from "../engine/windows.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * A map of a result, in the scale of all its maps.
@@ -42,7 +43,12 @@ const planeOf = (tensor, channel) => ({
 /** @type {(name: string, channel: number) => Part} */
 function plainPart(name, channel) {
   const tensor = /** @type {Tensor} */ (state.tensors.get(name));
-  return { name: `${name}, map ${channel}`, input: planeOf(tensor, channel), kernel: null, partial: null };
+  return {
+    name: phrase("making.map", { name, channel }),
+    input: planeOf(tensor, channel),
+    kernel: null,
+    partial: null,
+  };
 }
 
 /**
@@ -109,7 +115,7 @@ function convolution(node, x, filter, most) {
     const kernel = kernels.subarray(layer * area, (layer + 1) * area);
     const given = [tensorOf([1, 1, input.rows, input.columns], input.values), tensorOf([1, 1, high, wide], kernel)];
     return {
-      name: `${node.inputs[0]}, map ${firstRead + layer}`,
+      name: phrase("making.map", { name: node.inputs[0], channel: firstRead + layer }),
       input,
       kernel: { values: kernel, rows: high, columns: wide, limit },
       partial: OPERATORS.Conv(given, attributes).data,
@@ -157,7 +163,7 @@ function denseMaking(node, output, most) {
     const input = planeOf(x, channel);
     const slice = [channel * area, (channel + 1) * area];
     return {
-      name: `${flat?.inputs[0]}, map ${channel}`,
+      name: phrase("making.map", { name: flat?.inputs[0], channel }),
       input,
       kernel: { ...input, values: weights.subarray(slice[0], slice[1]), limit },
       partial: Float32Array.of(total(products.subarray(slice[0], slice[1]))),

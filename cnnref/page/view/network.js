@@ -8,7 +8,7 @@
  */
 
 import { drawEdges, drawReads } from "./edges.js";
-import { button, by, counted, darkMode, h, narrow, set } from "./elements.js";
+import { button, by, darkMode, h, narrow, set } from "./elements.js";
 import { hasWindow, kindOf } from "./facts.js";
 import { hasSkip, itemsOf, laidOut, openAtFirst } from "./folding.js";
 import { arrowKeys, contextOf } from "./numbers.js";
@@ -16,6 +16,7 @@ import { lookAt, on, outstanding, state } from "./state.js";
 import { cornerOf, paintTiles, tileAt, tilesOf, tilingOf } from "./tiles.js";
 import { cellOfPlace } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
+import { phrase } from "../texts/texts.js";
 
 const MOST_READS = 80; // lines to one map
 
@@ -127,9 +128,18 @@ export function buildNetwork(play) {
   let drawing = { items: [], boxes: [], down: false, zone: 0, size: [0, 0] };
   const lines = h("canvas", { class: "lines", "aria-hidden": "true" });
   const lit = h("canvas", { class: "lines", "aria-hidden": "true" });
-  const cards = h("div", { role: "group", "aria-label": "Layers, from the picture to the probabilities" });
+  const cards = h("div", { role: "group", "aria-label": phrase("network.layers-from-the-picture") });
   const strip = h("div", { class: "strip" }, lines, cards, lit);
-  const scroll = h("div", { class: "scroll strip-scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the network" }, strip);
+  const scroll = h(
+    "div",
+    {
+      class: "scroll strip-scroll",
+      tabindex: 0,
+      role: "region",
+      "aria-label": phrase("network.drawing-of-the-network"),
+    },
+    strip,
+  );
   const folds = h("span", {});
   const said = h("p", { class: "note map-said", role: "status" });
   /** @type {Map<Element, number>} */
@@ -175,7 +185,7 @@ export function buildNetwork(play) {
     });
     cards.replaceChildren(...made);
     folds.replaceChildren(
-      ...([...open].join() === [...first].join() ? [] : [button("Fold again", foldAgain)]),
+      ...([...open].join() === [...first].join() ? [] : [button(phrase("network.fold-again"), foldAgain)]),
     );
     const pen = penFor(lines);
     const style = getComputedStyle(strip);
@@ -211,7 +221,7 @@ export function buildNetwork(play) {
     const { x, y, width, height } = drawing.boxes[index];
     const { down } = drawing;
     const axes = axesOf(item);
-    const kind = item.folded ? counted(item.nodes.length, "layer") : kindOf(lastOf(item));
+    const kind = item.folded ? phrase("network.layers", { count: item.nodes.length }) : kindOf(lastOf(item));
     const { count, rows, columns } = tilesOf(axes);
     const sizes = axes.shape.length === 4 ? [count, rows, columns] : axes.shape.slice(1);
     const pad = (down ? TALL : WIDE).between / 2 - 3;
@@ -267,8 +277,11 @@ export function buildNetwork(play) {
     const told = state.tensors.get(node.output);
     if (!told) return;
     const { count } = tilesOf(told);
-    const what = told.shape.length === 4 ? "map" : "number";
-    said.textContent = `${node.name}, ${what} ${tile} of ${count}`; // its value is spoken by the section on values
+    said.textContent = phrase(told.shape.length === 4 ? "network.map-of" : "network.number-of", {
+      name: node.name,
+      tile,
+      all: count,
+    }); // its value is spoken by the section on values
   }
 
   /**
@@ -360,8 +373,8 @@ export function buildNetwork(play) {
     h(
       "div",
       { class: "network-head" },
-      h("h2", {}, "The network"),
-      h("p", { class: "note" }, "Choose a map, and see how it is computed. ", folds),
+      h("h2", {}, phrase("network.the-network")),
+      h("p", { class: "note" }, phrase("network.choose-a-map"), " ", folds),
       said,
     ),
     scroll,
@@ -374,12 +387,12 @@ export function buildNetwork(play) {
  * @type {(item: Placed, items: Placed[]) => string}
  */
 function nameFor(item, items) {
-  if (!item.inputs.length && !hasWindow(lastOf(item))) return "input";
+  if (!item.inputs.length && !hasWindow(lastOf(item))) return phrase("network.input");
   const [stage = "", block = ""] = state.facts.places[lastOf(item).name] ?? [];
   const before = item.inputs.map((from) => items[from].name);
   const known = [...before, ...(item.folded ? [stage] : [block, stage])].find((name) => item.name.startsWith(`${name}_`));
   if (known) return item.name.slice(known.length + 1);
-  if (lastOf(item).op === "Softmax") return "softmax";
+  if (lastOf(item).op === "Softmax") return phrase("network.softmax");
   return item.name;
 }
 

@@ -1,7 +1,8 @@
 // Pictures of numbers: a small table whose cells are coloured, and a heat map with a table behind it.
 
-import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, shadeAt, shades, short, thousands } from "./elements.js";
+import { aligned, button, colourOf, exact, grayOf, h, inkOn, magnitude, set, shadeAt, shades, short } from "./elements.js";
 import { saveButtons } from "./save.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * The pen of a canvas.
@@ -9,7 +10,7 @@ import { saveButtons } from "./save.js";
  */
 export function contextOf(canvas, settings) {
   const context = canvas.getContext("2d", settings);
-  if (!context) throw new Error("The browser has no more canvases to draw on.");
+  if (!context) throw new Error(phrase("numbers.the-browser-has-no"));
   return context;
 }
 
@@ -80,7 +81,7 @@ function numberCell({ value, row, column, most, pixels, write, onPick, onEdit, o
   if (value === null) return h("td", { class: "empty" });
   const colour = pixels ? grayOf(value) : colourOf(value, most);
   const style = { "background-color": `rgb(${colour})`, color: inkOn(colour) };
-  const place = `row ${row + origin[0]}, column ${column + origin[1]}`;
+  const place = phrase("numbers.row-column", { row: row + origin[0], column: column + origin[1] });
   if (onEdit) {
     const field = h("input", { type: "number", step: "any", value, "aria-label": place, style });
     field.onchange = () => onEdit(row, column, field.value === "" ? 0 : Number(field.value));
@@ -187,7 +188,10 @@ export function heatMap({ values, rows, columns, name, limit, pixels, positive, 
   const choose = (row, column) => {
     if (onPick) {
       const value = pixels ? String(values[row * columns + column]) : short(values[row * columns + column]);
-      stage.setAttribute("aria-label", `${gridLabel(name)}; row ${row}, column ${column}: ${value}`);
+      stage.setAttribute(
+        "aria-label",
+        phrase("numbers.place-and-value", { name: gridLabel(name), row, column, value }),
+      );
     }
     frame.hidden = false;
     set(frame, { style: { "--row": row, "--column": column } });
@@ -244,11 +248,11 @@ export function scaleOf(limit, pixels, positive) {
  * A closed box with a table that is made when it is opened.
  * @type {(name: string, make: () => HTMLElement, text?: string) => HTMLDetailsElement}
  */
-export function tableBehind(name, make, text = "Numbers") {
+export function tableBehind(name, make, text = phrase("numbers.numbers")) {
   const details = h(
     "details",
     { class: "behind" },
-    h("summary", {}, text, h("span", { class: "hidden" }, ` of ${name}`)),
+    h("summary", {}, text, h("span", { class: "hidden" }, phrase("numbers.of", { name }))),
   );
   details.ontoggle = () => {
     if (details.open && details.children.length === 1) {
@@ -288,7 +292,7 @@ export function termTable(head, rows, properties = {}) {
     body,
   );
   if (rows.length <= ROWS_AT_ONCE) return table;
-  const more = button(`Show the other ${thousands(rows.length - ROWS_AT_ONCE)} as well`, () => {
+  const more = button(phrase("numbers.show-the-others", { count: rows.length - ROWS_AT_ONCE }), () => {
     body.append(...rows.slice(ROWS_AT_ONCE).map(line));
     more.remove();
   });
@@ -296,7 +300,7 @@ export function termTable(head, rows, properties = {}) {
 }
 
 /** @type {(name: string) => string} */
-const gridLabel = (name) => `${name}: arrow keys choose a value`;
+const gridLabel = (name) => phrase("numbers.arrow-keys-choose-a", { name });
 
 /** @type {(stage: HTMLElement, figure: HeatMap, rows: number, columns: number, name: string, pick: (row: number, column: number) => void) => void} */
 export function pickable(stage, figure, rows, columns, name, pick) {
@@ -304,7 +308,7 @@ export function pickable(stage, figure, rows, columns, name, pick) {
   set(stage, {
     tabindex: 0,
     role: "application",
-    "aria-roledescription": "grid of values",
+    "aria-roledescription": phrase("numbers.grid-of-values"),
     "aria-label": gridLabel(name),
   });
   stage.onclick = (event) => {

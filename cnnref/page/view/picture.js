@@ -14,33 +14,35 @@ import { ALL, fieldOf } from "../engine/field.js";
 import { messageOf } from "../engine/run.js";
 import { decodePicture } from "../picture/read.js";
 import { readPixels, stepsOfCentring } from "../picture/resample.js";
+import { phrase } from "../texts/texts.js";
 
-const DRAWING = "your drawing";
+const DRAWING = phrase("picture.your-drawing");
 
 export function buildPicture() {
   /** The picture before the drawing. @type {Picture | null} */
   let before = null;
   const [height, width, channels] = state.facts.shape;
-  const size = `${width} × ${height}${channels === 1 ? ", gray" : ""}`;
-  const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": "The picture as the network sees it" });
+  const size = phrase(channels === 1 ? "picture.size-gray" : "picture.size", { width, height });
+  const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": phrase("picture.the-picture-as-the") });
   const field = h("div", { class: "field", hidden: true });
   const stage = h("div", { class: "stage", style: { "--rows": height, "--columns": width } }, canvas, field);
   const fieldNote = h("figcaption", {});
   const wrong = h("p", { class: "wrong", role: "alert" });
   const file = h("input", { type: "file", accept: "image/*", class: "hidden", id: "file" });
-  const inverted = tick({ label: "dark on light: turn it into its negative", onChange: turn });
+  const inverted = tick({ label: phrase("picture.dark-on-light-turn"), onChange: turn });
 
   /** The negative of the picture that is shown, and back. */
   function turn() {
-    const { values, name } = state.picture;
-    showPicture({ values: negative(values), name: turnedName(name), sample: null });
+    const { values, name, turned } = state.picture;
+    const own = turned === undefined ? negativeOf(name) : { name: turned };
+    showPicture({ values: negative(values), sample: null, ...own });
   }
 
   /** What was read last, which can be read again. @type {{ pixels: Pixels, name: string } | null} */
   let source = null;
   const rule = state.facts.picture;
   const centring = tick({
-    label: "find the digit and centre it as MNIST's are",
+    label: phrase("picture.find-the-digit-and"),
     value: true,
     onChange: () => source && show(source.pixels, source.name),
   });
@@ -57,7 +59,7 @@ export function buildPicture() {
     if (steps) inverted.input.checked = false;
     showPicture({
       values: turned ? negative(values) : values,
-      name: turned ? turnedName(name) : name,
+      ...(turned ? negativeOf(name) : { name }),
       sample: null,
       steps,
     });
@@ -68,7 +70,7 @@ export function buildPicture() {
     try {
       const pixels = await decodePicture(given);
       wrong.textContent = "";
-      show(pixels, given.name || "your picture");
+      show(pixels, given.name || phrase("picture.your-picture"));
     } catch (error) {
       wrong.textContent = messageOf(error);
     }
@@ -98,7 +100,7 @@ export function buildPicture() {
 
   const samples = h(
     "div",
-    { class: "tiles", role: "group", "aria-label": "Sample pictures" },
+    { class: "tiles", role: "group", "aria-label": phrase("picture.sample-pictures") },
     state.facts.samples.map((sample, index) =>
       sampleButton(sample, index, () => {
         inverted.input.checked = false;
@@ -111,7 +113,7 @@ export function buildPicture() {
   const own = h(
     "details",
     { class: "own", open: !narrow.matches },
-    h("summary", {}, channels === 1 ? "Draw, or choose a file" : "Take your own"),
+    h("summary", {}, channels === 1 ? phrase("picture.draw-or-choose-a") : phrase("picture.take-your-own")),
     channels === 1
       ? buildDrawing((pixels) => {
           inverted.input.checked = false;
@@ -128,7 +130,7 @@ export function buildPicture() {
     h(
       "div",
       { class: "controls" },
-      h("label", { class: "file", for: "file" }, "Choose a file"),
+      h("label", { class: "file", for: "file" }, phrase("picture.choose-a-file")),
       file,
       inverted,
       rule.ink_box ? centring : null,
@@ -136,14 +138,13 @@ export function buildPicture() {
     h(
       "p",
       { class: "note" },
-      `Or drop or paste one. It is turned upright, ${rule.ink_box ? "its digit is centred" : "cropped to its middle"} `,
-      `and made ${size}. It stays on your machine.`,
+      phrase(rule.ink_box ? "picture.or-drop-a-digit" : "picture.or-drop-one", { size }),
     ),
   );
   return h(
     "section",
     { id: "picture" },
-    h("h2", {}, "Your picture"),
+    h("h2", {}, phrase("picture.heading")),
     h("figure", { class: "heat" }, stage, fieldNote),
     h("div", { class: "given" }, buildStatus(), samples, wrong),
     own,
@@ -164,9 +165,11 @@ export function sampleOf(index) {
   return picture;
 }
 
-const NEGATIVE = "the negative of ";
-/** @type {(name: string) => string} */
-const turnedName = (name) => (name.startsWith(NEGATIVE) ? name.slice(NEGATIVE.length) : `${NEGATIVE}${name}`);
+/**
+ * What a negative is called, and what it was turned from.
+ * @type {(name: string) => { name: string, turned: string }}
+ */
+const negativeOf = (name) => ({ name: phrase("picture.the-negative-of", { name }), turned: name });
 /** @type {(pixels: Uint8Array) => Uint8Array<ArrayBuffer>} */
 const negative = (pixels) => Uint8Array.from(pixels, (value) => 255 - value);
 
@@ -218,8 +221,7 @@ export function showField(field, note) {
       height: share(bottom - top + 1, height),
     },
   });
-  const lit = `rows ${top} to ${bottom} and columns ${left} to ${right} of the picture`;
-  note.textContent = `The chosen value of ${state.node.name} sees ${lit}.`;
+  note.textContent = phrase("picture.value-sees", { name: state.node.name, top, bottom, left, right });
 }
 
 /**
@@ -236,7 +238,7 @@ function buildDrawing(give) {
     tabindex: 0,
     role: "application",
     "aria-label":
-      "Drawing: hold the pointer and draw; with the keyboard, arrows move the pen and space lowers or lifts it",
+      phrase("picture.drawing-hold-the-pointer"),
   });
   const context = contextOf(canvas, { willReadFrequently: true });
   const pen = { x: side / 2, y: side / 2, down: false };
@@ -276,13 +278,13 @@ function buildDrawing(give) {
     if (event.key === " ") {
       pen.down = !pen.down;
       move(pen.x, pen.y);
-      where.textContent = pen.down ? "The pen is down." : "The pen is up.";
+      where.textContent = pen.down ? phrase("picture.the-pen-is-down") : phrase("picture.the-pen-is-up");
     } else if (step) {
       /** @type {(value: number) => number} */
       const inside = (value) => Math.max(0, Math.min(side, value));
       move(inside(pen.x + (step[0] * side) / 28), inside(pen.y + (step[1] * side) / 28));
       const [left, top] = [pen.x, pen.y].map((value) => Math.round((100 * value) / side));
-      where.textContent = `Pen ${pen.down ? "down" : "up"}, at ${left} % from the left and ${top} % from the top.`;
+      where.textContent = phrase(pen.down ? "picture.pen-down-at" : "picture.pen-up-at", { left, top });
     } else return;
     event.preventDefault();
   };
@@ -295,7 +297,7 @@ function buildDrawing(give) {
     h(
       "div",
       { class: "controls" },
-      button("Clear the drawing", () => {
+      button(phrase("picture.clear-the-drawing"), () => {
         clear();
         give(null);
       }),

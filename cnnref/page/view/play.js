@@ -16,6 +16,7 @@ import { lookAtValue, on, state } from "./state.js";
 import { cellOfPlace, placeOfCell } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
 import { windowStart } from "../engine/windows.js";
+import { phrase } from "../texts/texts.js";
 
 const PART = 76; // pixels that a channel needs at least
 const MOST_PARTS = 12;
@@ -57,7 +58,7 @@ function stageOf({ values, rows, columns, limit }, name) {
 /** The part of the page, and a function that plays what it shows. */
 export function buildPlay() {
   const title = h("h3", {});
-  const go = button("▶ Play", () => (running ? stop() : play()));
+  const go = button(phrase("play.play"), () => (running ? stop() : play()));
   const body = h("div", {});
   const told = h("p", { class: "equation" });
   const element = h("div", { id: "play" }, h("div", { class: "controls" }, title, go), body, told);
@@ -81,8 +82,8 @@ export function buildPlay() {
     making = node && makingOf(node, channel, most);
     element.hidden = !making;
     if (!node || !making) return;
-    const thing = making.result.values.length > 1 ? "map" : "number";
-    title.textContent = `How ${thing} ${channel} of ${node.name} is made`;
+    const key = making.result.values.length > 1 ? "play.how-a-map" : "play.how-a-number";
+    title.textContent = phrase(key, { channel, name: node.name });
     go.hidden = stillMode.matches || making.reads === "moved" || making.result.values.length === 1;
     const parts = partsOf(making);
     keepingFocus(body, () => body.replaceChildren(...parts));
@@ -98,16 +99,23 @@ export function buildPlay() {
     const partial = (values, name) => stageOf({ ...result, values, limit }, name);
     shown = {
       inputs: parts.map(({ name, input }) => stageOf(input, name)),
-      partials: partials.map((values, index) => partial(values, parts[index] ? `what ${parts[index].name} brings` : "the others together")),
-      sums: [stageOf(result, "the result")],
+      partials: partials.map((values, index) => partial(
+        values,
+        parts[index] ? phrase("play.what-brings", { name: parts[index].name }) : phrase("play.the-others-together"),
+      )),
+      sums: [stageOf(result, phrase("play.the-result"))],
       numbers: [...partials, 0].map(() => h("data", {})),
       flows: [],
     };
-    if (after) shown.sums.push(stageOf(after.plane, `after ${kindOf(after.node)}`));
+    if (after) shown.sums.push(stageOf(after.plane, phrase("play.after", { kind: kindOf(after.node) })));
     const names = parts.map(({ name }) => h("span", { class: "part-name", title: name }, name.replace(/^.*, /, "")));
-    const kernels = parts.map(({ kernel }) => kernel && h("div", { class: "kernel" }, stageOf(kernel, "the kernel").element));
+    const kernels = parts.map(({ kernel }) => kernel && h(
+      "div",
+      { class: "kernel" },
+      stageOf(kernel, phrase("play.the-kernel")).element,
+    ));
     const many = partials.length ? partials.length : parts.length;
-    const others = rest ? h("span", { class: "part-name" }, `${rest.count} others`) : null;
+    const others = rest ? h("span", { class: "part-name" }, phrase("play.others", { count: rest.count })) : null;
     shown.flows = partials.map((_, index) =>
       svg("path", { d: `M${(100 * (index + 0.5)) / many},0 C${(100 * (index + 0.5)) / many},60 50,40 50,100` }),
     );
@@ -119,11 +127,13 @@ export function buildPlay() {
       h(
         "div",
         { class: "parts", style: { "--parts": many } },
-        ...row(partials.length ? "channel" : "reads", [...names, others]),
+        ...row(partials.length ? phrase("play.channel") : phrase("play.reads"), [...names, others]),
         ...row("", [...shown.inputs.map((one) => one.element), rest ? h("span", {}, "…") : null]),
-        ...(partials.length ? row(single ? "× weights" : "× kernel", [...kernels, rest ? h("span", {}, "…") : null]) : []),
-        ...(partials.length && !single ? row("= its share", shown.partials.map((one) => one.element)) : []),
-        ...(partials.length ? row(single ? "= its share" : "", shown.numbers.slice(0, -1)) : []),
+        ...(partials.length
+          ? row(single ? phrase("play.weights") : phrase("play.kernel"), [...kernels, rest ? h("span", {}, "…") : null])
+          : []),
+        ...(partials.length && !single ? row(phrase("play.its-share"), shown.partials.map((one) => one.element)) : []),
+        ...(partials.length ? row(single ? phrase("play.its-share") : "", shown.numbers.slice(0, -1)) : []),
         h(
           "div",
           { class: "flows" },
@@ -134,7 +144,7 @@ export function buildPlay() {
         h(
           "div",
           { class: "sum" },
-          bias === null ? h("span", { class: "sign" }, "↓") : h("span", { class: "sign" }, "Σ + bias"),
+          bias === null ? h("span", { class: "sign" }, "↓") : h("span", { class: "sign" }, phrase("play.bias")),
           h("div", {}, single ? null : shown.sums[0].element, shown.numbers[partials.length]),
           after ? h("div", { class: "after" }, h("span", { class: "sign" }, `→ ${kindOf(after.node)} →`), single ? h("data", {}, short(after.plane.values[0])) : shown.sums[1].element) : null,
         ),
@@ -246,7 +256,7 @@ export function buildPlay() {
         return [Math.floor(at / columns), at % columns];
       },
     });
-    pickable(one, figure, rows, columns, "the result", (row, column) => choose(row * columns + column));
+    pickable(one, figure, rows, columns, phrase("play.the-result"), (row, column) => choose(row * columns + column));
     one.onclick = null; // the pointer has chosen already
   }
 
@@ -254,7 +264,7 @@ export function buildPlay() {
     if (!running) return;
     cancelAnimationFrame(running);
     running = 0;
-    go.textContent = "▶ Play";
+    go.textContent = phrase("play.play");
     for (const one of [...shown.partials, ...shown.sums]) one.uncover(making?.result.values.length ?? 0);
     showPlace(chosenCell());
   }
@@ -267,7 +277,7 @@ export function buildPlay() {
     const count = making.result.values.length;
     const seconds = Math.max(3, Math.min(9, count / 60));
     const begun = performance.now();
-    go.textContent = "■ Stop";
+    go.textContent = phrase("play.stop");
     const step = () => {
       const at = Math.floor(((performance.now() - begun) / (1000 * seconds)) * count);
       if (at >= count) return stop();
@@ -307,20 +317,23 @@ function placeOfChosen(node, cell) {
 function sentence({ parts, rest, result, bias, after, reads }, row, column, at, shares) {
   const { node } = state;
   if (!node) return "";
-  const value = short(result.values[at]);
-  const where = result.values.length > 1 ? `Row ${row}, column ${column}: ` : "";
-  const then = after ? ` ${kindOf(after.node)} makes ${short(after.plane.values[at])} of it.` : "";
-  if (bias !== null) {
-    const count = parts.length + (rest?.count ?? 0);
-    const sum = short(shares.reduce((all, one) => all + one, 0));
-    const added = count > 1 ? `the ${count} channels add up to ${sum}` : `the products add up to ${sum}`;
-    return `${where}${added}, and with the bias ${short(bias)} that is ${value}.${then}`;
+  const made = madeOf();
+  const placed = result.values.length > 1 ? phrase("play.at-place", { row, column, made }) : made;
+  if (!after || reads === "moved") return placed;
+  return `${placed} ${phrase("play.makes-of-it", { kind: kindOf(after.node), value: short(after.plane.values[at]) })}`;
+
+  function madeOf() {
+    const value = short(result.values[at]);
+    if (bias !== null) {
+      const sum = short(shares.reduce((all, one) => all + one, 0));
+      return phrase("play.add-up", { count: parts.length + (rest?.count ?? 0), sum, bias: short(bias), value });
+    }
+    if (!node || reads === "moved") return phrase("play.only-moved", { value });
+    if (reads === "window" || reads === "whole")
+      return phrase(node.op.includes("Max") ? "play.largest-is" : "play.mean-is", { value });
+    const told = explainValue(state.graph, node, state.tensors, placeOfChosen(node, at));
+    if (told.kind === "pair")
+      return `${told.parts.map((/** @type {any} */ part) => short(part.value)).join(` ${told.sign} `)} = ${value}.`;
+    return phrase("play.makes-of", { kind: kindOf(node), value, input: short(told.input) });
   }
-  if (reads === "window" || reads === "whole")
-    return `${where}the ${node.op.includes("Max") ? "largest" : "mean"} of what the window sees is ${value}.${then}`;
-  if (reads === "moved") return `${where}nothing is computed; ${value} has only moved.`;
-  const told = explainValue(state.graph, node, state.tensors, placeOfChosen(node, at));
-  if (told.kind === "pair")
-    return `${where}${told.parts.map((/** @type {any} */ part) => short(part.value)).join(` ${told.sign} `)} = ${value}.${then}`;
-  return `${where}${kindOf(node)} makes ${value} of ${short(told.input)}.${then}`;
 }

@@ -4,6 +4,7 @@
 import { h } from "./elements.js";
 import { paintPicture } from "./numbers.js";
 import { on, state } from "./state.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * A row of small pictures, each with what was done to it; hidden where nothing was done.
@@ -11,7 +12,7 @@ import { on, state } from "./state.js";
  */
 export function buildReading() {
   const list = h("ol", { class: "steps" });
-  const element = h("div", { hidden: true }, h("h3", {}, "How it was read"), list);
+  const element = h("div", { hidden: true }, h("h3", {}, phrase("reading.how-it-was-read")), list);
   on("run", () => {
     const steps = state.picture.steps ?? [];
     element.hidden = steps.length < 2;

@@ -1,6 +1,7 @@
 // A figure to take along: as SVG, which stays sharp at any size, or as PNG. Made here, and asked of nobody.
 
 import { button, h, svg } from "./elements.js";
+import { phrase } from "../texts/texts.js";
 
 const SIDE = 960; // pixels of the longer side
 const MOST_CELLS = 20_000; // of a canvas whose cells become rectangles; a larger one is put in as it is
@@ -14,7 +15,7 @@ export function saveButtons(name, source) {
   /** @type {(kind: string, make: (element: Element, name: string) => Promise<Blob> | Blob) => HTMLElement} */
   const save = (kind, make) =>
     button(kind, async () => handOver(await make(source(), name), `${name}.${kind.toLowerCase()}`), {
-      "aria-label": `save as ${kind}: ${name}`,
+      "aria-label": phrase("save.save-as", { kind, name }),
     });
   return h("p", { class: "save" }, save("SVG", svgFile), save("PNG", pngFile));
 }
@@ -119,6 +120,6 @@ async function pngFile(element, name) {
   canvas.getContext("2d")?.drawImage(image, 0, 0);
   URL.revokeObjectURL(address);
   return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser makes no PNG of it.")))),
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(phrase("save.the-browser-makes-no"))))),
   );
 }

@@ -1,14 +1,15 @@
 // What the network says: in a sentence, and as the probabilities of the classes.
 
-import { exact, h, thousands } from "./elements.js";
+import { exact, h } from "./elements.js";
 import { tableBehind, termTable } from "./numbers.js";
 import { labelOf, on, probabilities, state } from "./state.js";
+import { localized, phrase, phrases } from "../texts/texts.js";
 
 const SHOWN = 10;
 const ALL_UP_TO = 12; // so many classes are all shown, in their own order
 
 /** @type {(share: number) => string} */
-export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+export const percent = (share) => `${localized((100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1))} %`;
 
 /**
  * The classes, the most probable first.
@@ -18,21 +19,29 @@ const rankedClasses = (found) => found.map((_, index) => index).sort((a, b) => f
 
 /** The sentence. */
 export function buildStatus() {
-  const status = h("p", { role: "status", id: "status" }, "Starting.");
+  const status = h("p", { role: "status", id: "status" }, phrase("scores.starting"));
   on("run", () => {
     const found = probabilities();
     if (!found) {
       status.textContent = state.facts.stored.length
-        ? "This network has operators that the page cannot compute; the sample pictures have their maps stored."
-        : "This network has operators that the page cannot compute.";
+        ? phrase("scores.maps-are-stored")
+        : phrase("scores.cannot-compute");
       return;
     }
     const [best] = rankedClasses(found);
     status.replaceChildren(
-      `${state.picture.name}: most probably `,
-      h("strong", {}, labelOf(best)),
-      `, ${percent(found[best])}${state.epoch && ", with "}${state.epoch}. `,
-      h("span", { class: "took" }, `Computed in ${state.milliseconds.toFixed(0)} ms.`),
+      h(
+        "span",
+        {},
+        phrases(state.epoch ? "scores.answer-of-epoch" : "scores.answer", {
+          picture: state.picture.name,
+          class: h("strong", {}, labelOf(best)),
+          percent: percent(found[best]),
+          weights: state.epoch,
+        }),
+      ),
+      " ",
+      h("span", { class: "took" }, phrase("scores.computed-in", { milliseconds: state.milliseconds.toFixed(0) })),
     );
   });
   return status;
@@ -80,17 +89,17 @@ export function buildScores() {
       ...(found.length > classes.length
         ? [
             tableBehind(
-              "all classes",
+              phrase("scores.all-classes"),
               () =>
                 termTable(
-                  ["class", "probability"],
+                  [phrase("scores.class"), phrase("scores.probability")],
                   rankedClasses(found).map((index) => [labelOf(index), exact(found[index])]),
                 ),
-              `All ${thousands(found.length)} classes`,
+              phrase("scores.all-classes-shown", { count: found.length }),
             ),
           ]
         : []),
     );
   });
-  return h("div", { class: "said" }, h("h2", {}, "The answer"), list, all);
+  return h("div", { class: "said" }, h("h2", {}, phrase("scores.the-answer")), list, all);
 }

@@ -14,12 +14,17 @@ import { heatMap } from "./numbers.js";
 import { load, lookAt, on, probabilities, run, state, tensorNamed } from "./state.js";
 import { mapOf, mapsOf } from "../engine/axes.js";
 import { messageOf } from "../engine/run.js";
+import { localized, phrase } from "../texts/texts.js";
 
 /**
- * The section, once the second network is loaded.
- * @type {(facts: SecondFacts, model: Uint8Array<ArrayBuffer>) => Promise<HTMLElement>}
+ * The section, once the second network is loaded; null where the page has none.
+ * @type {(bytes: (id: string) => Uint8Array<ArrayBuffer>) => Promise<HTMLElement | null>}
  */
-export async function buildSecond(facts, model) {
+export async function buildSecond(bytes) {
+  const { second } = state.facts;
+  if (!second) return null;
+  const facts = second; // which the functions below know to be there
+  const model = bytes("second-model");
   const { output, channelsFirst } = facts;
   /** @type {Graph} */
   const graph = await load({ model, output, channelsFirst }, "second");
@@ -31,8 +36,8 @@ export async function buildSecond(facts, model) {
   const section = h(
     "section",
     { id: "second" },
-    h("h2", {}, int8 ? "Float against int8" : `Beside ${facts.name}`),
-    h("p", {}, int8 ? INT8 : `The same picture in ${facts.name}: what it says, and its maps beside those of the layer above.`),
+    h("h2", {}, int8 ? phrase("second.float-against-int8") : phrase("second.beside", { name: facts.name })),
+    h("p", {}, int8 ? INT8 : phrase("second.the-same-picture-in", { name: facts.name })),
     status,
     answers,
     errors,
@@ -64,8 +69,8 @@ export async function buildSecond(facts, model) {
     if (!here || !there) return answers.replaceChildren();
     const scores = there.data.length === 1 ? [1 - there.data[0], there.data[0]] : [...there.data];
     answers.replaceChildren(
-      answerOf(int8 ? "In float" : state.facts.name, here, state.facts.labels),
-      answerOf(int8 ? "In int8" : facts.name, scores, facts.labels),
+      answerOf(int8 ? phrase("second.in-float") : state.facts.name, here, state.facts.labels),
+      answerOf(int8 ? phrase("second.in-int8") : facts.name, scores, facts.labels),
     );
   }
 
@@ -84,7 +89,7 @@ export async function buildSecond(facts, model) {
     if (!node || !here || !there) return [];
     const named = graph.nodes.filter((one) => tensors.has(one.output));
     const pick = choice({
-      label: `layer of ${facts.name}`,
+      label: phrase("second.layer-of", { name: facts.name }),
       options: named.map((one) => [one.name, one.name]),
       value: chosen.name,
       onChange: (name) => {
@@ -93,10 +98,22 @@ export async function buildSecond(facts, model) {
       },
     });
     const row = [
-      figure(here, state.channel, `map ${state.channel} of ${node.name}, ${kindOf(node)}`),
-      figure(there, state.channel, `map ${shownMap(there)} of ${chosen.name} in ${facts.name}`),
+      figure(
+        here,
+        state.channel,
+        phrase("second.map-of", { channel: state.channel, name: node.name, kind: kindOf(node) }),
+      ),
+      figure(
+        there,
+        state.channel,
+        phrase("second.map-of-in", { there: shownMap(there), name: chosen.name, name2: facts.name }),
+      ),
     ];
-    return [h("h3", {}, "Maps beside each other"), h("div", { class: "controls" }, pick), h("div", { class: "beside" }, row)];
+    return [
+      h("h3", {}, phrase("second.maps-beside-each-other")),
+      h("div", { class: "controls" }, pick),
+      h("div", { class: "beside" }, row),
+    ];
   }
 
   on("run", compute);
@@ -107,8 +124,7 @@ export async function buildSecond(facts, model) {
 }
 
 const INT8 =
-  "The file model.int8.onnx computes with whole numbers of 8 bits: each is a count of steps, and what lies between two " +
-  "steps is rounded. Here it computes the same picture, and every layer is held against that of the float file.";
+  phrase("second.the-file-model-int8");
 
 /**
  * The result of the int8 file that stands for a result of the float file: what its whole numbers say, where there are any.
@@ -157,29 +173,34 @@ function errorParts(layers) {
       h("th", { scope: "row" }, button(node.name, () => lookAt(node))),
       h("td", { class: "error" }, h("span", { class: "bar", style: { "--share": error / largest } }), percentOf(error)),
       h("td", {}, short(most)),
-      h("td", {}, step === null ? "none" : short(step)),
+      h("td", {}, step === null ? phrase("second.none") : short(step)),
     ),
   );
-  const head = ["layer", "error", "largest difference", "one step"].map((text) => h("th", { scope: "col" }, text));
+  const head = [phrase("second.layer"), phrase("second.error"), phrase("second.largest-difference"), phrase("second.one-step")].map((text) => h(
+    "th",
+    { scope: "col" },
+    text,
+  ));
   return [
-    h("h3", {}, "Where the error arises"),
+    h("h3", {}, phrase("second.where-the-error-arises")),
     h(
       "p",
       {},
-      `It grows most in ${jump.node.name}: from ${percentOf(jump.before)} to ${percentOf(jump.error)}. An error of 1 % means ` +
-        "that the differences are 1 % of the layer's numbers (the roots of their mean squares). A layer without a step is " +
-        "rounded later, together with its activation.",
+      phrase(
+        "second.it-grows-most-in",
+        { name: jump.node.name, percent: percentOf(jump.before), percent2: percentOf(jump.error) },
+      ),
     ),
     h(
       "div",
-      { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Errors, layer by layer" },
+      { class: "scroll tall", tabindex: 0, role: "region", "aria-label": phrase("second.errors-layer-by-layer") },
       h("table", { class: "list errors" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
     ),
   ];
 }
 
 /** @type {(share: number) => string} */
-const percentOf = (share) => `${Number((100 * share).toPrecision(2))} %`;
+const percentOf = (share) => `${localized(String(Number((100 * share).toPrecision(2))))} %`;
 
 /** @type {(tensors: Tensors) => HTMLElement[]} */
 function int8Maps(tensors) {
@@ -189,16 +210,16 @@ function int8Maps(tensors) {
   const here = tensorNamed(node.output);
   if (there.data.length !== here.data.length) return [];
   const apart = { shape: here.shape, last: here.last, data: here.data.map((value, at) => there.data[at] - value) };
-  const what = here.shape.length === 4 ? `map ${channel} of ${node.name}` : node.name;
+  const what = here.shape.length === 4 ? phrase("second.chosen-map", { channel, name: node.name }) : node.name;
   const limit = magnitude(here.data);
   return [
-    h("h3", {}, `${what}, in both`),
+    h("h3", {}, phrase("second.in-both", { what })),
     h(
       "div",
       { class: "beside" },
-      figure(here, channel, `${what}, in float`, limit),
-      figure(there, channel, `${what}, in int8`, limit),
-      figure(apart, channel, "int8 minus float, in colours of its own"),
+      figure(here, channel, phrase("second.map-in-float", { what }), limit),
+      figure(there, channel, phrase("second.map-in-int8", { what }), limit),
+      figure(apart, channel, phrase("second.int8-minus-float-in")),
     ),
   ];
 }

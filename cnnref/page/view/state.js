@@ -19,8 +19,8 @@
  * @property {import("./learning.js").LearningFacts} [learning] how it learned
  * @property {import("./tested.js").TestedFacts} [tested] what test pictures show of it
  * @typedef {{ resolve: (answer: any) => void, reject: (error: Error) => void, tell: ((told: any) => void) | null }} Waiting
- * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null,
- *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, steps how it was read
+ * @typedef {{ values: Uint8Array<ArrayBuffer>, name: string, sample: number | null, turned?: string,
+ *   steps?: import("../picture/centre.js").Step[] | null }} Picture values are [height * width * channels]; sample is its place among the samples, turned what a negative was called before, steps how it was read
  */
 
 import { cellOfPlace, mapOf, mapsOf, markAxes, placeOfCell } from "../engine/axes.js";
@@ -28,6 +28,7 @@ import { readModel } from "../engine/onnx.js";
 import { withRealWeights } from "../engine/run.js";
 import { placeOf, tensorOf } from "../engine/tensors.js";
 import { QUESTIONS, quicker } from "../engine/worker.js";
+import { phrase } from "../texts/texts.js";
 
 /**
  * Until the page has started, `facts`, `graph` and `picture` are null; nothing is drawn before that.
@@ -315,17 +316,17 @@ export function placeName(name, at) {
   if (shape.length === 4) {
     const [channel, cell] = cellOfPlace(tensor, at);
     const { columns } = mapsOf(tensor);
-    return `channel ${channel}, row ${Math.floor(cell / columns)}, column ${cell % columns}`;
+    return phrase("state.channel-row-column", { channel, cell: Math.floor(cell / columns), cell2: cell % columns });
   }
   const place = placeOf(shape, at);
-  return shape.length === 2 ? `entry ${place[1]}` : place.slice(1).join(", ");
+  return shape.length === 2 ? phrase("state.entry", { place: place[1] }) : place.slice(1).join(", ");
 }
 
 /**
  * A class by its label; a single output answers yes or no.
  * @type {(index: number) => string}
  */
-export const labelOf = (index) => state.facts.labels[index] ?? `class ${index}`;
+export const labelOf = (index) => state.facts.labels[index] ?? phrase("state.class", { index });
 
 /**
  * The probabilities of all classes for the picture, or null.

@@ -19,13 +19,14 @@
  */
 
 import { MORE } from "./address.js";
-import { button, choice, counted, darkMode, h, keepingFocus, set, svg, thousands } from "./elements.js";
+import { button, choice, darkMode, h, keepingFocus, set, svg, thousands } from "./elements.js";
 import { arrowKeys, contextOf, paintPicture } from "./numbers.js";
 import { saveButtons } from "./save.js";
 import { percent } from "./scores.js";
 import { bytesOf, labelOf, lookAtValue, on, showPicture, state } from "./state.js";
 import { fieldOf } from "../engine/field.js";
 import { placeOf, sizeOf } from "../engine/tensors.js";
+import { phrase } from "../texts/texts.js";
 
 const PATCHES_A_MAP = 4;
 const MATRIX_UP_TO = 20; // classes; of more, the pairs that are mixed up most
@@ -44,11 +45,15 @@ export function buildTested(bytes) {
   /** @type {Map<number, Picture>} */
   const pictures = new Map();
   /** @type {(index: number) => string} */
-  const nameOf = (index) => `test picture ${facts.numbers[index]}, ${labelOf(facts.truth[index])}`;
+  const nameOf = (index) => phrase(
+    "tested.test-picture",
+    { numbers: facts.numbers[index], class: labelOf(facts.truth[index]) },
+  );
   /** @type {(index: number) => string} */
   const verdictOf = (index) => {
     const [truth, guess] = [facts.truth[index], facts.guess[index]];
-    return `${labelOf(truth)}${guess === truth ? ", rightly" : `, taken for ${labelOf(guess)}`}, ${percent(facts.sure[index])}`;
+    const key = guess === truth ? "tested.rightly" : "tested.taken-for-sure";
+    return phrase(key, { class: labelOf(truth), other: labelOf(guess), percent: percent(facts.sure[index]) });
   };
   /** @type {(index: number) => Picture} */
   function pictureOf(index) {
@@ -67,18 +72,24 @@ export function buildTested(bytes) {
   };
   const tools = { facts, pictureOf, verdictOf, show, shownNow };
   const share = percent(facts.right / facts.tried);
-  const of = facts.tried < facts.all ? `the first ${thousands(facts.tried)} of ${counted(facts.all, "test picture")}` : counted(facts.tried, "test picture");
   return h(
     "section",
     { id: "tested" },
-    h("h2", {}, "On the test set"),
+    h("h2", {}, phrase("tested.on-the-test-set")),
     h(
       "p",
       {},
-      `${share} of ${of} of ${facts.dataset} are right; ${counted(facts.tried - facts.right, "mistake")}. `,
-      `${thousands(facts.numbers.length)} of the pictures are in this page: choose one, and the whole page computes it.`,
+      phrase(facts.tried < facts.all ? "tested.right-of-first" : "tested.right", {
+        percent: share,
+        tried: thousands(facts.tried),
+        count: facts.all,
+        dataset: facts.dataset,
+        mistakes: phrase("tested.mistakes-count", { count: facts.tried - facts.right }),
+      }),
+      " ",
+      phrase("tested.in-this-page", { count: facts.numbers.length }),
     ),
-    state.facts.learning ? h("p", { class: "note" }, "All of this is of the trained network, whatever epoch is chosen.") : null,
+    state.facts.learning ? h("p", { class: "note" }, phrase("tested.all-of-this-is")) : null,
     buildPatches(tools),
     buildMistakes(tools),
     facts.points.length ? buildPlane(tools) : null,
@@ -101,27 +112,35 @@ function buildPatches({ facts, pictureOf, verdictOf, show }) {
 
   /** @type {(node: import("../engine/onnx.js").GraphNode, channel: number) => HTMLElement[]} */
   function patchesOf(node, channel) {
-    const title = h("h3", {}, `What map ${channel} of ${node.name} likes`);
+    const title = h("h3", {}, phrase("tested.what-map-of-likes", { channel, name: node.name }));
     const stored = facts.patches[node.name];
-    if (!stored) return [h("h3", {}, "What a map likes"), h("p", { class: "note" }, `${node.name} has no maps; choose a layer that has.`)];
+    if (!stored) return [
+      h("h3", {}, phrase("tested.what-a-map-likes")),
+      h("p", { class: "note" }, phrase("tested.has-no-maps-choose", { name: node.name })),
+    ];
     const all = new Uint32Array(bytesOf(stored).buffer);
     const count = Math.min(PATCHES_A_MAP, facts.numbers.length);
     const own = Array.from({ length: count }, (_, at) => [...all.slice(2 * (channel * count + at), 2 * (channel * count + at) + 2)]);
     const tiles = own.map(([picture, at]) => {
       const canvas = h("canvas", { "aria-hidden": "true" });
       paintPatch(canvas, pictureOf(picture), node, at);
-      const label = `patch of test picture ${facts.numbers[picture]}: ${verdictOf(picture)}`;
+      const label = phrase(
+        "tested.patch-of-test-picture",
+        { numbers: facts.numbers[picture], picture: verdictOf(picture) },
+      );
       const open = async () => {
         await show(picture);
         lookAtValue(node.output, at);
       };
       return h("button", { type: "button", class: "tile", "aria-label": label, title: label, onclick: open }, canvas);
     });
-    const group = h("div", { class: "tiles patches", role: "group", "aria-label": "strongest patches" }, tiles);
+    const group = h(
+      "div",
+      { class: "tiles patches", role: "group", "aria-label": phrase("tested.strongest-patches") },
+      tiles,
+    );
     arrowKeys(group, () => tiles, 1e9);
-    const words =
-      `Where it has its largest values in the ${counted(facts.numbers.length, "picture")} here, one a picture, the strongest first. ` +
-      "Each shows what that value sees; choose one to follow it to its pixels.";
+    const words = phrase("tested.largest-values", { count: facts.numbers.length });
     return [title, group, h("p", { class: "note" }, words)];
   }
   on("run", draw);
@@ -175,8 +194,11 @@ function buildMistakes({ facts, pictureOf, verdictOf, show, shownNow }) {
     const tiles = found.map((at) => {
       const canvas = h("canvas", { "aria-hidden": "true" });
       paintPicture(canvas, pictureOf(at).values, ...state.facts.shape);
-      const words = `${labelOf(facts.truth[at])} as ${labelOf(facts.guess[at])}`;
-      const label = `${words}: test picture ${facts.numbers[at]}, ${percent(facts.sure[at])} sure`;
+      const words = phrase("tested.as", { class: labelOf(facts.truth[at]), class2: labelOf(facts.guess[at]) });
+      const label = phrase(
+        "tested.test-picture-sure",
+        { words, numbers: facts.numbers[at], percent: percent(facts.sure[at]) },
+      );
       return h(
         "button",
         { type: "button", class: "tile", "aria-label": label, title: verdictOf(at), "aria-pressed": String(at === here), onclick: () => show(at) },
@@ -184,14 +206,22 @@ function buildMistakes({ facts, pictureOf, verdictOf, show, shownNow }) {
         h("span", {}, words),
       );
     });
-    const group = h("div", { class: "tiles large gallery", role: "group", "aria-label": "mistakes" }, tiles);
+    const group = h(
+      "div",
+      { class: "tiles large gallery", role: "group", "aria-label": phrase("tested.mistakes") },
+      tiles,
+    );
     arrowKeys(group, () => tiles, 1e9);
-    const which = pair ? `${labelOf(pair[0])} taken for ${labelOf(pair[1])}` : "mistakes";
+    const which = pair ? phrase("tested.taken-for", { class: labelOf(pair[0]), class2: labelOf(pair[1]) }) : phrase("tested.mistakes");
     keepingFocus(gallery, () =>
       gallery.replaceChildren(
-        h("p", { class: "note", role: "status" }, `${which}: ${thousands(found.length)} of ${thousands(every)} here, the surest first.`),
+        h(
+          "p",
+          { class: "note", role: "status" },
+          phrase("tested.shown-here", { which, shown: thousands(found.length), all: thousands(every) }),
+        ),
         group,
-        ...(pair ? [button("All mistakes", () => choose(null))] : []),
+        ...(pair ? [button(phrase("tested.all-mistakes"), () => choose(null))] : []),
       ),
     );
   }
@@ -213,7 +243,7 @@ function buildMistakes({ facts, pictureOf, verdictOf, show, shownNow }) {
         labels.map((_, guess) => {
           const count = counts.get(truth * labels.length + guess) ?? 0;
           if (truth === guess || !count) return h("td", { class: truth === guess ? "right" : "" }, count ? String(count) : "");
-          const words = `${count}: ${label} taken for ${labels[guess]}`;
+          const words = phrase("tested.count-taken-for", { count, label, labels: labels[guess] });
           return h(
             "td",
             { style: { "--share": count / most } },
@@ -224,11 +254,11 @@ function buildMistakes({ facts, pictureOf, verdictOf, show, shownNow }) {
     );
     return h(
       "div",
-      { class: "scroll whole", tabindex: 0, role: "region", "aria-label": "Confusion matrix" },
+      { class: "scroll whole", tabindex: 0, role: "region", "aria-label": phrase("tested.confusion-matrix") },
       h(
         "table",
         { class: "confusion" },
-        h("caption", {}, "A row for each true class, a column for what the network says; choose a number to see its mistakes."),
+        h("caption", {}, phrase("tested.a-row-for-each")),
         h("thead", {}, head),
         h("tbody", {}, rows),
       ),
@@ -238,15 +268,33 @@ function buildMistakes({ facts, pictureOf, verdictOf, show, shownNow }) {
   function pairsTable() {
     const most = [...wrong].sort((a, b) => b[2] - a[2]).slice(0, PAIRS_SHOWN);
     const items = most.map(([truth, guess, count]) =>
-      h("li", {}, button(`${labelOf(truth)} taken for ${labelOf(guess)}: ${count}`, () => choose([truth, guess]), { "aria-pressed": String(chosen(truth, guess)) })),
+      h(
+        "li",
+        {},
+        button(
+          phrase("tested.taken-for-count", { class: labelOf(truth), class2: labelOf(guess), count }),
+          () => choose([truth, guess]),
+          { "aria-pressed": String(chosen(truth, guess)) },
+        ),
+      ),
     );
-    return h("div", {}, h("p", { class: "note" }, "The pairs of classes that are mixed up most:"), h("ul", { class: "links" }, items));
+    return h(
+      "div",
+      {},
+      h("p", { class: "note" }, phrase("tested.the-pairs-of-classes")),
+      h("ul", { class: "links" }, items),
+    );
   }
 
   on("run", drawGallery);
   drawMatrix();
   drawGallery();
-  return h("div", {}, h("h3", {}, "Where it fails"), h("div", { class: "row" }, h("div", { class: "half" }, matrix), h("div", { class: "half" }, gallery)));
+  return h(
+    "div",
+    {},
+    h("h3", {}, phrase("tested.where-it-fails")),
+    h("div", { class: "row" }, h("div", { class: "half" }, matrix), h("div", { class: "half" }, gallery)),
+  );
 }
 
 /**
@@ -269,8 +317,17 @@ function buildPlane({ facts, pictureOf, verdictOf, show, shownNow }) {
   const ring = svg("circle", { class: "ring", r: 9 });
   const names = labels.length <= MATRIX_UP_TO ? labels.map((label, index) => nameAt(label, index)) : [];
   const drawing = svg("svg", { class: "plane", viewBox: `0 0 ${PLANE_WIDE} ${PLANE_HIGH}`, "aria-hidden": "true" }, marks, names, ring);
-  const title = `a map of ${counted(spots.length, "test picture")}`;
-  const stage = h("div", { class: "plane-stage", tabindex: 0, role: "application", "aria-roledescription": "map of pictures" }, drawing);
+  const title = phrase("tested.map-of", { count: spots.length });
+  const stage = h(
+    "div",
+    {
+      class: "plane-stage",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": phrase("tested.map-of-pictures"),
+    },
+    drawing,
+  );
   const canvas = h("canvas", { class: "pixels", "aria-hidden": "true" });
   const said = h("p", {});
 
@@ -288,9 +345,9 @@ function buildPlane({ facts, pictureOf, verdictOf, show, shownNow }) {
   function look(at) {
     looked = at;
     set(ring, { cx: spots[at][0], cy: spots[at][1] });
-    const words = `test picture ${facts.numbers[at]}: ${verdictOf(at)}`;
+    const words = phrase("tested.test-picture-verdict", { numbers: facts.numbers[at], at: verdictOf(at) });
     said.textContent = words;
-    stage.setAttribute("aria-label", `${title}: arrow keys go from point to point, Enter shows the picture; ${words}`);
+    stage.setAttribute("aria-label", phrase("tested.arrow-keys-go-from", { title, words }));
     paintPicture(canvas, pictureOf(at).values, ...state.facts.shape);
   }
 
@@ -330,8 +387,8 @@ function buildPlane({ facts, pictureOf, verdictOf, show, shownNow }) {
     );
   };
   const pick = choice({
-    label: "show",
-    options: [["-1", "all classes"], ...labels.map((label, index) => [String(index), label])],
+    label: phrase("tested.show"),
+    options: [["-1", phrase("tested.all-classes")], ...labels.map((label, index) => [String(index), label])],
     value: "-1",
     onChange: (value) => {
       only = Number(value);
@@ -339,7 +396,7 @@ function buildPlane({ facts, pictureOf, verdictOf, show, shownNow }) {
       if (!counts(looked)) look(best(() => 0));
     },
   });
-  const go = button("Show this picture", () => show(looked));
+  const go = button(phrase("tested.show-this-picture"), () => show(looked));
   on("run", () => {
     const at = shownNow();
     if (at !== null && at !== looked) look(at);
@@ -349,12 +406,11 @@ function buildPlane({ facts, pictureOf, verdictOf, show, shownNow }) {
   return h(
     "div",
     {},
-    h("h3", {}, "A map of the test pictures"),
+    h("h3", {}, phrase("tested.a-map-of-the")),
     h(
       "p",
       {},
-      `A point for each picture: the two directions in which the numbers that ${facts.layer} reads differ most (principal `,
-      `components; ${percent(facts.share)} of the variance). Pictures that the network finds alike lie together. A cross is a mistake.`,
+      phrase("tested.point-for-each", { layer: facts.layer, percent: percent(facts.share) }),
     ),
     h("div", { class: "controls" }, pick),
     h("div", { class: "row" }, h("figure", { class: "plane-figure" }, stage, saveButtons(title, () => drawing)), h("div", { class: "looked" }, h("figure", { class: "heat" }, canvas), said, go)),

@@ -8,6 +8,7 @@ import { explainValue, strongestSource } from "../engine/contributions.js";
 import { FUNCTIONS } from "../engine/elementwise.js";
 import { MOVES } from "../engine/moving.js";
 import { placeOf } from "../engine/tensors.js";
+import { phrase } from "../texts/texts.js";
 
 const AHEAD = 4; // so many steps are shown before the last one
 
@@ -52,12 +53,12 @@ function isQuiet([tensor]) {
 function nameOf([tensor, at]) {
   const { shape } = tensorNamed(tensor);
   const node = makerOf(tensor);
-  if (!node) return `pixel, ${placeName(tensor, at)}: ${short(tensorNamed(tensor).data[at])}`;
+  if (!node) return phrase("trail.pixel", { place: placeName(tensor, at), data: short(tensorNamed(tensor).data[at]) });
   const place = placeOf(shape, at);
   if (shape.length === 4) {
     const [channel, cell] = cellOfPlace(tensorNamed(tensor), at);
     const { columns } = mapsOf(tensorNamed(tensor));
-    return `${node.name} · map ${channel} · ${Math.floor(cell / columns)}, ${cell % columns}`;
+    return phrase("trail.map", { name: node.name, channel, cell: Math.floor(cell / columns), cell2: cell % columns });
   }
   const last = tensor === state.graph.output || at < state.facts.labels.length;
   const classes = shape.length === 2 && shape[1] === state.facts.labels.length;
@@ -107,7 +108,7 @@ export function buildTrail() {
         const one = crumb(step, "ahead");
         one.addEventListener("click", () => (walked = [...walked, ...ahead.slice(0, ahead.indexOf(step) + 1)]), true);
         const left = loud.length - shown.length;
-        return left && index === AHEAD ? [h("li", { class: "ahead" }, `${left} more`), one] : [one];
+        return left && index === AHEAD ? [h("li", { class: "ahead" }, phrase("trail.more", { left })), one] : [one];
       }),
     );
     if (inside) /** @type {HTMLElement | null} */ (list.querySelector("[aria-current]"))?.focus({ preventScroll: true });
@@ -117,8 +118,8 @@ export function buildTrail() {
   on("run", draw);
   return h(
     "nav",
-    { "aria-label": "From the answer to the pixel" },
-    h("p", { class: "note" }, "From the answer down to the pixel: what you followed, and where it goes on most strongly."),
+    { "aria-label": phrase("trail.from-the-answer-to") },
+    h("p", { class: "note" }, phrase("trail.from-the-answer-down")),
     list,
   );
 }

@@ -14,11 +14,19 @@ import { buildTrail } from "./trail.js";
 import { cellOfPlace, mapOf, mapsOf, placeOfCell } from "../engine/axes.js";
 import { explainValue } from "../engine/contributions.js";
 import { FUNCTIONS, PAIRS } from "../engine/elementwise.js";
+import { phrase } from "../texts/texts.js";
 
 export function buildValue() {
   const parts = h("div", {});
   const spoken = h("p", { class: "hidden", role: "status" });
-  const element = h("section", { id: "value" }, h("h2", {}, "One number, all the way"), buildTrail(), parts, spoken);
+  const element = h(
+    "section",
+    { id: "value" },
+    h("h2", {}, phrase("value.one-number-all-the")),
+    buildTrail(),
+    parts,
+    spoken,
+  );
   /** @type {number | null} */
   let chosenGroup = null;
   /** @type {GraphNode | null} */
@@ -88,7 +96,7 @@ function map(node, tensor) {
     rows,
     columns,
     limit: limitOf(tensor),
-    name: `map ${channel} of ${node.name}`,
+    name: phrase("value.map-of", { channel, name: node.name }),
     chosen: [Math.floor(within / columns), within % columns],
     onPick: (row, column) => lookAtValue(node.output, placeOfCell(tensor, channel, row * columns + column)),
   });
@@ -97,7 +105,7 @@ function map(node, tensor) {
 /** The picture, and in a frame what of it the value sees. */
 export function seen() {
   const [rows, columns, channels] = state.facts.shape;
-  const canvas = h("canvas", { role: "img", "aria-label": "What the value sees of the picture" });
+  const canvas = h("canvas", { role: "img", "aria-label": phrase("value.what-the-value-sees") });
   const field = h("div", { class: "field" });
   const note = h("figcaption", {});
   paintPicture(canvas, state.picture.values, rows, columns, channels);
@@ -124,7 +132,7 @@ function becomes(node, tensor, at) {
       : button(one.name, () => lookAt(one));
     return h("li", {}, step);
   });
-  return told.length ? h("div", {}, h("h3", {}, "What becomes of it"), h("ul", { class: "links" }, told)) : null;
+  return told.length ? h("div", {}, h("h3", {}, phrase("value.what-becomes-of-it")), h("ul", { class: "links" }, told)) : null;
 }
 
 /**

@@ -5,9 +5,10 @@ import { heatMap } from "./numbers.js";
 import { askAbout, askApart, bytesOf, labelOf, on, probabilities, state } from "./state.js";
 import { gradCam } from "../engine/grad_cam.js";
 import { messageOf } from "../engine/run.js";
+import { phrase } from "../texts/texts.js";
 
-const COVER = "Cover the picture piece by piece";
-const STOP = "Stop covering";
+const COVER = phrase("why.cover-the-picture-piece");
+const STOP = phrase("why.stop-covering");
 
 /** @typedef {ReturnType<typeof import("../engine/occlusion.js").occlude>} Occluded */
 
@@ -16,7 +17,7 @@ export function buildWhy() {
   let index = 0;
   let shown = "";
   const classes = choice({
-    label: "class",
+    label: phrase("why.class"),
     options: labels.map((label, at) => [String(at), label]),
     value: "0",
     onChange: (value) => askAbout(Number(value)),
@@ -53,11 +54,11 @@ export function buildWhy() {
       { image: values, index: asked, shape: state.facts.shape },
       ({ done, of }) => (progress.textContent = `${what}: ${Math.round((100 * done) / of)} %`),
     );
-    progress.textContent = `${what}: begun`;
+    progress.textContent = phrase("why.begun", { what });
     go.textContent = STOP;
     try {
       const found = await running.answer;
-      progress.textContent = found ? "" : `${what}: stopped`;
+      progress.textContent = found ? "" : phrase("why.stopped", { what });
       if (found) keep(values).set(asked, found);
     } catch (error) {
       progress.textContent = messageOf(error);
@@ -94,12 +95,11 @@ export function buildWhy() {
   return h(
     "section",
     { id: "why" },
-    h("h2", {}, "Why?"),
+    h("h2", {}, phrase("why.why")),
     h(
       "p",
       {},
-      "Two ways to ask which part of the picture speaks for a class. Neither is the network's reasoning; ",
-      "both are measurements that can be repeated.",
+      phrase("why.two-ways"),
     ),
     h("div", { class: "controls" }, classes),
     h(
@@ -108,8 +108,8 @@ export function buildWhy() {
       h(
         "div",
         { class: "half" },
-        h("h3", {}, "Occlusion"),
-        h("p", {}, "Cover a piece, and see how far the probability falls (Zeiler and Fergus, 2014)."),
+        h("h3", {}, phrase("why.occlusion")),
+        h("p", {}, phrase("why.cover-a-piece-and")),
         h("div", { class: "controls" }, go),
         progress,
         covered,
@@ -117,12 +117,11 @@ export function buildWhy() {
       h(
         "div",
         { class: "half" },
-        h("h3", {}, "Grad-CAM"),
+        h("h3", {}, phrase("why.grad-cam")),
         h(
           "p",
           {},
-          "The last maps, each weighted with how much it moves the class score, where positive ",
-          "(Selvaraju et al., 2017).",
+          phrase("why.last-maps"),
         ),
         cam,
       ),
@@ -135,14 +134,16 @@ const coveredParts = (found, index) => [
   heatMap({
     ...found,
     under: seenPicture(),
-    name: `fall of the probability of ${labelOf(index)}: ${state.picture.name}`,
+    name: phrase("why.fall-of-the-probability", { class: labelOf(index), name: state.picture.name }),
   }),
   h(
     "p",
     { class: "note" },
-    `Each cell: a patch of ${by([found.plan.patch, found.plan.patch])} pixels in the picture's mean colour, `,
-    `with its corner at rows ${found.plan.rows.join(", ")} and columns ${found.plan.columns.join(", ")}. `,
-    "Orange: without that piece, the class is less probable.",
+    phrase("why.each-cell", {
+      size: by([found.plan.patch, found.plan.patch]),
+      rows: found.plan.rows.join(", "),
+      columns: found.plan.columns.join(", "),
+    }),
   ),
 ];
 
@@ -157,12 +158,15 @@ function gradCamParts(index) {
       h(
         "p",
         { class: "note" },
-        "This network's head has no closed form here; ",
-        "it is there for the sample pictures and their most probable class only.",
+        phrase("why.no-closed-form"),
       ),
     ];
   return [
-    heatMap({ ...found, under: seenPicture(), limit: 1, positive: true, name: `Grad-CAM of ${labelOf(index)}, from ${found.maps}` }),
+    heatMap({ ...found, under: seenPicture(), limit: 1, positive: true, name: phrase(found.maps ? "why.grad-cam-from" : "why.grad-cam-from-head", {
+        class: labelOf(index),
+        maps: found.maps,
+      }),
+    }),
   ];
 }
 
