@@ -43,8 +43,8 @@ ROOM, FACTOR = 300_000, 1.4
 #: Networks of more weights are computed with WebAssembly, as engine/fast.js says.
 MANY_WEIGHTS = 500_000
 #: The memory of a tab with a large page, once it has answered: so many bytes, and so many times the page. With them the
-#: tabs of resnet50 and convnext_tiny, of 534 and 588 MB (scripts/benchmarks/page_speed.py), are met within 5 %.
-MEMORY, MEMORY_FACTOR = 220_000_000, 2.5
+#: tabs of resnet50 and convnext_tiny, of 492 and 557 MB (scripts/benchmarks/page_speed.py), are met within 6 %.
+MEMORY, MEMORY_FACTOR = 220_000_000, 2.2
 MOST_SAMPLES = 12
 #: Bytes of what else stands in the page, such as its title, at most.
 HEAD = 2_000
