@@ -33,7 +33,7 @@ RECIPE = Recipe(
     average=Average("ema", decay=0.99, every=3),
 )
 GROWS = replace(RECIPE, name="grows", model="resnet8", epochs=2, low_resolution=LowResolution(12, 0.7))
-KILLS = 4
+KILLS = 3
 
 
 @pytest.fixture(params=["tensorflow", pytest.param("jax", marks=pytest.mark.exhaustive)])
