@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -33,6 +34,7 @@ HEAVY = {"keras", "tensorflow", "jax", "torch"}
 DIFFLIB = Path("errors.py")
 
 
+@cache
 def imports(source: Path) -> list[tuple[str, bool]]:
     """(module, whether inside a function) of every import; modules of cnnref by their full dotted names."""
     tree = ast.parse((PACKAGE / source).read_text(encoding="utf-8"))
@@ -72,6 +74,7 @@ def known_rooms(room: str) -> set[str]:
     return (inner & ROOMS) - {room}
 
 
+@cache
 def known_files() -> dict[str, set[str]]:
     """For each file of the package, the files that it imports from, at its top or inside a function.
 
