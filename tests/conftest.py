@@ -93,6 +93,11 @@ KEPT_BY_QUICK_TESTS: dict[str, tuple[str, ...]] = {
     "test_an_integer_file_computes_in_integers_and_agrees": ("resnet8", "mobilenet_v3_small_cifar"),
     "test_half_the_bytes_agree": SMALL_FILES,
     "test_integers_load_run_and_agree": SMALL_FILES,
+    "test_less_precise_files_are_smaller_and_close": (
+        "resnet8",
+        "mobilenet_v3_small_cifar",
+        "shufflenet_v2_x1_0_cifar",
+    ),
     "test_names_are_the_same_each_time": ("lenet5", "resnet20"),
     "test_no_table_names_two_weights_alike_and_one_names_them_all": ("resnet18", "mobilenet_v2"),
     "test_onnx_computes_the_same_with_one_transpose_and_nothing_left_to_fold": SMALL_FILES,
