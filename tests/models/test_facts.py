@@ -1,4 +1,7 @@
-"""What is stated about every model: counted from shapes alone, so that no weight is ever filled in."""
+"""What is stated about every model: counted from shapes alone, so that no weight is ever filled in.
+
+The quick tests look at the smallest network of each family, the exhaustive ones at all.
+"""
 
 from typing import Any
 
@@ -104,7 +107,13 @@ KNOWN_FOR_SMALL_IMAGES = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
+QUICK = {*chosen(), "resnet20", "resnet50", "densenet121_cifar"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.exhaustive) for name in NAMES],
+)
 def name(request: pytest.FixtureRequest) -> Any:
     return request.param
 

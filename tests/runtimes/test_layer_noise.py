@@ -12,13 +12,16 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 from onnx import numpy_helper
+from tiny_bundle import rehash
 from typer.testing import CliRunner
 
 from cnnref.cli import app
 from cnnref.errors import InputError
 from cnnref.explain.drawing.layer_noise import draw_layer_noise
 from cnnref.runtimes import culprit, find_bundle, noise_of_layers, read_bundle, read_samples
+from cnnref.runtimes.bundle import facts_sha256
 from cnnref.runtimes.layer_noise import LayerNoise, compare_layers
+from cnnref.runtimes.witnesses import FACTS
 
 #: A network with branches, whose layers are all in integers.
 SHIPPED = "resnet8-cifar10"
@@ -125,7 +128,9 @@ def test_the_command_prints_draws_and_gives_json(folder: Path, tmp_path: Path) -
     document["files"] = {name: entry for name, entry in document["files"].items() if name in kept}
     for name in kept:
         shutil.copy(folder / name, copy / name)
+    (copy / "README.md").write_text(FACTS.format(digest=facts_sha256(document)))
     (copy / "bundle.json").write_text(json.dumps(document))
+    rehash(copy)
     told = CliRunner().invoke(app, ["verify", str(copy), "--layers", "--plot", str(tmp_path / "layers.png")])
     assert told.exit_code == 0, told.output
     assert "adds the most noise" in " ".join(told.output.split())
