@@ -6,7 +6,6 @@ import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +37,15 @@ def style() -> Iterator[None]:
     def take_printable(self: Text, s: Any) -> None:
         take(self, printable_lines("" if s is None else str(s)))
 
-    with mpl.rc_context(), patch.object(Text, "set_text", take_printable):
+    with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams["text.parse_math"] = False
         mpl.rcParams["svg.hashsalt"] = "cnnref"  # the names inside an SVG file would be random
-        yield
+        Text.set_text = take_printable  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            Text.set_text = take  # type: ignore[method-assign]
 
 
 @style()

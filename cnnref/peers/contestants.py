@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from ..runtimes.bench import KERAS, Contestant
-from ..runtimes.bundle import read_bundle
 from ..runtimes.integrity import require_listed
 from ..runtimes.litert import LiteRTRunner
+from ..runtimes.manifest import read_bundle
 from ..runtimes.onnx_runtime import OnnxRunner
 from ..runtimes.runner import Runner
 from ..runtimes.saved_model import SavedModelRunner

@@ -12,10 +12,11 @@ from ..environment import lazy_names
 if TYPE_CHECKING:
     from .artifacts import open_artifact
     from .bench import Timing, benchmark
-    from .bundle import Artifact, Bundle, ListedFile, read_bundle
+    from .bundle import Artifact, Bundle, ListedFile
     from .evaluate import LabelledImages, accuracy
     from .layer_noise import LayerNoise, culprit, noise_of_layers
     from .locate import find_bundle, list_bundles
+    from .manifest import read_bundle
     from .prediction import Prediction, predict
     from .report import FAILED, Check, Outcome, Report, quarantine_failures, read_report, write_report
     from .runner import Runner, RuntimeMissingError, Tensor
@@ -59,7 +60,8 @@ __getattr__ = lazy_names(
     {
         "artifacts": ("open_artifact",),
         "bench": ("Timing", "benchmark"),
-        "bundle": ("Artifact", "Bundle", "ListedFile", "read_bundle"),
+        "bundle": ("Artifact", "Bundle", "ListedFile"),
+        "manifest": ("read_bundle",),
         "evaluate": ("LabelledImages", "accuracy"),
         "prediction": ("Prediction", "predict"),
         "report": ("FAILED", "Check", "Outcome", "Report", "quarantine_failures", "read_report", "write_report"),

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from ..environment import cpu_flags, cpu_name, usable_cores
 from ..errors import InputError, VerificationError
-from .bundle import Bundle, read_bundle
+from .bundle import Bundle
 from .integrity import require_listed
 from .isolation import Host, RemoteRunner, host
 from .locate import find_bundle
+from .manifest import read_bundle
 from .runner import Runner, RuntimeMissingError, one_line, times
 from .samples import Samples, read_samples
 

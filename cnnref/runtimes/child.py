@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, VerificationError
 from .artifacts import load_artifact
-from .bundle import Bundle, read_bundle
+from .bundle import Bundle
+from .manifest import read_bundle
 from .messages import receive, send
 from .micro import ComparedRunner
 from .runner import Runner, RuntimeMissingError, Tensor, one_line, times

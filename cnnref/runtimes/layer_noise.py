@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from ..environment import usable_cores
 from ..errors import InputError
-from .bundle import read_bundle
 from .isolation import noise_apart
 from .kept_tensors import KeptTensors, Operation
 from .locate import find_bundle
+from .manifest import read_bundle
 from .onnx_runtime import QUIET
 from .runner import Tensor, as_input, failure, import_runtime, one_line
 from .samples import read_samples

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import InputError, did_you_mean
 from ..files import named
-from .bundle import MANIFEST, read_bundle
+from .bundle import MANIFEST
 from .integrity import KERAS_FILE, model_file
+from .manifest import read_bundle
 
 _PACKAGE = Path(__file__).parent.parent
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..pictures import picture_files, read_picture
-from .bundle import Bundle, read_bundle
+from .bundle import Bundle
 from .classifier import Classifier, classifier_of
 from .isolation import host
+from .manifest import read_bundle
 
 #: Pictures in memory at a time.
 BATCH = 64

@@ -13,7 +13,8 @@ from .. import notebooks
 from ..environment import cpu_name, versions
 from ..errors import InputError, printable
 from ..files import read_regular, write_whole
-from .bundle import LABELS, REPORT, WHOLE, Bundle
+from .bundle import LABELS, REPORT, Bundle
+from .manifest import WHOLE
 from .samples import FILE as SAMPLES
 
 #: The version of the format of report.json.

@@ -19,7 +19,8 @@ from typing import Any
 
 from ..errors import InputError, VerificationError, printable
 from ..files import read_regular
-from .bundle import MANIFEST, REPORT, SIGNED, read_bundle
+from .bundle import MANIFEST, REPORT, SIGNED
+from .manifest import read_bundle
 
 #: The password of a private key that has one.
 PASSWORD = "CNNREF_KEY_PASSWORD"

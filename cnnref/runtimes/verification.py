@@ -17,19 +17,7 @@ import numpy as np
 
 from ..errors import InputError, VerificationError, printable
 from ..files import read_text
-from .bundle import (
-    CARD,
-    IMAGE,
-    LABELS,
-    REPORT,
-    SIGNED,
-    TOP_INDICES,
-    TOP_SCORES,
-    Artifact,
-    Bundle,
-    ListedFile,
-    read_bundle,
-)
+from .bundle import CARD, IMAGE, LABELS, REPORT, SIGNED, TOP_INDICES, TOP_SCORES, Artifact, Bundle, ListedFile
 from .evaluate import (
     LabelledImages,
     allowed_difference,
@@ -43,6 +31,7 @@ from .evaluate import (
 from .integrity import damage, unlisted
 from .isolation import Host, compared, host
 from .locate import find_bundle
+from .manifest import read_bundle
 from .micro import check_array, check_same_bytes
 from .report import Check, Report
 from .runner import Runner, RuntimeMissingError, Tensor

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import InputError, printable
 from ..files import read_regular
-from .bundle import CARD, REPORT, Bundle, facts_sha256
+from .bundle import CARD, REPORT, Bundle
+from .manifest import facts_sha256
 from .report import Check, Outcome, is_measured, read_report
 
 #: The line of a model card that repeats the hash.

@@ -19,8 +19,8 @@ from cnnref.cli import app
 from cnnref.errors import InputError
 from cnnref.explain.drawing.layer_noise import draw_layer_noise
 from cnnref.runtimes import culprit, find_bundle, noise_of_layers, read_bundle, read_samples
-from cnnref.runtimes.bundle import facts_sha256
 from cnnref.runtimes.layer_noise import LayerNoise, compare_layers
+from cnnref.runtimes.manifest import facts_sha256
 from cnnref.runtimes.witnesses import FACTS
 
 #: A network with branches, whose layers are all in integers.

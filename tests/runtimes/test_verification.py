@@ -24,7 +24,7 @@ from tiny_bundle import (
 import cnnref
 from cnnref.errors import InputError
 from cnnref.runtimes import Check, Report, quarantine_failures, read_bundle, write_report
-from cnnref.runtimes.bundle import facts_sha256
+from cnnref.runtimes.manifest import facts_sha256
 from cnnref.runtimes.report import Outcome, measured_accuracy
 from cnnref.runtimes.witnesses import FACTS, report_of_earlier
 

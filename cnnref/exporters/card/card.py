@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import code, markdown
 from ...runtimes import Bundle, Report
-from ...runtimes.bundle import facts_sha256
+from ...runtimes.manifest import facts_sha256
 from ...runtimes.witnesses import FACTS
 from .training import training_lines
 
