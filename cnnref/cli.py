@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -106,25 +107,36 @@ def options(
 
 def main() -> None:
     """Run the command line; what a user can mend is one line on standard error and exit status 1."""
-    # Ending as after an error takes away the files and folders that are not finished.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    stopped: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        """Ending as after an error takes away the files and folders that are not finished."""
+        stopped.append(number)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         app()
-    except EXPECTED as error:
-        print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
-        if "--debug" in sys.argv:
-            raise
-        if isinstance(error, OSError) and error.filename:  # a path that cannot be read or written
-            place, reason = printable(str(error.filename)), error.strerror or type(error).__name__
-            print(f"cnnref: {place}: {reason}; check the path and its rights, or choose another.", file=sys.stderr)
-        else:
-            _report(error)
+        if stopped:  # native code in which a signal arrives may end with an error of its own
+            sys.exit(128 + stopped[0])
+        _tell(error)
         sys.exit(1)
+
+
+def _tell(error: Exception) -> None:
+    """Say in one line on standard error what was wrong; of a defect, with `--debug` the traceback."""
+    if isinstance(error, EXPECTED):
+        print(f"cnnref: {printable_lines(str(error))}", file=sys.stderr)
+    elif isinstance(error, BrokenPipeError):  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif "--debug" in sys.argv:
+        raise error
+    elif isinstance(error, OSError) and error.filename:  # a path that cannot be read or written
+        place, reason = printable(str(error.filename)), error.strerror or type(error).__name__
+        print(f"cnnref: {place}: {reason}; check the path and its rights, or choose another.", file=sys.stderr)
+    else:
+        _report(error)
 
 
 def _report(error: Exception) -> None:

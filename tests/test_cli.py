@@ -120,6 +120,20 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_file(tmp_
     assert "LookupError" in written.read_text()
 
 
+def test_a_command_that_is_stopped_in_native_code_says_nothing_of_the_error_that_this_made() -> None:
+    code = (
+        "import os, signal, sys; from cnnref import cli\n"
+        "@cli.app.command()\n"
+        "def native() -> None:\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    except SystemExit: raise SystemError('bad argument to internal function') from None\n"
+        "sys.argv = ['cnnref', 'native']\n"
+        "cli.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (128 + signal.SIGTERM, "", "")
+
+
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ran = run_process("show", "lenet5", "--plot", tmp_path / "file" / "network.png")
