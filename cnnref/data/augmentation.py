@@ -6,7 +6,7 @@ NumPy or for jax.numpy inside a compiled loop. A run is therefore reproducible o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from types import ModuleType
 from typing import Any, Literal
@@ -102,6 +102,12 @@ class Augmentation:
 
         if self.mixup and self.cutmix:
             raise InputError("augmentation.mixup and augmentation.cutmix both mix the labels; set one of them to 0.")
+
+    @property
+    def beyond_flips(self) -> list[str]:
+        """The settings in use that show more than each picture and its mirror image, by name."""
+        harmless = ("flip", "alternating", "border", "crop_aspect")
+        return [one.name for one in fields(self) if one.name not in harmless and getattr(self, one.name) != one.default]
 
     @property
     def mixes(self) -> bool:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..stored_pictures import ImageSource
 from .augmentation import Augmentation, Changes
 
-#: Pictures, labels, and the share of each label where pictures are mixed (see `Augmentation.mixes`), else 1.
-Batch = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float32]]
+#: Pictures, labels, the share of each label where pictures are mixed (see `Augmentation.mixes`), else 1, and the view
+#: of each picture (see `BatchPlan.views`).
+Batch = tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]
 T = TypeVar("T")
 
 #: The purposes of the random generators of a seed.
@@ -66,6 +67,11 @@ class BatchPlan:
         random = np.random.default_rng([self.seed, CHANGES, number])
         return chosen, self.augmentation.draw((self.batch_size, *self.shape[1:]), random, mirrored)
 
+    def views(self, chosen: NDArray[np.int64], changes: Changes) -> NDArray[np.int64]:
+        """The row of each picture, as it is shown, in a table of all pictures followed by all their mirror images."""
+        rows: NDArray[np.int64] = chosen + self.shape[0] * np.asarray(changes.get("mirrored", 0))
+        return rows
+
     def _order_of(self, random: np.random.Generator) -> NDArray[np.int64]:
         """The pictures of an epoch: each once; or those of each class equally often, no one twice more than another."""
         count = self.shape[0]
@@ -86,13 +92,15 @@ class BatchPlan:
 
         Yields:
             Augmented pictures [batch_size, height, width, channels] with values 0..255 (uint8, or float32 where values
-            are interpolated), their labels [batch_size], and how much each counts [batch_size]; the rest is the label
-            of the picture that it is mixed with, which is the one at the same place from the end.
+            are interpolated), their labels [batch_size], how much each counts [batch_size] (the rest is the label of
+            the picture that it is mixed with, which is the one at the same place from the end), and their views
+            [batch_size].
         """
         for number in range(first, last):
             chosen, changes = self.step(number)
             shares = changes.get("share", np.ones(self.batch_size, np.float32))
-            yield self.augmentation.apply(images[chosen], changes), labels[chosen], shares
+            views = self.views(chosen, changes)
+            yield self.augmentation.apply(images[chosen], changes), labels[chosen], shares, views
 
 
 def prefetch(items: Iterator[T], depth: int = 16) -> Generator[T, None, None]:

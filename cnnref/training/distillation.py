@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data import Dataset
 from ..environment import keras, ops
 from ..errors import InputError, printable
@@ -17,11 +19,14 @@ from ..files import read_text
 from ..models.saving import load_model, weights_sha256
 from ..runtimes.bundle import LABELS
 from ..runtimes.locate import find_model
+from ..stored_pictures import ImageSource
 from .recipe import Recipe
 from .run import Run
 
 #: The layer that the builders of this package end with, before the softmax.
 LOGITS = "logits"
+#: Pictures that teachers are asked about at once.
+ASKED = 256
 
 
 class Distillation:
@@ -33,14 +38,21 @@ class Distillation:
         weight: share of this loss in the whole.
 
     Attributes:
-        variables: of all teachers.
+        stored: what the teachers say of each picture, where they were asked beforehand; see `ask`.
     """
 
     def __init__(self, networks: Sequence[keras.Model], temperature: float, weight: float) -> None:
         self.networks, self.temperature, self.weight = list(networks), temperature, weight
         for network in self.networks:
             network.trainable = False  # so that no gradient is prepared for what does not learn
-        self.variables = [variable for network in self.networks for variable in network.variables]
+        self.stored: keras.Variable | None = None
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What the loss depends on and no step changes: the variables of all teachers, or what they said."""
+        if self.stored is not None:
+            return [self.stored]
+        return [variable for network in self.networks for variable in network.variables]
 
     @property
     def sha256(self) -> str:
@@ -48,22 +60,44 @@ class Distillation:
         hashes = [weights_sha256(network) for network in self.networks]
         return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
-    def probabilities(self, images: Any) -> Any:
+    def ask(self, images: ImageSource, *, mirrored: bool) -> None:
+        """Have the teachers look at all pictures now, and not in every step.
+
+        Args:
+            images: raw pixels, uint8 [n, height, width, channels].
+            mirrored: whether to ask for all mirror images, too; they come after the pictures in `stored`, which has the
+                rows of `BatchPlan.views`.
+        """
+        count = len(images)
+        image = keras.Input(images.shape[1:])
+        asked = keras.Model(image, self.probabilities(image))
+        said = []
+        for flip in (False, True)[: 1 + mirrored]:
+            for start in range(0, count, ASKED):
+                seen = images[np.arange(start, min(start + ASKED, count))].astype(np.float32)
+                seen = seen[:, :, ::-1] if flip else seen
+                said.append(asked.predict(seen, batch_size=ASKED, verbose=0))
+        self.stored = keras.Variable(np.concatenate(said), trainable=False, dtype="float32", name="said_by_teachers")
+
+    def probabilities(self, images: Any, views: Any = None) -> Any:
         """The mean of the teachers' probabilities at the temperature.
 
         Args:
             images: raw pixels, float32 [n, height, width, channels].
+            views: the row of each picture in what was said beforehand, where the teachers were asked then, [n].
 
         Returns:
             float32 [n, classes].
         """
+        if self.stored is not None:
+            return ops.take(self.stored, views, axis=0)
         found = [ops.softmax(self._logits(network, images) / self.temperature) for network in self.networks]
         mean = found[0]
         for one in found[1:]:
             mean = mean + one
         return ops.stop_gradient(mean / len(found))
 
-    def loss(self, images: Any, logits: Any) -> Any:
+    def loss(self, images: Any, logits: Any, views: Any = None) -> Any:
         """The mean of T^2 * KL(teachers || network) in nats, with both softened by the temperature T; a scalar.
 
         This is the paper's cross-entropy less the entropy of the teachers, which no weight of the network changes: it
@@ -73,8 +107,9 @@ class Distillation:
         Args:
             images: raw pixels, float32 [n, height, width, channels].
             logits: what the network says of them, float32 [n, classes].
+            views: see `probabilities`.
         """
-        wanted = self.probabilities(images)
+        wanted = self.probabilities(images, views)
         softened = ops.log_softmax(logits / self.temperature)
         # The entropy with its sign changed; 0 * log 0 counts as 0.
         information = ops.sum(wanted * ops.log(ops.maximum(wanted, 1e-30)), axis=-1)

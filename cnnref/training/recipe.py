@@ -188,11 +188,14 @@ class Teacher:
             probabilities. None for no teacher.
         temperature: that logits are divided by, so that what teachers hold for possible counts, too.
         weight: share of the teachers in the loss; the labels have the rest.
+        stored: ask the teachers before the first step, once for each picture and its mirror image, and keep what they
+            say; pictures may then be changed by `augmentation.flip` only.
     """
 
     networks: tuple[str, ...] = ()
     temperature: float = 4.0
     weight: float = 0.9
+    stored: bool = False
 
     def __post_init__(self) -> None:
         _check_kinds(self, "teacher.")
@@ -311,6 +314,12 @@ class Recipe:
             raise InputError(f"epochs is {self.epochs}; give a number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; give a number from 0 to below 1.")
+        if self.teacher.networks and self.teacher.stored and (changed := self.augmentation.beyond_flips):
+            raise InputError(
+                "teacher.stored asks the teachers once for each picture and its mirror image, and with "
+                f"augmentation.{changed[0]} the network sees others in every epoch; set it to 0, or teacher.stored to "
+                "false."
+            )
         for name, value in self.options.items():
             if name in DECIDED:
                 raise InputError(f"options.{name} is no option: data and training decide it; leave it out.")
@@ -347,6 +356,8 @@ class Recipe:
                 del plain[key]
         if not self.teacher.networks:
             del plain["teacher"]
+        elif not self.teacher.stored:
+            del plain["teacher"]["stored"]
         if self.optimizer.name != "muon":
             for key in OF_MUON:
                 del plain["optimizer"][key]

@@ -116,13 +116,14 @@ class TrainState:
         """Learn from pictures `size` pixels high from now on; 0: as high as they are. See `smaller`."""
         self._resized = smaller(self.network, size) if size else self.network
 
-    def forward(self, images: Any, labels: Any, shares: Any = None) -> tuple[Any, Any]:
+    def forward(self, images: Any, labels: Any, shares: Any = None, views: Any = None) -> tuple[Any, Any]:
         """The loss in nats, and how many of a batch are right. Both scalar float32.
 
         The loss is the cross-entropy with the labels, in which each class has its weight where there are weights; where
         there are teachers, its weighted mean with theirs. Where pictures are mixed, `shares` [n] is how much each label
         counts; the rest is the label at the same place from the end, and right is who finds the one that counts more.
-        Without shares the pictures are as they were.
+        Without shares the pictures are as they were. Where the teachers were asked beforehand, `views` [n] says in
+        which row of what they said each picture is.
         """
         images = seen = ops.cast(images, "float32")
         if self._resized is not self.network:
@@ -143,7 +144,7 @@ class TrainState:
         loss = ops.mean(losses if counts is None else counts * losses)
         if self.teachers is not None:
             share = self.teachers.weight
-            loss = (1 - share) * loss + share * self.teachers.loss(images, logits)
+            loss = (1 - share) * loss + share * self.teachers.loss(images, logits, views)
         return loss, right
 
     def update(self, gradients: Sequence[Any]) -> None:

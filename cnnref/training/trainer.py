@@ -349,6 +349,12 @@ class Trainer:
                 layer.trainable = not phase.head_only and not (norm and self.recipe.fine_tuning.keep_statistics)
         if self.recipe.whiten:
             self.model.get_layer("whiten").kernel.trainable = False
+        if self.teachers is not None and self.recipe.teacher.stored and self.teachers.stored is None:
+            mirrored = self.recipe.augmentation.flip
+            if not self.settings.quiet:
+                seen = (1 + mirrored) * len(self.pictures.images)
+                print(f"The teachers look at {seen:,} pictures, once", file=sys.stderr)
+            self.teachers.ask(self.pictures.images, mirrored=mirrored)
         steps = phase.last - phase.first
         weights = class_weights(self.pictures.labels) if self.recipe.balance == "weights" else None
         return TrainState(

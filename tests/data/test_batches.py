@@ -27,10 +27,10 @@ def test_an_epoch_shows_every_picture_once_with_its_label() -> None:
     images, labels = numbered(12)
     epoch = list(plan(images).batches(images, labels, 0, 3))
     assert all(batch.dtype == np.uint8 and batch.shape == (4, 4, 4, 1) for batch, *_ in epoch)
-    for batch, targets, shares in epoch:
+    for batch, targets, shares, _ in epoch:
         assert (shares == 1).all()
         np.testing.assert_array_equal(batch[:, 0, 0, 0], targets)
-    shown = np.concatenate([targets for _, targets, _ in epoch])
+    shown = np.concatenate([targets for _, targets, *_ in epoch])
     assert sorted(shown) == list(range(12))
     assert list(shown) != list(range(12))
 
@@ -99,7 +99,8 @@ def test_alternating_flips_show_each_side_in_turn() -> None:
     order = plan(images, batch_size=40, augmentation=Augmentation(flip=True, alternating=True))
     sides = []
     for epoch in range(4):
-        ((batch, places, _),) = order.batches(images, np.arange(40), epoch, epoch + 1)
+        ((batch, places, _, views),) = order.batches(images, np.arange(40), epoch, epoch + 1)
+        assert (batch == np.concatenate([images, images[:, :, ::-1]])[views]).all()
         flipped = (batch == images[places, :, ::-1]).all(axis=(1, 2, 3))
         sides.append(flipped[np.argsort(places)])
     assert (sides[0] == ~sides[1]).all()

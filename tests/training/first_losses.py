@@ -2,6 +2,7 @@
 
 Arguments: model, steps, "one" or "all" devices, the height of the pictures in the first half of the steps (0: theirs),
 and for one process of several: HOST:PORT, how many, which. MODEL@FILE learns from a teacher, too,
+MODEL@FILE@stored from one that is asked beforehand,
 MODEL@muon with that optimizer, MODEL@weighted by class, and MODEL@own trains a network of one's own instead of MODEL.
 """
 
@@ -48,14 +49,15 @@ def noise() -> Dataset:
 
 def first_losses(model: str, steps: int, devices: str = "one", small: int = 0) -> list[float]:
     """Losses of the steps from 0 on; in the first half of them the pictures are `small` pixels high."""
-    name, _, changed = model.partition("@")
+    name, changed, stored = (*model.split("@"), "", "")[:3]
     recipe = replace(RECIPE, model=name)
     if changed == "muon":
         recipe = replace(recipe, optimizer=Optimizer("muon", weight_decay=5e-3))
     elif changed == "weighted":
         recipe = replace(recipe, balance="weights")
     elif changed and changed != "own":
-        recipe = replace(recipe, teacher=Teacher((changed,)))
+        shown = Augmentation(flip=True, alternating=True) if stored else recipe.augmentation
+        recipe = replace(recipe, teacher=Teacher((changed,), stored=bool(stored)), augmentation=shown)
     own = prepared(own_network(), (16, 16, 3), 10, ((0.5,) * 3, (0.3,) * 3), "noise") if changed == "own" else None
     trainer = Trainer.prepare(recipe, noise(), Settings(network=own))
     state = trainer.train_state(trainer.phases[-1])

@@ -134,6 +134,14 @@ def test_without_weight_a_teacher_changes_nothing_to_the_bit_and_with_weight_all
     assert len({plain[2], unweighted[2], taught[2]}) == 3
 
 
+@pytest.mark.parametrize("shown", [Augmentation(), Augmentation(flip=True), Augmentation(flip=True, alternating=True)])
+def test_asked_once_beforehand_teachers_say_what_they_say_in_every_step(folder: Path, shown: Augmentation) -> None:
+    names = (str(folder / "noise"),)
+    recipe = replace(RECIPE, epochs=4, validation=40, augmentation=shown)  # 600 pictures: 9 steps an epoch
+    losses = [steps_of(replace(recipe, teacher=Teacher(names, stored=stored)), 20)[0] for stored in (False, True)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
 def test_other_weights_of_a_teacher_make_another_run(tmp_path: Path) -> None:
     recipe = replace(RECIPE, teacher=Teacher((str(tmp_path / "model.keras"),)))
     prints = []
@@ -149,6 +157,7 @@ def test_a_run_with_a_teacher_ends_alike_however_it_is_cut_and_says_who_taught_i
     short, teacher = replace(RECIPE, epochs=0.3), folder / "digits"
     whole = cnnref.train(short, out=tmp_path / "whole", quiet=True, checkpoint_seconds=0, teacher=teacher)
     told = whole.results["teacher"]
+    assert not told["stored"]
     assert told["networks"] == [str(teacher)]
     assert told["weights_sha256"] == weights_sha256(load_model(teacher / "model.keras"))
     cut, digits = Run(tmp_path / "cut"), cnnref.data.load("digits")

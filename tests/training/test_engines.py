@@ -76,13 +76,16 @@ def test_weights_of_classes_give_the_same_losses_too(on_tensorflow: NDArray[np.f
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("asked", ["", "@stored"])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_teacher_gives_the_same_losses_too(on_tensorflow: NDArray[np.float64], tmp_path: Path, backend: str) -> None:
+def test_a_teacher_gives_the_same_losses_too(
+    on_tensorflow: NDArray[np.float64], tmp_path: Path, backend: str, asked: str
+) -> None:
     pytest.importorskip(backend)
     teacher = models.build("lenet5", (16, 16, 3), 10)
     draw_weights(teacher, 5)
     save_model(teacher, tmp_path / "model.keras")
-    model = f"resnet8@{tmp_path}"
+    model = f"resnet8@{tmp_path}{asked}"
     taught = np.array(first_losses(model, STEPS))
     assert abs(taught[0] - on_tensorflow[0]) > 1e-2
     np.testing.assert_allclose(losses_of(start(model, STEPS, "one", 0, backend=backend)), taught, atol=1e-4)

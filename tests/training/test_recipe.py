@@ -175,6 +175,10 @@ def after(*lines: Any) -> Any:
         (after("[average]", "decay = 1"), r"average\.decay is 1\.0; give a number from 0 to below 1"),
         (after("[teacher]", "weight = 1.5"), r"teacher\.weight is 1\.5; give a share of the loss, from 0 to 1"),
         (after("[teacher]", "temperature = 0.0"), r"teacher\.temperature is 0\.0; give at least 0\.001"),
+        (
+            after("[teacher]", 'networks = ["a"]\nstored = true\n[augmentation]\nshear = 3'),
+            r"teacher\.stored asks the teachers once .* with augmentation\.shear the network sees others",
+        ),
         (after("[teacher]", 'networks = "a"'), r"teacher\.networks is 'a'; write a list in brackets"),
         (after("[low_resolution]", "size = -1"), r"low_resolution\.size is -1; give at least 0"),
         (after("[low_resolution]", "share = 1.0"), r"low_resolution\.share is 1\.0; give a share of the run, between"),

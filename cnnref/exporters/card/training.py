@@ -154,6 +154,8 @@ def _teachers(told: Any) -> list[str]:
     return [
         f"- distilled from {names} (SHA-256 of the weights `{told['weights_sha256'][:16]}`...): temperature "
         f"{told['temperature']:g}, {100 * told['weight']:g} % of the loss"
+        + ", asked once for each picture and its mirror image"
+        * bool(told.get("stored"))
     ]
 
 

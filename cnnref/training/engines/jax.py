@@ -56,7 +56,8 @@ class JaxEngine:
         shown = None
         if self._stored is not None:
             shown = self._stored[chosen.ravel()].reshape(*chosen.shape, *self._stored.shape[1:])
-        plan = self._put((chosen.astype(np.int32), changes, shown), self._divided)
+        views = self._plan.views(chosen, changes).astype(np.int32)
+        plan = self._put((chosen.astype(np.int32), changes, shown, views), self._divided)
         state, (losses, right) = self._compiled(state, self._data, self._fixed, plan)
         for variable, value in zip(self._variables, state, strict=True):
             variable.assign(np.asarray(value))
@@ -76,15 +77,15 @@ class JaxEngine:
         constants = list(zip(self._state.fixed, fixed, strict=True))
 
         def step(state: list[Any], one: Any) -> tuple[list[Any], Any]:
-            chosen, changes, shown = one
+            chosen, changes, shown, views = one
             batch = self._plan.augmentation.apply(images[chosen] if shown is None else shown, changes, jax.numpy)
             with keras.StatelessScope([*zip(self._variables, state, strict=True), *constants]) as scope:
-                found = self._step(batch, labels[chosen], changes.get("share"), constants)
+                found = self._step((batch, labels[chosen], changes.get("share"), views), constants)
                 return [scope.get_current_value(variable) for variable in self._variables], found
 
         return jax.lax.scan(step, state, plan)
 
-    def _step(self, images: Any, labels: Any, shares: Any, constants: list[Any]) -> tuple[Any, Any]:
+    def _step(self, batch: tuple[Any, ...], constants: list[Any]) -> tuple[Any, Any]:
         """One step inside a scope that stands for the variables; `constants` are those that never change."""
         state = self._state
         buffers = [variable.value for variable in state.buffers]
@@ -92,7 +93,7 @@ class JaxEngine:
         def loss_of(trained: Sequence[Any]) -> Any:
             known = [*zip(state.trained, trained, strict=True), *zip(state.buffers, buffers, strict=True), *constants]
             with keras.StatelessScope(known) as scope:
-                loss, right = state.forward(images, labels, shares)
+                loss, right = state.forward(*batch)
                 return loss, (right, [scope.get_current_value(variable) for variable in state.buffers])
 
         trained = [variable.value for variable in state.trained]

@@ -46,21 +46,21 @@ class TensorFlowEngine:
         """End the thread."""
         self._batches.close()
 
-    def _loop(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
-        """All steps of [steps, batch, ...] pictures, labels and their shares; losses and right answers [steps]."""
+    def _loop(self, images: Any, labels: Any, shares: Any, views: Any) -> tuple[Any, Any]:
+        """All steps of [steps, batch, ...] of all parts of a batch; losses and right answers [steps]."""
         count = tf.shape(labels)[0]
         found = [tf.TensorArray(tf.float32, count) for _ in range(2)]
 
         def body(place: Any, losses: Any, right: Any) -> tuple[Any, Any, Any]:
-            loss, correct = self._step(images[place], labels[place], shares[place])
+            loss, correct = self._step(images[place], labels[place], shares[place], views[place])
             return place + 1, losses.write(place, loss), right.write(place, correct)
 
         # One after the other: a step begins with the weights that the one before it left.
         _, losses, right = tf.while_loop(lambda place, *_: place < count, body, (0, *found), parallel_iterations=1)
         return losses.stack(), right.stack()
 
-    def _step(self, images: Any, labels: Any, shares: Any) -> tuple[Any, Any]:
+    def _step(self, images: Any, labels: Any, shares: Any, views: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape, fused_batch_norm(self._state.network):
-            loss, right = self._state.forward(images, labels, shares)
+            loss, right = self._state.forward(images, labels, shares, views)
         self._state.update(tape.gradient(loss, [variable.value for variable in self._state.trained]))
         return loss, right

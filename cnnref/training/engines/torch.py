@@ -37,11 +37,9 @@ class TorchEngine:
         """End the thread."""
         self._batches.close()
 
-    def _step(
-        self, images: NDArray[np.generic], labels: NDArray[np.int64], shares: NDArray[np.float32]
-    ) -> tuple[float, float]:
+    def _step(self, *batch: NDArray[np.generic]) -> tuple[float, float]:
         values = [variable.value for variable in self._state.trained]
-        loss, right = self._state.forward(*(torch.as_tensor(part) for part in (images, labels, shares)))
+        loss, right = self._state.forward(*(torch.as_tensor(part) for part in batch))
         gradients = torch.autograd.grad(loss, values)
         with torch.no_grad():
             self._state.update(gradients)

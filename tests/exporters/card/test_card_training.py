@@ -114,6 +114,8 @@ def test_the_teachers_are_told_with_the_hash_of_their_weights_and_without_marks(
     text = told({**results(0, 0.94), "teacher": taught})
     assert "- distilled from `speednet-cifar10` and `a'b\\n` (SHA-256 of the weights `0a0a0a0a0a0a0a0a`" in text
     assert "temperature 4, 90 % of the loss\n" in text
+    text = told({**results(0, 0.94), "teacher": taught | {"stored": True}})
+    assert "90 % of the loss, asked once for each picture and its mirror image\n" in text
 
 
 def test_the_machine_has_its_cores_threads_and_versions(told: Any, tmp_path: Path) -> None:
