@@ -195,19 +195,21 @@ class Writer:
     def _model_for_tensorflow(self) -> keras.Model:
         return with_names_for_tensorflow(self.model)
 
-    @cached_property
+    @property
     def _function(self) -> Any:
-        from .tensorflow.graph import frozen
+        from .tensorflow.graph import serving_function
 
-        return frozen(self._module)
+        return serving_function(self._module)
 
     @cached_property
     def _function_of_floats(self) -> Any:
-        from .tensorflow.graph import frozen, serving_module
+        from .tensorflow.graph import serving_function, serving_module
 
         if self.contract.input_dtype == "float32":
             return self._function
-        return frozen(serving_module(self._model_for_tensorflow, replace(self.contract, input_dtype="float32")))
+        return serving_function(
+            serving_module(self._model_for_tensorflow, replace(self.contract, input_dtype="float32"))
+        )
 
     def _facts(self, kind: ArtifactKind) -> dict[str, Any]:
         if kind.format == "onnx":

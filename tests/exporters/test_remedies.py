@@ -20,7 +20,7 @@ from cnnref.exporters.calibration import PLAIN, least_error_range, mean_error, o
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.remedies import Trial, trial_images, trial_pictures, with_remedy
 from cnnref.exporters.source import from_model
-from cnnref.exporters.tensorflow.graph import frozen, serving_module
+from cnnref.exporters.tensorflow.graph import serving_function, serving_module
 from cnnref.exporters.tensorflow.integers import IntegerWriter
 from cnnref.exporters.tensorflow.tflite import tflite_model
 from cnnref.runtimes import LabelledImages, noise_of_layers, read_bundle, read_report
@@ -74,7 +74,7 @@ def test_a_file_that_loses_too_much_gets_a_remedy_and_holds(unbalanced: Any) -> 
 
 def test_a_tflite_file_loses_less_with_its_remedy(model: Any) -> None:
     contract = contract_of(model, "unbalanced")
-    function = frozen(serving_module(model, contract))
+    function = serving_function(serving_module(model, contract))
     data = load("digits")
     writer = IntegerWriter(function, contract, sample_of(data.train_images, "digits"))
     images = trial_images(data.train_images, data.train_labels, "digits", seed=0, after=200)

@@ -12,7 +12,7 @@ from small_models import answers, randomise, small_shape, some_pixels, spread
 
 from cnnref import models
 from cnnref.exporters.contract import Contract, contract_of
-from cnnref.exporters.tensorflow.graph import frozen, serving_module
+from cnnref.exporters.tensorflow.graph import serving_function, serving_module
 
 #: A network whose blocks a smaller one of the same family has, and MobileOne: with random weights 43 layers without a
 #: shortcut forget the image; `tests/models/test_fold_branches.py` has its files.
@@ -71,7 +71,7 @@ class Subject:
 
     @cached_property
     def function(self) -> Any:
-        return frozen(self.module)
+        return serving_function(self.module)
 
 
 def subject_of(name: str) -> Subject:

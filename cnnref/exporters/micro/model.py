@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ...environment import keras
 from ...runtimes.bundle import IMAGE, PROBABILITIES
 from ..calibration import Calibration
 from ..contract import Contract
-from ..tensorflow.graph import frozen, outputs_of, require_tensorflow
+from ..tensorflow.graph import outputs_of, require_tensorflow
 from ..tensorflow.tflite import tflite_model
 from ..tensorflow.tflite_file import packed
 from .forms import forms
@@ -41,7 +40,7 @@ def micro_model(model: keras.Model, contract: Contract, calibration: Calibration
         (probabilities,) = outputs_of(graph, image, in_another_form)
         return {PROBABILITIES: probabilities}
 
-    function, of_one = frozen(SimpleNamespace(serve=serve)), replace(contract, batch=1)
+    function, of_one = serve.get_concrete_function(), replace(contract, batch=1)
     return reduced(tflite_model(function, of_one, precision="int8", calibration=calibration, integer_io="int8"))
 
 

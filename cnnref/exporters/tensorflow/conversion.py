@@ -18,7 +18,7 @@ PLACE = re.compile(r"(?:<unknown>:0|/[^\s:()\"]*\.py:\d+(?::\d+)?): ?(?:error: ?
 
 
 def converter_of(function: Any) -> Any:
-    """The converter of a frozen function."""
+    """The converter of a concrete function."""
     import tensorflow as tf
 
     with quiet():

@@ -106,11 +106,11 @@ def loops_unrolled(model: keras.Model) -> Iterator[None]:
             layer.unroll = False
 
 
-def frozen(module: Any) -> Any:
-    """`serve` with the weights as constants, so that converters can fold and quantize them."""
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    return convert_variables_to_constants_v2(module.serve.get_concrete_function())
+def serving_function(module: Any) -> Any:
+    """`serve` as a concrete function, with its weights as variables, which TFLite's converter makes constants of."""
+    function = module.serve.get_concrete_function()
+    function.module = module  # it would not keep the weights alive by itself
+    return function
 
 
 def outputs_of(

@@ -1,4 +1,4 @@
-"""TFLite at every precision: TensorFlow's converter on the frozen function, then the contract's names and metadata."""
+"""TFLite at every precision: TensorFlow's converter on the serving function, then the contract's names and metadata."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def tflite_model(
     integer_io: str = "float32",
     plan: IntegerPlan = PLAIN,
 ) -> bytes:
-    """Convert a frozen serving function to a .tflite.
+    """Convert a serving function to a .tflite.
 
     Args:
-        function: what `frozen` gives; for "int8" one that takes float32, whatever the contract says, because the
-            converter puts whole numbers at its ends by itself.
+        function: what `serving_function` gives; for "int8" one that takes float32, whatever the contract says, because
+            the converter puts whole numbers at its ends by itself.
         precision: "float32"; "fp16", weights in half the bytes; "dynamic", int8 weights with float activations; "int8",
             everything that has an integer form in integers, per channel, ranges by the smallest and largest activation
             on the calibration set.

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from cnnref.environment import keras, layers, ops
 from cnnref.exporters.contract import contract_of
 from cnnref.exporters.onnx.model import onnx_model
-from cnnref.exporters.tensorflow.graph import frozen, serving_module
+from cnnref.exporters.tensorflow.graph import serving_function, serving_module
 from cnnref.exporters.tensorflow.tflite import tflite_model
 
 SHAPE = (9, 8, 3)
@@ -239,7 +239,7 @@ def bench() -> Any:
 def converted(model: Any, x: Any) -> Any:
     """Operators and outputs of a model written as TFLite."""
     contract = contract_of(model, "networks")
-    interpreter = Interpreter(model_content=tflite_model(frozen(serving_module(model, contract)), contract))
+    interpreter = Interpreter(model_content=tflite_model(serving_function(serving_module(model, contract)), contract))
     given, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.resize_tensor_input(given, x.shape)
     interpreter.allocate_tensors()

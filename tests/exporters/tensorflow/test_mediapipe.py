@@ -55,7 +55,7 @@ def network() -> Iterator[Any]:
 def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The .tflite files of EXPORTS."""
     from cnnref.exporters.calibration import Calibration
-    from cnnref.exporters.tensorflow.graph import frozen, serving_module
+    from cnnref.exporters.tensorflow.graph import serving_function, serving_module
     from cnnref.exporters.tensorflow.tflite import tflite_model
 
     folder, calibration = tmp_path_factory.mktemp("tflite"), Calibration(pictures(20), "drawn pictures", 0)
@@ -63,7 +63,7 @@ def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, (precision, pixels, ends) in EXPORTS.items():
         promise = contract_of(network, "net", LABELS, input_dtype=pixels)
         options = {"precision": precision, "calibration": calibration, "integer_io": ends}
-        content = tflite_model(frozen(serving_module(network, promise)), promise, **options)
+        content = tflite_model(serving_function(serving_module(network, promise)), promise, **options)
         written[name] = folder / f"{name.replace(', ', '-').replace(' ', '-')}.tflite"
         written[name].write_bytes(content)
     return written

@@ -15,7 +15,7 @@ from cnnref.environment import keras, layers
 from cnnref.errors import InputError
 from cnnref.exporters.calibration import Calibration
 from cnnref.exporters.contract import contract_of
-from cnnref.exporters.tensorflow.graph import for_tensorflow, frozen, serving_module
+from cnnref.exporters.tensorflow.graph import for_tensorflow, serving_function, serving_module
 from cnnref.exporters.tensorflow.tflite import tflite_model
 from cnnref.exporters.tensorflow.tflite_file import packed
 from cnnref.runtimes.inspection import structure
@@ -32,13 +32,13 @@ def pixels(count: Any) -> Any:
 
 @pytest.fixture(scope="module", params=NAMES)
 def subject(request: pytest.FixtureRequest) -> Any:
-    """The model with its preprocessing, the frozen function, pixels and what Keras gives for them."""
+    """The model with its preprocessing, the serving function, pixels and what Keras gives for them."""
     model = models.build(request.param, SHAPE, classes=7, normalization=((0.5,) * 3, (0.2,) * 3))
     randomise(model)
     images = pixels(60)
     spread(model, images[:8].astype(np.float32))
     contract = contract_of(model, model.name)
-    function = frozen(serving_module(model, contract))
+    function = serving_function(serving_module(model, contract))
     return contract, function, images, answers(model, images.astype(np.float32))
 
 
@@ -82,7 +82,10 @@ def test_the_same_bytes_twice_from_two_traces_of_the_model() -> None:
     for precision in ("float32", "fp16", "dynamic", "int8"):
         first, second = (
             tflite_model(
-                frozen(serving_module(model, contract)), contract, precision=precision, calibration=calibration
+                serving_function(serving_module(model, contract)),
+                contract,
+                precision=precision,
+                calibration=calibration,
             )
             for _ in range(2)
         )
@@ -97,7 +100,7 @@ def test_bytes_go_in_and_the_best_classes_come_out(precision: Any, tmp_path: Pat
     contract = contract_of(model, "resnet8", input_dtype="uint8", top_k=3)
     calibration = Calibration(images, "patches", 0)
     takes_floats = contract_of(model, "resnet8", top_k=3) if precision == "int8" else contract
-    function = frozen(serving_module(model, takes_floats))
+    function = serving_function(serving_module(model, takes_floats))
     made = runner(tflite_model(function, contract, precision=precision, calibration=calibration), tmp_path)
     assert made.inputs()["image"].dtype == "uint8"
     found = made.answer(images)
@@ -111,13 +114,13 @@ def test_integers_without_calibration_are_refused() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract = contract_of(model, "resnet8")
     with pytest.raises(InputError, match="resnet8 has no calibration images"):
-        tflite_model(frozen(serving_module(model, contract)), contract, precision="int8")
+        tflite_model(serving_function(serving_module(model, contract)), contract, precision="int8")
 
 
 def test_the_operators_know_their_layers_by_short_names() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract = contract_of(model, "resnet8")
-    content = tflite_model(frozen(serving_module(model, contract)), contract)
+    content = tflite_model(serving_function(serving_module(model, contract)), contract)
     names = [detail["name"] for detail in Interpreter(model_content=content).get_tensor_details()]
     assert {"image", "probabilities"} <= set(names)
     assert not [name for name in names if ";" in name]
@@ -130,7 +133,7 @@ def test_forms_for_tflite_are_in_no_graph_for_tensorflow() -> None:
     contract = contract_of(model, "centred")
     module = serving_module(model, contract)
     own = for_tensorflow(module, model, contract)
-    kinds = [{node.op for node in frozen(one).graph.as_graph_def().node} for one in (module, own)]
+    kinds = [{node.op for node in serving_function(one).graph.as_graph_def().node} for one in (module, own)]
     assert "Conv2D" in kinds[0] - kinds[1]
     assert "Mean" in kinds[1] - kinds[0]
     plain = models.build("tinyvgg", SHAPE, classes=7)
@@ -142,7 +145,7 @@ def test_forms_for_tflite_are_in_no_graph_for_tensorflow() -> None:
 def test_what_is_stored_once_is_read_as_if_each_had_its_own() -> None:
     model = models.build("resnet8", SHAPE, classes=7)
     contract, calibration = contract_of(model, "resnet8"), Calibration(pixels(2), "patches", 0)
-    function = frozen(serving_module(model, contract))
+    function = serving_function(serving_module(model, contract))
     content = tflite_model(function, contract, precision="int8", calibration=calibration)
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     builder = flatbuffers.Builder(1024)
