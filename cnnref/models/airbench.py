@@ -18,7 +18,7 @@ from typing import Any
 
 from ..environment import layers, ops
 from .blocks import Head, Tensor, activate, check_fits, flatten, name_stage, pool, set_name
-from .initializers import pytorch_uniform, with_identity
+from .initializers import fresh_generator, pytorch_uniform, values, with_identity
 from .registry import Variant, register
 
 WIDTHS = (64, 256, 256)
@@ -88,5 +88,6 @@ def partial_identity_conv(
 
 
 def _partial_identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    drawn = ops.convert_to_numpy(pytorch_uniform()(shape, dtype))
+    drawn = values(pytorch_uniform(), shape, fresh_generator())
+    assert drawn is not None
     return ops.convert_to_tensor(with_identity(drawn), dtype)

@@ -5,12 +5,14 @@ Each backend of Keras has its own random generator, so Keras' initializers draw 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import getrandbits
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..environment import keras
+from ..environment import keras, shapes_alone
 
 #: Standard deviation of the standard normal distribution truncated at two deviations.
 TRUNCATED_DEVIATION = 0.87962566103423978
@@ -30,6 +32,28 @@ def draw_weights(model: keras.Model, seed: int) -> None:
             drawn = with_identity(drawn)
         if drawn is not None:
             variable.assign(drawn)
+
+
+def initialized(make: Callable[[], keras.Model]) -> keras.Model:
+    """The network that a function makes, with fresh weights.
+
+    JAX compiles a program for the shape of every random weight, which takes half a minute for ResNet-20, so there NumPy
+    draws them.
+    """
+    if keras.backend.backend() != "jax" or keras.src.backend.in_stateless_scope():
+        return make()
+    with shapes_alone():
+        model = make()
+    random = fresh_generator()
+    for variable in model.variables:
+        drawn = values(variable._initializer, tuple(variable.shape), random)
+        variable.assign(variable._initializer(variable.shape, dtype=variable.dtype) if drawn is None else drawn)
+    return model
+
+
+def fresh_generator() -> np.random.Generator:
+    """A generator of random numbers that `keras.utils.set_random_seed` decides, like all that Keras draws."""
+    return np.random.default_rng(getrandbits(64))
 
 
 def _initializer_of(layer: keras.layers.Layer, name: str) -> Any:

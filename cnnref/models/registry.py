@@ -16,6 +16,7 @@ from typing import Any
 from ..environment import keras, shapes_alone
 from ..errors import InputError, did_you_mean
 from .blocks import Head, TooSmallError, normalize
+from .initializers import initialized
 
 Shape = tuple[int, int, int]
 Builder = Callable[..., "keras.Model"]
@@ -268,7 +269,7 @@ def _assemble(
     try:
         image = keras.Input(shape, name="image")
         scaled = image if normalization is None else normalize(image, normalization)
-        return keras.Model(image, family(scaled, head, **arguments), name=facts.name)
+        return initialized(lambda: keras.Model(image, family(scaled, head, **arguments), name=facts.name))
     except TooSmallError as error:
         smallest = _smallest_square(family, arguments, shape[2], max(*facts.input_shape[:2], *shape[:2]))
         raise InputError(

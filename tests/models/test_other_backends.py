@@ -32,6 +32,23 @@ PROGRAM = """
 import sys
 import numpy as np
 from cnnref import models
+from cnnref.environment import keras
+
+if keras.backend.backend() == "jax":
+    import jax
+
+    def compiled(*_, **__):
+        raise AssertionError("JAX compiles this for every shape")
+
+    jax.random.uniform = jax.random.normal = jax.random.truncated_normal = compiled
+    drawn = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        drawn.append(models.build("resnet20").get_weights())
+    same, other = (max(np.abs(a - b).max() for a, b in zip(drawn[0], one)) for one in drawn[1:])
+    assert same == 0 < other
+    kernel = max(drawn[0], key=np.size)  # 3x3, 64 channels: He's normal distribution
+    assert abs(kernel.std() / np.sqrt(2 / 576) - 1) < 0.02
 
 folder = sys.argv[1]
 for name in sys.argv[2:]:
