@@ -1,12 +1,13 @@
 """Export the networks of keras.applications with cnnref and with Keras' own exporters, and print what came of each.
 
-    python scripts/benchmarks/keras_applications.py [NAME ...] [--json FILE]
+    python scripts/benchmarks/keras_applications.py [NAME ...] [--exporters cnnref] [--json FILE]
 
 Each network is built with random weights at its usual size, saved as a .keras file, loaded again, and exported to
 float32 ONNX, TFLite and SavedModel. Every file is run in its runtime and compared with what Keras computes; cnnref also
 verifies its own. Prints a row for each network: what came of the three files, the nodes of the .onnx, and the bytes of
-all three, of both exporters. Reasons for what is not right stand below the table. With --json, a line for each file is
-appended to FILE when its network is done, and networks that stand there already are not exported again.
+all three, of both exporters, or of those that --exporters names. Reasons for what is not right stand below the table.
+With --json, a line for each file is appended to FILE when its network is done, and what stands there already is not
+exported again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import gc
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,14 @@ def network(name: str) -> UserNetwork:
     return UserNetwork(name, "keras.applications", lambda: getattr(keras.applications, name)(weights=None, **shape))
 
 
-def rows_of(name: str) -> Iterator[Row]:
+def rows_of(name: str, exporters: Sequence[str]) -> Iterator[Row]:
     """Export one network."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         subject = subject_of(network(name), folder)
-        for exporter, export in EXPORTERS.items():
+        for exporter in exporters:
             place = folder / (name if exporter == "cnnref" else f"{name}-keras")
-            for outcome in export(subject, folder):
+            for outcome in EXPORTERS[exporter](subject, folder):
                 yield row(exporter, outcome, place / FILES[outcome.format])
 
 
@@ -115,10 +116,10 @@ def row(exporter: str, outcome: Outcome, path: Path) -> Row:
     return Row(exporter, outcome.network, outcome.format, outcome.verdict, outcome.reason, size, nodes)
 
 
-def line(name: str, rows: list[Row]) -> str:
+def line(name: str, rows: list[Row], exporters: Sequence[str]) -> str:
     """The rows of a network as one row of Markdown."""
     cells = []
-    for exporter in EXPORTERS:
+    for exporter in exporters:
         own = {one.format: one for one in rows if one.exporter == exporter}
         verdicts = {one.verdict for one in own.values()}
         shown = [f"{own[form].verdict}" for form in FILES]
@@ -132,22 +133,26 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *NAMES], metavar="NAME", help="only these networks")
+    parser.add_argument("--exporters", nargs="+", choices=EXPORTERS, default=list(EXPORTERS), help="by default both")
     parser.add_argument("--json", type=Path, metavar="FILE", help="read and append the outcomes, one on each line")
     given = parser.parse_args()
-    known: dict[str, list[Row]] = {}
+    known: dict[tuple[str, str], list[Row]] = {}
     if given.json is not None and given.json.is_file():
         for stored in given.json.read_text(encoding="utf-8").splitlines():
             fields: dict[str, Any] = json.loads(stored)
-            known.setdefault(fields["network"], []).append(Row(**fields))
-    columns = "nodes | bytes of .onnx | .tflite | SavedModel"
-    print(f"| network | cnnref | {columns} | Keras | {columns} |\n|---|---|{'---:|' * 4}---|{'---:|' * 4}", flush=True)
+            known.setdefault((fields["network"], fields["exporter"]), []).append(Row(**fields))
+    heads = "".join(f" {one} | nodes | bytes of .onnx | .tflite | SavedModel |" for one in given.exporters)
+    print(f"| network |{heads}\n|---|" + f"---|{'---:|' * 4}" * len(given.exporters), flush=True)
     wrong: list[Row] = []
     for name in given.names or NAMES:
-        rows = known.get(name) or list(rows_of(name))
-        if given.json is not None and name not in known:
+        rows = [row for exporter in given.exporters for row in known.get((name, exporter), [])]
+        missing = [one for one in given.exporters if (name, one) not in known]
+        new = list(rows_of(name, missing)) if missing else []
+        if given.json is not None and new:
             with given.json.open("a", encoding="utf-8") as lines:
-                lines.writelines(json.dumps(asdict(one)) + "\n" for one in rows)
-        print(line(name, rows), flush=True)
+                lines.writelines(json.dumps(asdict(one)) + "\n" for one in new)
+        rows += new
+        print(line(name, rows, given.exporters), flush=True)
         wrong += [one for one in rows if one.verdict != RIGHT]
         keras.backend.clear_session()
         gc.collect()
