@@ -53,6 +53,9 @@ RECIPES = {
     "shufflenet": recipe(
         "shufflenet_v2_x1_0_cifar", 3.0, sgd(0.1), batch_size=64, low_resolution=LowResolution(16, 0.85)
     ),
+    "efficientnet": recipe(
+        "efficientnet_b0_cifar", 2.8, sgd(0.1), batch_size=64, low_resolution=LowResolution(16, 0.92)
+    ),
     "convnext": recipe(
         "convnext_tiny_cifar",
         3.512,
@@ -60,7 +63,7 @@ RECIPES = {
         low_resolution=LowResolution(16, 0.5),
         options={"width": 0.25, "drop": 0.0},
     ),
-    "densenet": recipe("densenet121", 2.32, sgd(0.1), precision="auto"),
+    "densenet": recipe("densenet121", 4.2, sgd(0.1), precision="auto"),
 }
 
 
