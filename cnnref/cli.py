@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -30,6 +32,9 @@ from .commands.verify import verify
 from .commands.weights import weights
 from .errors import EXPECTED, close_names, on_command_line, printable, printable_lines
 from .version import __version__
+
+#: What an error without a file, such as one of standard output, may be: a disk is full, or cannot be written.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="cnnref",
@@ -135,18 +140,25 @@ def _tell(error: Exception) -> None:
     elif isinstance(error, OSError) and error.filename:  # a path that cannot be read or written
         place, reason = printable(str(error.filename)), error.strerror or type(error).__name__
         print(f"cnnref: {place}: {reason}; check the path and its rights, or choose another.", file=sys.stderr)
+    elif isinstance(error, OSError) and error.errno in NO_ROOM:
+        print(
+            f"cnnref: what was to be written has no place: {error.strerror}; make room, and try again.", file=sys.stderr
+        )
     else:
         _report(error)
 
 
 def _report(error: Exception) -> None:
     """Say in one sentence that this is a defect, and where its traceback is."""
-    handle, path = tempfile.mkstemp(prefix="cnnref-traceback-", suffix=".txt")
-    with os.fdopen(handle, "w", errors="backslashreplace") as stream:
-        traceback.print_exception(error, file=stream)
+    path = ""
+    with contextlib.suppress(OSError):  # a disk may be full, and no folder for such files there
+        handle, path = tempfile.mkstemp(prefix="cnnref-traceback-", suffix=".txt")
+        with os.fdopen(handle, "w", errors="backslashreplace") as stream:
+            traceback.print_exception(error, file=stream)
     print(
         f"cnnref: unexpected {type(error).__name__}: {printable(str(error))}. This is a defect of cnnref: please "
-        f"report it with the command and the file {path}; --debug before the command shows the traceback.",
+        f"report it with the command{f' and the file {path}' * bool(path)}; --debug before the command shows the "
+        "traceback.",
         file=sys.stderr,
     )
 

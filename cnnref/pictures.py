@@ -293,7 +293,8 @@ def _refuse_size(file: Image.Image, name: str, content: bytes) -> None:
             f"{name} has {file.width}x{file.height} pixels of {bands * a_value} bytes, {needed:,} in all; pictures "
             f"of up to {LARGEST_DECODED:,} bytes are read."
         )
-    if file.format == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
+    # Pillow calls a JPEG file with a list of further pictures MPO, and opens it where JPEG files are.
+    if file.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > MOST_SCANS:
         raise InputError(
             f"{name} is a JPEG file with more than {MOST_SCANS} scans, which would take minutes to decode."
         )

@@ -120,6 +120,16 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_in_a_file(tmp_
     assert "LookupError" in written.read_text()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_under_the_output_is_no_defect() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "cnnref", "models"]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ran.returncode == 1
+    said = "cnnref: what was to be written has no place: No space left on device; make room, and try again.\n"
+    assert ran.stderr == said
+
+
 def test_a_command_that_is_stopped_in_native_code_says_nothing_of_the_error_that_this_made() -> None:
     code = (
         "import os, signal, sys; from cnnref import cli\n"

@@ -280,12 +280,14 @@ def test_no_pixel_is_decoded_of_a_picture_that_claims_too_many(kind: str, width:
         assert width * height > LARGEST_DECODED // 4
 
 
-def test_a_jpeg_file_of_thousands_of_scans_is_refused() -> None:
-    content = encoded(Image.new("RGB", (16, 16)), "JPEG", progressive=True)
-    start = content.rindex(b"\xff\xda")
-    scan = content[start:-2]
+@pytest.mark.parametrize("kind", ["JPEG", "MPO"])
+def test_a_jpeg_file_of_thousands_of_scans_is_refused(kind: str) -> None:
+    more = {"save_all": True, "append_images": [Image.new("RGB", (16, 16))]} if kind == "MPO" else {}
+    content = encoded(Image.new("RGB", (16, 16)), kind, progressive=True, **more)
+    end = content.index(b"\xff\xd9")
+    start = content.rindex(b"\xff\xda", 0, end)
     with pytest.raises(InputError, match="more than 200 scans"):
-        read_picture(content[:start] + scan * 3_000 + content[-2:], 8, 8, 3)
+        read_picture(content[:start] + content[start:end] * 3_000 + content[end:], 8, 8, 3)
     assert read_picture(content, 8, 8, 3).shape == (8, 8, 3)
 
 

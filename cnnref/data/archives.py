@@ -84,8 +84,9 @@ class Archive:
         try:
             with tarfile.open(fileobj=io.BytesIO(self._content), mode="r:") as tar:
                 members = tar.getmembers()
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            raise DatasetError(f"{path} is not a complete tar archive ({error}); get the file again.") from error
+        except Exception as error:  # the sizes of a damaged header make almost any exception
+            reason = printable(str(error))
+            raise DatasetError(f"{path} is not a complete tar archive ({reason}); get the file again.") from error
         for member in members:
             if _leads_outside(member):
                 name = printable(member.name)

@@ -42,8 +42,9 @@ def read_pickle(content: bytes, place: str) -> dict[str, Any]:
     except DatasetError:
         raise
     except Exception as error:  # Damaged pickles cause almost any exception.
+        reason = printable(str(error))
         raise DatasetError(
-            f"{place} is not a complete pickle of arrays ({error}; {len(content):,} bytes found); get it again."
+            f"{place} is not a complete pickle of arrays ({reason}; {len(content):,} bytes found); get it again."
         ) from error
     if surplus := len(stream.read()):
         raise DatasetError(f"{place} is damaged: {surplus:,} bytes follow the end of the pickle.")
@@ -101,9 +102,13 @@ def _data(item: Any, place: str) -> Any:
     if isinstance(item, _Array):
         return item.values
     # Nested lists are refused, because shared references in them could expand without limit.
-    if isinstance(item, PLAIN) or (isinstance(item, list) and all(isinstance(leaf, PLAIN) for leaf in item)):
+    if _is_plain(item) or (isinstance(item, list) and all(map(_is_plain, item))):
         return item
     raise DatasetError(f"{place} holds a {type(item).__name__} that is no array, string, number, or list of such.")
+
+
+def _is_plain(item: Any) -> bool:
+    return isinstance(item, PLAIN) and not isinstance(item, bool)  # a truth value is no label
 
 
 # Every replacement has a `__setstate__`, because a pickle could set attributes of a class without one.

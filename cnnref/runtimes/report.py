@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from .samples import FILE as SAMPLES
 
 #: The version of the format of report.json.
 VERSION = 2
+#: The key of a report's hash of itself, which the reports of older versions do not have.
+SEAL = "sha256"
 #: The most bytes of a report.
 LARGEST_REPORT = 64 << 20
 #: What is added to the name of a file that failed, so that no program reads it.
@@ -196,14 +200,20 @@ def write_report(report: Report, path: str | Path) -> None:
         known = earlier.get(check["file"], {})
         if check["test"] is None and check["sha256"] and known.get("sha256") == check["sha256"]:
             check["test"] = known.get("test")
-    write_whole(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_whole(path, json.dumps({**found, SEAL: report_sha256(found)}, indent=2, ensure_ascii=False) + "\n")
+
+
+def report_sha256(document: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a report says, which stands at its end: nothing else in it can change alone."""
+    said = {key: value for key, value in document.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_report(folder: str | Path) -> dict[str, Any]:
     """report.json of a bundle.
 
     Raises:
-        InputError: there is none, or it is not one that this version wrote.
+        InputError: there is none, or it is not one that this version wrote, or not as it wrote it.
     """
     path = Path(folder) / REPORT
     try:
@@ -270,4 +280,7 @@ def _earlier(path: Path) -> dict[str, dict[str, Any]]:
 
 def _document(path: Path) -> Any:
     """The JSON of a report, which may be anybody's."""
-    return json.loads(read_regular(path, LARGEST_REPORT, "report"))
+    found = json.loads(read_regular(path, LARGEST_REPORT, "report"))
+    if isinstance(found, dict) and SEAL in found and found[SEAL] != report_sha256(found):
+        raise ValueError("it has changed since a verification wrote it")
+    return found

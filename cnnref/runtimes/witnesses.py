@@ -16,7 +16,7 @@ from ..errors import InputError, printable
 from ..files import read_regular
 from .bundle import CARD, REPORT, Bundle
 from .manifest import facts_sha256
-from .report import Check, Outcome, is_measured, read_report
+from .report import SEAL, Check, Outcome, is_measured, read_report
 
 #: The line of a model card that repeats the hash.
 FACTS = "SHA-256 of the facts in `bundle.json`, which is all of it but the list of files: `{digest}`."
@@ -52,10 +52,13 @@ def report_of_earlier(bundle: Bundle, now: Mapping[str, Outcome | None] = {}) ->
         return None
     check = Check(REPORT)
     try:
-        rows = [row for row in read_report(bundle.folder)["checks"] if isinstance(row, dict)]
+        report = read_report(bundle.folder)
     except InputError:
-        check.problems.append("it cannot be read, or is not one that a verification wrote")
+        report = {}
+    if not report or (bundle.has_witnesses and SEAL not in report):
+        check.problems.append("it cannot be read, or is not as a verification wrote it")
         return check
+    rows = [row for row in report["checks"] if isinstance(row, dict)]
     unknown: list[str] = []
     anew: list[str] = []
     of_keras: dict[tuple[Any, int], set[float]] = {}

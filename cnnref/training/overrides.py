@@ -118,7 +118,7 @@ def _parsed(text: str, kind: Any) -> Any:
         return text
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # Python refuses numbers of over 4,300 digits with a plain ValueError
         return text
     return table["value"] if len(table) == 1 else text  # a second line would set another key
 

@@ -16,8 +16,9 @@ from ..files import named, read_regular
 from ..models import list_models, spec
 from .recipe import WORDS, FineTuning, Optimizer, Recipe, Schedule, kinds_of, one_of
 
-#: Bytes of the largest recipe.
-LARGEST_RECIPE = 1 << 20
+#: Bytes of the largest recipe, and letters of its longest line. The time that `tomllib` takes for a key of many parts
+#: grows with the square of their number, and a key stands on one line.
+LARGEST_RECIPE, LONGEST_LINE = 1 << 16, 4000
 
 #: Data sets that are advised to somebody who names a model where a recipe is wanted.
 DATA = ("folder:PATH", "cifar10")
@@ -49,7 +50,7 @@ def read_recipe(source: str | Path) -> Recipe:
                 "or give the path of a .toml file."
             )
     try:
-        table = tomllib.loads(read_regular(path, LARGEST_RECIPE, "recipe").decode())
+        table = read_table(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
@@ -57,6 +58,20 @@ def read_recipe(source: str | Path) -> Recipe:
         raise InputError(f"The recipe {path} is not valid TOML: {printable(str(error))}.") from None
     table.setdefault("name", path.stem)
     return recipe_from(table, str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The tables of a recipe's file, of whatever version.
+
+    Raises:
+        InputError: it is no regular file, or has more bytes or a longer line than any recipe.
+        OSError: it cannot be read.
+        ValueError, RecursionError: it is not UTF-8, or not valid TOML.
+    """
+    text = read_regular(path, LARGEST_RECIPE, "recipe").decode()
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:
+        raise InputError(f"The recipe {path} has a line of over {LONGEST_LINE:,} letters, which no recipe needs.")
+    return tomllib.loads(text)
 
 
 def _refuse_what_is_no_recipe(source: str) -> None:

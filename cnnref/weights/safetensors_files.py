@@ -41,11 +41,12 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         header = _header(path, stream.read(length))
         # Mapped, a file takes the memory of the tensors that are used, and a sparse one none.
         numbers = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))[8 + length :]
+    found = {name: _tensor(path, name, facts, numbers) for name, facts in header.items()}
     end = 0
-    found = {}
-    for name, facts in header.items():
-        found[name] = _tensor(path, name, facts, numbers)
-        end = max(end, facts["data_offsets"][1])
+    for place, name in sorted((facts["data_offsets"], name) for name, facts in header.items()):
+        if place[0] != end:  # as the format says, so that no tensor is another one's
+            raise _damaged(path, f"{name!r} begins at byte {place[0]:,}, and the one before it ends at {end:,}")
+        end = place[1]
     if end != len(numbers):
         raise _damaged(path, f"its tensors take {end:,} bytes, and {len(numbers):,} are there")
     return found
@@ -66,6 +67,8 @@ def _tensor(path: Path, name: str, facts: Any, numbers: memoryview) -> np.ndarra
     try:
         kind, shape, (start, end) = facts["dtype"], facts["shape"], facts["data_offsets"]
         count = math.prod(shape)
+        if not isinstance(kind, str):
+            raise TypeError("a type that is no text")
         whole = all(type(number) is int and number >= 0 for number in (*shape, start, end))
     except (KeyError, TypeError, ValueError):
         raise _damaged(path, f"{name!r} is not described as a tensor") from None

@@ -91,6 +91,16 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
         Archive(tmp_path / "set.tar.gz", "set")
 
 
+@pytest.mark.parametrize("size", ["100000000000000000000", "-1"])
+def test_a_member_of_an_impossible_size_is_refused(size: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("part")
+        member.pax_headers = {"size": size}
+        tar.addfile(member)
+    with pytest.raises(DatasetError, match=r"is not a complete tar archive|is cut short"):
+        Archive(tmp_path / "set.tar.gz", "").read("part")
+
+
 def test_a_gzip_file_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(1 << 24)))
     with pytest.raises(DatasetError, match=r"bomb\.gz unpacks to more than 1,048,576 bytes"):

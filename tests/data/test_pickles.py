@@ -100,6 +100,8 @@ def test_the_stand_ins_cannot_be_bent(content: Any) -> None:
         ({"data": [[1]]}, "holds a list that is no array"),
         ({"data": 1.5}, "holds a float"),
         ({"data": None}, "holds a NoneType"),
+        ({"data": True}, "holds a bool"),
+        ({"data": [0, True]}, "holds a list that is no array"),
         ({3: 1}, "has a key of type int"),
         ({"data": np.zeros(3)}, "an array of type 'f8' where uint8"),
         ({"data": np.array([[1]], object)}, "an array of type 'O8' where uint8"),

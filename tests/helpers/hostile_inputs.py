@@ -120,6 +120,8 @@ def archives(folder: Path, chance: random.Random) -> Case:
                     "/etc/hosts",
                     0,
                 )
+            elif not chance.randrange(4):
+                member.pax_headers = {"size": chance.choice((str(2**64), str(2**62), "-1", "a"))}
             archive.addfile(member, io.BytesIO(b"abc"))
     content = packed.getvalue()
     if not chance.randrange(3):
@@ -231,7 +233,9 @@ def recipes(folder: Path, chance: random.Random) -> Case:
         lines[chance.choice(keys)] = chance.choice(values)
     text = "".join(f"{key} = {value}\n" for key, value in lines.items())
     if not chance.randrange(4):
-        text = "a = " + "[" * 100_000 if not chance.randrange(3) else changed(text.encode(), chance).decode("latin-1")
+        text = chance.choice(
+            ("a = " + "[" * 30_000, "a." * 30_000 + "b = 1", changed(text.encode(), chance).decode("latin-1"))
+        )
     path = folder / "recipe.toml"
     path.write_text(text, encoding="utf-8", errors="replace")
 
@@ -416,9 +420,10 @@ def weights(folder: Path, chance: random.Random) -> Case:
     if chance.randrange(2):
         path = folder / "weights.safetensors"
         shape, end = chance.choice(([2, 2], [2**40], [-1], [], [2.5])), chance.choice((16, 2**62, -1, 8))
-        head = json.dumps(
-            {"a": {"dtype": chance.choice(("F32", "X9")), "shape": shape, "data_offsets": [0, end]}}
-        ).encode()
+        kind = chance.choice(("F32", "F32", "X9", [], None))
+        facts = {"dtype": kind, "shape": shape, "data_offsets": [0, end]}
+        # Two tensors of the same bytes are none that the format allows.
+        head = json.dumps({"a": facts, "b": facts} if not chance.randrange(4) else {"a": facts}).encode()
         length = struct.pack("<Q", chance.choice((len(head), len(head), 2**63, 0)))
         content = length + (b'{"a":' * 100_000 if not chance.randrange(5) else head) + bytes(16)
         path.write_bytes(content if chance.randrange(2) else changed(content, chance))

@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_written_is_still_verified(bundle: Path) -> None
     (without_saved_model(bundle) / "report.json" / "in the way").mkdir(parents=True)
     found = verify(bundle)
     assert found.exit_code == 1
-    assert "report.json: it cannot be read, or is not one that a verification wrote" in found.stderr
+    assert "report.json: it cannot be read, or is not as a verification wrote it" in found.stderr
     assert found.stdout.count("failed") == 1
     assert f"{bundle} cannot be written (Is a directory)" in found.stderr
 

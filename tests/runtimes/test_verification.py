@@ -25,7 +25,7 @@ import cnnref
 from cnnref.errors import InputError
 from cnnref.runtimes import Check, Report, quarantine_failures, read_bundle, write_report
 from cnnref.runtimes.manifest import facts_sha256
-from cnnref.runtimes.report import Outcome, measured_accuracy
+from cnnref.runtimes.report import Outcome, measured_accuracy, report_sha256
 from cnnref.runtimes.witnesses import FACTS, report_of_earlier
 
 RUN = ["saved_model", "model.onnx", "model.tflite"]
@@ -344,6 +344,12 @@ def test_pixels_are_0_to_255(bundle: Path) -> None:
         read_bundle(bundle)
 
 
+def write_rows(bundle: Path, rows: list[dict[str, Any]]) -> None:
+    """A report of these checks, as a verification would write it."""
+    report = {"version": 2, "checks": rows}
+    (bundle / "report.json").write_text(json.dumps({**report, "sha256": report_sha256(report)}))
+
+
 BETTER = "model.onnx: 100.00 % of 1,000 test images are right, and at the export it was 75.00 % of 1,000"
 SENSELESS = "its accuracy of model.onnx makes no sense"
 
@@ -372,7 +378,7 @@ def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(typed: Any, p
         {"file": name, "sha256": read_bundle(bundle).files[name].sha256, "test": {**recorded, **typed}}
         for name in ("model.onnx", "model.tflite")
     ]
-    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[:1]}))
+    write_rows(bundle, rows[:1])
     assert measured_accuracy(read_bundle(bundle)) == {"model.onnx": 0.75}
     report = verify(bundle)
     assert report.problems == [f"report.json: {problem}"] * bool(problem)
@@ -380,7 +386,7 @@ def test_an_accuracy_that_is_typed_into_the_report_is_not_believed(typed: Any, p
     assert bool(told) == bool(typed and not problem), "it is another one than that of the export"
     quarantine_failures(report, bundle)
     assert verify(bundle).ok, "a verification writes it anew"
-    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows[1:]}))
+    write_rows(bundle, rows[1:])
     if problem != SENSELESS:
         (found,) = (check for check in verify(bundle).checks if check.file == "report.json")
         assert found.status == "not checked", "the export measured nothing"
@@ -392,7 +398,7 @@ def test_an_accuracy_of_the_report_is_held_to_what_is_measured_now(measured: flo
     with_facts(bundle)
     test = {**(read_bundle(bundle).artifacts["model.onnx"].test or {}), "accuracy": 0.751, "agreement": 0.999}
     test["points_lost"] = -0.1
-    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": [{"file": "model.onnx", "test": test}]}))
+    write_rows(bundle, [{"file": "model.onnx", "test": test}])
     earlier = report_of_earlier(read_bundle(bundle))
     assert earlier is not None
     assert earlier.status == "not checked"
@@ -410,7 +416,7 @@ def test_accuracies_that_do_not_fit_each_other_are_told(bundle: Path) -> None:
         {"file": "model.onnx", "test": recorded},
         {"file": "model.tflite", "test": {**recorded, "accuracy": 0.751}},
     ]
-    (bundle / "report.json").write_text(json.dumps({"version": 2, "checks": rows}))
+    write_rows(bundle, rows)
     (problem,) = verify(bundle).problems
     assert problem.startswith("report.json: its accuracies do not fit together")
     assert problem.endswith("Keras would be right in 75.00 % and in 75.10 %")
@@ -423,3 +429,17 @@ def test_a_damaged_report_is_told_and_written_anew(content: str, bundle: Path) -
     assert [problem.split(":")[0] for problem in report.problems] == ["report.json"]
     quarantine_failures(report, bundle)
     assert verify(bundle).ok
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: text.replace("0.75", "0.751"), lambda text: text.replace("sha256", "")]
+)
+def test_a_report_that_does_not_have_its_own_hash_is_told(change: Any, bundle: Path) -> None:
+    with_facts(bundle, lambda document: document["artifacts"]["model.onnx"].update(constants_sha256="0" * 64))
+    write_rows(bundle, [{"file": "model.onnx", "test": read_bundle(bundle).artifacts["model.onnx"].test}])
+    path = bundle / "report.json"
+    assert report_of_earlier(read_bundle(bundle)) is None
+    path.write_text(path.read_text().replace(*change))
+    earlier = report_of_earlier(read_bundle(bundle))
+    assert earlier is not None
+    assert earlier.problems == ["it cannot be read, or is not as a verification wrote it"]

@@ -200,7 +200,8 @@ def after(*lines: Any) -> Any:
         (after("seed = 4294967296"), "seed is 4294967296; give at most 4294967295"),
         (after("image_size = 20000"), "image_size is 20000; give at most 2048"),
         (after("options = " + "[" * 2000), "is not valid TOML"),
-        (after("#" * (1 << 20)), "and a recipe has at most 1,048,576"),
+        (after("#" * (1 << 16)), "and a recipe has at most 65,536"),
+        (after("a." * 3000 + "b = 1"), "has a line of over 4,000 letters"),
         (b"model = \xff", "cannot be read: it is not UTF-8 text"),
     ],
 )

@@ -262,6 +262,11 @@ def test_a_compressed_archive_is_refused_before_it_unfolds(tmp_path: Path) -> No
         (b'{"a":{"dtype":"F32","shape":[-2],"data_offsets":[8,0]}}', "'a' of shape .* does not have its numbers"),
         (b'{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', "type 'F8_E4M3' under 'a'"),
         (b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', "take 4 bytes, and 8 are there"),
+        (
+            b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+            "'b' begins at byte 0, and the one before it ends at 8",
+        ),
+        (b'{"a":{"dtype":["F32"],"shape":[2],"data_offsets":[0,8]}}', "'a' is not described"),
         (b'{"a":7}', "'a' is not described"),
         (b"[1]", "no table of tensors"),
         (b"{{", "no JSON"),

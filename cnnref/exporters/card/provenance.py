@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ... import environment
 from ...errors import InputError
-from ...files import read_regular
 from ...training.recipe import Recipe
-from ...training.recipe_file import LARGEST_RECIPE, list_recipes, read_recipe, recipe_from
+from ...training.recipe_file import list_recipes, read_recipe, read_table, recipe_from
 from ...training.run import Run
 
 #: The keys of a recipe that have no influence on the weights.
@@ -51,7 +49,7 @@ def recipe_table(path: Path) -> dict[str, Any]:
         InputError: it cannot be read.
     """
     try:
-        return tomllib.loads(read_regular(path, LARGEST_RECIPE, "recipe").decode("utf-8"))
+        return read_table(path)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"The recipe {path} cannot be read ({error}); train the run again.") from None
 
