@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the shipped bundles again, all or those that are named, and the README's table of results:
+# Make the shipped bundles again, all or those that are named, and the table and the figure of results:
 #   CNNREF_DATA=DATA bash scripts/reproduce.sh [--dry-run] [NAME...]
 # Trains each recipe with as many seeds as its bundle has, into runs/NAME or runs/NAME-sweep (what was interrupted goes
 # on, what is finished stays), exports the run of the same seed, runs every file on the test set, writes the page
@@ -82,4 +82,5 @@ for name in "${names[@]}"; do
         do_it .venv/bin/cnnref bench "$bundle" --plot "$bundle.png" --force
     fi
 done
-do_it .venv/bin/python scripts/results.py --write README.md
+do_it .venv/bin/python scripts/results.py --write README.md --figure saved_models/results.png \
+    --anchors scripts/benchmarks/anchors.json

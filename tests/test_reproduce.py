@@ -54,7 +54,11 @@ def test_every_shipped_bundle_is_trained_exported_verified_and_put_into_the_read
         assert made == run if "train" in trained else made.startswith(f"{run}/seed=")
         assert commands.index(trained) < commands.index(exported)
         assert [".venv/bin/cnnref", "verify", f"saved_models/{name}"] in commands
-    assert commands[-1] == [".venv/bin/python", "scripts/results.py", "--write", "README.md"]
+    assert commands[-1][:4] == [".venv/bin/python", "scripts/results.py", "--write", "README.md"]
+    assert commands[-1][4:] == [
+        *("--figure", "saved_models/results.png"),
+        *("--anchors", "scripts/benchmarks/anchors.json"),
+    ]
 
 
 def test_the_command_line_understands_every_command() -> None:

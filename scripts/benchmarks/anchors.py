@@ -1,4 +1,4 @@
-"""Minutes to the published accuracy of two recipes: cnnref's beside the programs that the accuracies are known from.
+"""Minutes to a published accuracy: cnnref's recipes beside the programs that two accuracies are known from.
 
     git clone https://github.com/KellerJordan/cifar10-airbench
     python scripts/benchmarks/anchors.py --airbench cifar10-airbench [--threads 2] [--rounds 3] [--json]
@@ -7,9 +7,9 @@ For 94 % on CIFAR-10 the anchor is airbench94's own program, `legacy/airbench94.
 PyTorch: its loader, network, loop and clock, of which only the device is changed to the CPU and half precision to
 float32, since PyTorch's convolutions in bfloat16 took twenty times as long where this was tried. For ResNet-20 it is
 the recipe of the paper in plain Keras, with `compile` and `fit`: 64,000 steps of 128 pictures (He et al., CVPR 2016,
-section 4.2). Each trains a few steps in turn with the others. The minutes are those of the steps that reach the
-accuracy, at the median rate: the published number of epochs for the anchors, and those of the shipped recipes for
-cnnref, whose accuracy is in their cards.
+section 4.2). Each trains a few steps in turn with the others, and so do all recipes for CIFAR-10 that have a shipped
+bundle. The minutes are those of all steps of a run at the median rate: of the published number of epochs for the
+anchors. How accurate the recipes are is in their cards, and `scripts/results.py --anchors` draws what --json prints.
 """
 
 from __future__ import annotations
@@ -40,14 +40,16 @@ class Contestant:
     Attributes:
         make: what gives a function from a number of steps to their seconds; it takes the folder of airbench.
         batch: pictures in a step.
-        epochs: that reach the accuracy.
-        goal: which accuracy that is.
+        epochs: of a run.
+        accuracy: in percent, as published; None for a recipe of cnnref.
+        views: whether it is that of six views of each test image.
     """
 
     make: Callable[[Path], Callable[[int], float]]
     batch: int
     epochs: float
-    goal: str
+    accuracy: float | None = None
+    views: bool = False
 
 
 def with_recipe(name: str) -> Callable[[int], float]:
@@ -117,16 +119,26 @@ def with_airbench(folder: Path) -> Callable[[int], float]:
     return run
 
 
+def of_recipe(name: str) -> Contestant:
+    """A recipe of cnnref."""
+    from cnnref.training import read_recipe
+
+    recipe = read_recipe(name)
+    return Contestant(lambda _: with_recipe(name), recipe.batch_size, recipe.epochs)
+
+
 PAPER = 64_000 * 128 / IMAGES
+RECIPES = ("speednet-cifar10", "resnet20-cifar10", "resnet8-cifar10", "tinyvgg-cifar10")
 CONTESTANTS = {
-    "airbench94, PyTorch": Contestant(with_airbench, 1024, 9.9, "94 %"),
-    "cnnref, speednet-cifar10": Contestant(lambda _: with_recipe("speednet-cifar10"), 1024, 16, "94 %"),
-    "ResNet-20 of the paper, Keras": Contestant(lambda _: with_keras(128), 128, PAPER, "91.25 %"),
-    "cnnref, resnet20-cifar10": Contestant(lambda _: with_recipe("resnet20-cifar10"), 128, 64, "91.25 %"),
+    "airbench94 (PyTorch)": Contestant(with_airbench, 1024, 9.9, 94.01, views=True),
+    "ResNet-20 of the paper (Keras)": Contestant(lambda _: with_keras(128), 128, PAPER, 91.25),
+    **{name: of_recipe(name) for name in RECIPES},
 }
+#: The recipe of cnnref that each anchor is compared with.
+RIVALS = {"airbench94 (PyTorch)": "speednet-cifar10", "ResNet-20 of the paper (Keras)": "resnet20-cifar10"}
 
 #: Pictures in a turn.
-TURN = 5120
+TURN = 2048
 
 
 def main() -> None:
@@ -144,19 +156,21 @@ def main() -> None:
         parser.error(f"{folder} has no legacy/airbench94.py; clone the program there first.")
     steps = {name: TURN // one.batch for name, one in CONTESTANTS.items()}
     taken = take_turns(__file__, steps, given.rounds, given.threads, arguments=("--airbench", str(folder)))
-    rows = []
+    rows = {}
     for name, one in CONTESTANTS.items():
         rate = TURN / statistics.median(taken[name])
-        rows.append({"name": name, "goal": one.goal, "images_a_second": rate, "epochs": one.epochs})
-        rows[-1]["minutes"] = one.epochs * IMAGES / rate / 60
+        speed = {"images_a_second": round(rate, 1), "epochs": round(one.epochs, 2)}
+        minutes = {"minutes": round(one.epochs * IMAGES / rate / 60, 1)}
+        rows[name] = {"accuracy": one.accuracy, "views": one.views} | speed | minutes
     if given.json:
-        return print(json.dumps(rows, indent=2))
-    for row in rows:
-        own = next(other for other in rows if other["goal"] == row["goal"] and other["name"].startswith("cnnref"))
-        print(
-            f"{row['name']:32s} {row['images_a_second']:7.0f} images/s  {row['epochs']:6.1f} epochs  "
-            f"{row['minutes']:6.1f} minutes to {row['goal']}  {row['minutes'] / own['minutes']:5.2f} of cnnref"
-        )
+        from cnnref.environment import cpu_name
+
+        print(json.dumps({"cpu": cpu_name(), "threads": given.threads, "programs": rows}, indent=2))
+        return None
+    for name, row in rows.items():
+        rival = RIVALS.get(name)
+        share = f"  {row['minutes'] / rows[rival]['minutes']:5.2f} of {rival}" if rival else ""
+        print(f"{name:32s} {row['images_a_second']:7.0f} images/s  {row['minutes']:7.1f} minutes{share}")
     return None
 
 

@@ -53,9 +53,6 @@ RECIPES = {
     "shufflenet": recipe(
         "shufflenet_v2_x1_0_cifar", 3.0, sgd(0.1), batch_size=64, low_resolution=LowResolution(16, 0.85)
     ),
-    "efficientnet": recipe(
-        "efficientnet_b0_cifar", 2.8, sgd(0.1), batch_size=64, low_resolution=LowResolution(16, 0.92)
-    ),
     "convnext": recipe(
         "convnext_tiny_cifar",
         3.512,

@@ -30,10 +30,10 @@ NAMES = (
 )
 
 
-def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
+def pictures(count: int, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
     """Random pictures and labels."""
     random = np.random.default_rng(0)
-    return random.integers(0, 256, (count, *SHAPE), dtype=np.uint8), random.integers(0, CLASSES, count)
+    return random.integers(0, 256, (count, *shape), dtype=np.uint8), random.integers(0, CLASSES, count)
 
 
 def with_cnnref(precision: str, recipe: str = "resnet20-cifar10") -> Callable[[int], float]:
@@ -45,7 +45,8 @@ def with_cnnref(precision: str, recipe: str = "resnet20-cifar10") -> Callable[[i
     from cnnref.training.engines import make_engine
     from cnnref.training.trainer import Settings, Trainer
 
-    images, labels = pictures(10_000)
+    size = read_recipe(recipe).image_size or SHAPE[0]
+    images, labels = pictures(10_000, (size, size, SHAPE[2]))
     names = tuple(map(str, range(CLASSES)))
     dataset = Dataset("random", images, labels, images[:100], labels[:100], names, "random numbers")
     trainer = Trainer.prepare(replace(read_recipe(recipe), precision=precision), dataset, Settings())

@@ -53,7 +53,13 @@ def _marked(mean: float | None, target: float) -> str:
 
 
 def put_into(readme: Path, table: str) -> None:
-    """Write the table between its two markers in a README, and nothing else.
+    """Write the table between its two markers in a README, and nothing else; see `around_table` for what is refused."""
+    before, _, after = around_table(readme)
+    write_whole(readme, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")
+
+
+def around_table(readme: Path) -> tuple[str, str, str]:
+    """What stands before the two markers in a README, between them without empty lines, and after them.
 
     Raises:
         InputError: the file cannot be read, or does not have each marker once, in their order.
@@ -64,8 +70,7 @@ def put_into(readme: Path, table: str) -> None:
         raise InputError(f"{readme} cannot be read ({error}); name a text file.") from None
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
         raise InputError(f"{readme} has no place for the table; put the lines {BEGIN} and {END} where it belongs.")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    write_whole(readme, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")
+    return text.split(BEGIN)[0], text.split(BEGIN)[1].split(END)[0].strip(), text.split(END)[1]
 
 
 def _row(folder: Path) -> tuple[str, ...]:
