@@ -37,6 +37,7 @@ RESULTS: dict[str, type | tuple[type, ...]] = {
     "seconds": (int, float),
     "published": dict,
     "weights_sha256": str,
+    "validation_accuracy": (float, int, type(None)),
 }
 
 

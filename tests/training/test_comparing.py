@@ -47,6 +47,8 @@ def test_a_folder_of_runs_is_listed_with_what_each_reached(runs: Path) -> None:
     for content in (b"epoch,loss\n0,x\n", b"epoch\n0,1\n", b"\xff", b"loss\n1\n"):
         (runs / "stopped" / "metrics.csv").write_bytes(content)
         assert list_runs(runs)[3].state.startswith("damaged: "), content
+    (runs / "stopped" / "results.json").write_text(json.dumps(results | {"validation_accuracy": "0.9"}))
+    assert "'validation_accuracy' is missing or of another kind" in list_runs(runs)[3].state
     with pytest.raises(InputError, match="There is no folder"):
         list_runs(runs / "absent")
 
