@@ -420,8 +420,8 @@ def weights(folder: Path, chance: random.Random) -> Case:
     if chance.randrange(2):
         path = folder / "weights.safetensors"
         shape, end = chance.choice(([2, 2], [2**40], [-1], [], [2.5])), chance.choice((16, 2**62, -1, 8))
-        kind = chance.choice(("F32", "F32", "X9", [], None))
-        facts = {"dtype": kind, "shape": shape, "data_offsets": [0, end]}
+        kinds: tuple[Any, ...] = ("F32", "F32", "X9", [], None)
+        facts = {"dtype": chance.choice(kinds), "shape": shape, "data_offsets": [0, end]}
         # Two tensors of the same bytes are none that the format allows.
         head = json.dumps({"a": facts, "b": facts} if not chance.randrange(4) else {"a": facts}).encode()
         length = struct.pack("<Q", chance.choice((len(head), len(head), 2**63, 0)))

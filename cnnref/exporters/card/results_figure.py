@@ -51,8 +51,8 @@ def points_of(timed: Path, folders: Iterable[Path]) -> list[Point]:
             if known is None:
                 found.append(Point(name, minutes, seeds[name]["mean"], seeds[name].get("views_mean")))
             else:
-                accuracies = (None, known) if facts["views"] else (known, None)
-                found.append(Point(name, minutes, *accuracies, anchor=True))
+                single, views = (None, known) if facts["views"] else (known, None)
+                found.append(Point(name, minutes, single, views, anchor=True))
     except DAMAGED as error:
         raise InputError(f"{timed} is no file of anchors ({error!r}); print it with anchors.py --json.") from None
     return found
