@@ -120,9 +120,10 @@ def _script(module: Module, texts: str) -> str:
 
 
 def small_style(text: str) -> str:
-    """A style sheet without its comments, the spaces that lines begin with, and those that nothing needs."""
+    """A style sheet without its comments, the spaces that lines begin with, and spaces and zeros that nothing needs."""
     plain = re.sub(r"^[ \t]+|\n(?=\n)", "", re.sub(r"/\*.*?\*/\n?", "", text, flags=re.DOTALL), flags=re.MULTILINE)
     plain = re.sub(r"^([\w-]+): ", r"\1:", plain, flags=re.MULTILINE)
+    plain = re.sub(r"(?<![\w.#-])0(?=\.\d)", "", plain)
     return re.sub(r" ?([{}>]) ?\n?|([,;])[ \n]", r"\1\2", re.sub(r";\n\}", "}", plain))
 
 

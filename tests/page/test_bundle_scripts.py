@@ -67,7 +67,7 @@ def test_scripts_that_do_not_fit_together_are_refused(tmp_path: Path, scripts: d
 
 
 def test_styles_lose_their_comments_and_indentation() -> None:
-    assert small_style("/* one\n two */\na {\n  b: c;\n}\n\nd { e: f }\n") == "a{b:c}d{e: f}"
+    assert small_style("/* one\n two */\na {\n  b: 0.5c;\n}\n\nd { e: f 10.5px }\n") == "a{b:.5c}d{e: f 10.5px}"
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_the_title_says_what_is_told_apart(labels: Any, dataset: str | None, wor
 def test_the_line_below_says_how_well() -> None:
     said = subline(read_bundle(find_bundle("lenet5-mnist")), MODEL)
     assert said[:2] == (
-        "99.53 % of the 10,000 test pictures of MNIST are right",
+        "99.53\u00a0% of the 10,000 test pictures of MNIST are right",
         "28x28 gray pixels in, one of 10 classes out",
     )
     assert said[2:] == ("61,706 parameters", "416,520 multiplications a picture")

@@ -117,7 +117,7 @@ def test_a_german_page_is_german_throughout(opened: Callable[..., Opened], axe: 
                 assert piece not in read, key
     assert tab.evaluate("document.documentElement.lang") == "de"
     assert tab.locator(".facts-line").text_content().count(".000") == 1  # 10.000 test pictures
-    assert re.search(r"am wahrscheinlichsten 0, \d+,\d+ %\.", tab.text_content("#status"))
+    assert re.search(r"am wahrscheinlichsten 0, \d+,\d+\u00a0%\.", tab.text_content("#status"))
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.evaluate(axe)
     assert tab.evaluate("axe.run().then(({ violations }) => violations.map((one) => one.id))") == []

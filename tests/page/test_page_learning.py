@@ -84,7 +84,7 @@ def test_each_epoch_computes_what_its_weights_do(run: Run, page: Path, opened: C
     row = run.metrics()[0]
     until(tab, "document.querySelector('#learning [role=status]').textContent.startsWith('epoch 1 of 2: loss')")
     said = tab.locator("#learning [role=status]").inner_text()
-    assert f"{100 * row['val_accuracy']:.1f} % of the validation pictures right" in said
+    assert f"{100 * row['val_accuracy']:.1f}\u00a0% of the validation pictures right" in said
     assert tab.url.endswith("epoch=1")
     tab.evaluate("document.querySelectorAll('#learning details').forEach((one) => (one.open = true))")
     must_be_accessible(tab, axe, "#learning")

@@ -101,7 +101,7 @@ def test_the_errors_of_whole_numbers_are_shown_layer_by_layer(
         output = tab.evaluate("(name) => nodeNamed(name).output", layer)
         exact, whole = floats[output], wholes.get(f"{output}.dq", wholes.get(output))
         apart = np.sqrt(((exact - whole) ** 2).mean() / (exact**2).mean())
-        assert float(error.removesuffix(" %")) == pytest.approx(100 * apart, rel=0.06, abs=0.05), layer
+        assert float(error.removesuffix("\u00a0%")) == pytest.approx(100 * apart, rel=0.06, abs=0.05), layer
         assert float(most) == pytest.approx(np.abs(exact - whole).max(), rel=0.06, abs=1e-4), layer
         compared += 1
     assert compared >= 20

@@ -38,9 +38,10 @@ def texts_of(language: str) -> Mapping[str, Text]:
 
 
 def script_of_texts(texts: Mapping[str, Text], scripts: Iterable[str]) -> str:
-    """The texts that scripts name, as an expression of JavaScript that can lie in a script element."""
+    """The texts of scripts, without those of Python, as an expression of JavaScript that can be in a script element."""
     names, named = short_names(), {"language"}.union(*(QUOTED.findall(script) for script in scripts))
-    used = {names.get(key, _quoted(key)): text for key, text in texts.items() if key in named or ":" in key}
+    named |= {key for key in texts if ":" in key and not key.startswith("page.")}
+    used = {names.get(key, _quoted(key)): text for key, text in texts.items() if key in named}
     return f"{{{','.join(f'{name}:{_quoted(text)}' for name, text in used.items())}}}"
 
 

@@ -53,7 +53,8 @@ export const phrases = (key, values) => pieces(key, values).flat();
 export const listed = (names) => lists.format(names);
 
 /**
- * A number with a point in it as people write it: in German with a comma. For what is read, not what is copied.
+ * A number with a point in it as a percentage, as people write it: in German with a comma. No line ends before its sign.
+ * For what is read, not what is copied.
  * @type {(number: string) => string}
  */
-export const localized = (number) => number.replace(".", POINT);
+export const percentage = (number) => `${number.replace(".", POINT)}\u00a0%`;

@@ -3,13 +3,13 @@
 import { exact, h } from "./elements.js";
 import { tableBehind, termTable } from "./numbers.js";
 import { labelOf, on, probabilities, state } from "./state.js";
-import { localized, phrase, phrases } from "../texts/texts.js";
+import { percentage, phrase, phrases } from "../texts/texts.js";
 
 const SHOWN = 10;
 const ALL_UP_TO = 12; // so many classes are all shown, in their own order
 
 /** @type {(share: number) => string} */
-export const percent = (share) => `${localized((100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1))} %`;
+export const percent = (share) => percentage((100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1));
 
 /**
  * The classes, the most probable first.

@@ -14,7 +14,7 @@ import { heatMap } from "./numbers.js";
 import { load, lookAt, on, probabilities, run, state, tensorNamed } from "./state.js";
 import { mapOf, mapsOf } from "../engine/axes.js";
 import { messageOf } from "../engine/run.js";
-import { localized, phrase } from "../texts/texts.js";
+import { percentage, phrase } from "../texts/texts.js";
 
 /**
  * The section, once the second network is loaded; null where the page has none.
@@ -200,7 +200,7 @@ function errorParts(layers) {
 }
 
 /** @type {(share: number) => string} */
-const percentOf = (share) => `${localized(String(Number((100 * share).toPrecision(2))))} %`;
+const percentOf = (share) => percentage(String(Number((100 * share).toPrecision(2))));
 
 /** @type {(tensors: Tensors) => HTMLElement[]} */
 function int8Maps(tensors) {
