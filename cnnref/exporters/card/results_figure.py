@@ -54,7 +54,7 @@ def points_of(timed: Path, folders: Iterable[Path]) -> list[Point]:
                 single, views = (None, known) if facts["views"] else (known, None)
                 found.append(Point(name, minutes, single, views, anchor=True))
     except DAMAGED as error:
-        raise InputError(f"{timed} is no file of anchors ({error!r}); print it with anchors.py --json.") from None
+        raise InputError(f"{timed} is no file of anchors ({error!r}); anchors.py makes one.") from None
     return found
 
 

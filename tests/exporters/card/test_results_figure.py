@@ -52,5 +52,5 @@ def test_other_points_make_another_picture_and_the_same_the_same() -> None:
 )
 def test_what_is_no_file_of_anchors_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "anchors.json").write_text(text)
-    with pytest.raises(InputError, match=r"anchors\.json is no file of anchors .* print it with anchors\.py --json"):
+    with pytest.raises(InputError, match=r"anchors\.json is no file of anchors .* anchors\.py makes one"):
         points_of(tmp_path / "anchors.json", BUNDLES)
